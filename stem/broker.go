@@ -1,0 +1,181 @@
+package stem
+
+import (
+	"context"
+	"time"
+)
+
+// Broker is what a store must do to carry tasks. The package adaptertest states
+// each promise of it as a test.
+//
+// All methods may be called concurrently. Each takes or gives many at once:
+// a batch of one is the slow path. A method that gets a batch handles every
+// item that it can; those that it could not are named by a [*PartialError], and
+// any other error means that the outcome of the whole batch is unknown. After
+// Close of the adapter every method answers [ErrClosed].
+//
+// The broker counts, times and fences; the worker judges what an outcome means.
+type Broker interface {
+	// Publish stores envelopes and answers one Published for each, in order.
+	// The caller keeps the slice but gives up payloads and headers, which
+	// nobody may change from here on.
+	//
+	// An envelope whose dedupe key was published on its queue within the window
+	// is not stored: its Published names the id that stands. Repeating a call
+	// is therefore safe for envelopes with a dedupe key; for others it may add
+	// a second copy, which is why a client never repeats one by itself.
+	Publish(ctx context.Context, envs ...Envelope) ([]Published, error)
+
+	// Receive lends due envelopes to a session. It blocks until there is at
+	// least one or ctx ends (then it answers ctx.Err()); it takes nothing that
+	// it does not return. It is woken by a publish, a due delay and the lapse
+	// of another session, and need not be asked again and again.
+	//
+	// The session is opened where it is not open, also after a lapse. Queues
+	// are emptied in the order given, and within a queue higher priorities
+	// come first, then first in, first out (retries, rescued tasks and those
+	// that were delayed may overtake). Deliveries of lapsed sessions are taken over
+	// here, and counted as interruptions. Envelopes of tasks that the request
+	// does not know are not lent; the store sets them aside under their name,
+	// in order, until a receiver comes that knows it.
+	Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, error)
+
+	// Extend renews the session's lease for s.Lease from now: one write,
+	// however many deliveries the session holds. It opens the session again
+	// where it had lapsed: deliveries that nobody has taken over are its own
+	// as before. The notices name those among held that it has lost or that
+	// were revoked.
+	Extend(ctx context.Context, s Session, held ...Delivery) ([]Notice, error)
+
+	// Settle ends deliveries. Each settlement is atomic and fenced: it is
+	// refused with ErrLeaseLost when the envelope has been lent again since, to
+	// anyone, or has been settled. A settlement that is repeated
+	// answers nil where the store can tell that this very delivery made it,
+	// else ErrLeaseLost; a worker reads that as settled or lost, and never as a
+	// reason to run the task again. A lapsed session may settle what nobody
+	// has taken over.
+	Settle(ctx context.Context, ss ...Settlement) error
+}
+
+// Published answers for one envelope what became of it.
+type Published struct {
+	// ID is the id that stands: the envelope's own, or that of the earlier one
+	// which it duplicates.
+	ID string
+	// Duplicate tells that the envelope was not stored.
+	Duplicate bool
+}
+
+// Session is a worker's tenure at a store. All that a worker holds lives on its
+// session's one lease.
+type Session struct {
+	// ID is unique to one run of one worker, never used again.
+	ID string
+	// Lease is how long the session lasts unrenewed.
+	Lease time.Duration
+}
+
+// ReceiveRequest says who asks for envelopes and which.
+type ReceiveRequest struct {
+	Session Session
+	// Queues are served in this order: while one has due envelopes, later ones
+	// wait. At least one.
+	Queues []string
+	// Tasks are those that the receiver can run; nil means all.
+	Tasks *TaskSet
+	// Max is the most envelopes to lend, at least 1.
+	Max int
+	// MaxBytes bounds the sum of the payloads lent; one envelope is lent
+	// whatever its size. 0 means no bound.
+	MaxBytes int
+}
+
+// Delivery is an envelope on loan to one worker: the envelope and what the
+// store knows about its life so far.
+type Delivery struct {
+	// Envelope is shared and read-only.
+	*Envelope
+	// Session is the id of the session that holds the delivery.
+	Session string
+	// Number counts every receive of this envelope, from 1, and never goes
+	// back. It is the fence of all writes.
+	Number int64
+	// Attempt is 1 plus the runs that ended in a failure.
+	Attempt int
+	// Interruptions counts the runs cut short by a crash or a lost lease since
+	// the last run that ended with a verdict other than release.
+	Interruptions int
+	// Snoozes and Releases count those verdicts; neither costs an attempt.
+	Snoozes, Releases int
+	// Waited is how long the envelope had been due when it was lent.
+	Waited time.Duration
+	// Marks are what the last settlement left for this delivery. Read-only.
+	Marks map[string]string
+	// Expired and Revoked are what the store found by its own clock and lists.
+	// The worker judges them; the store lends such envelopes like others.
+	Expired, Revoked bool
+	// Malformed tells why the stored bytes are no envelope that this build can
+	// read. Envelope then holds what the store knows beside them (at least ID
+	// and Queue), and a dead letter takes the original bytes along.
+	Malformed error
+	// Receipt is the adapter's own: whatever it needs to find the loan again.
+	// Nobody else reads it.
+	Receipt any
+}
+
+// Notice tells a session what became of a delivery that it believes to hold.
+type Notice struct {
+	// Index is the delivery's place in the list given to Extend.
+	Index int
+	// Cause is ErrLeaseLost or ErrRevoked.
+	Cause error
+}
+
+// Verdict is how a delivery ends.
+type Verdict uint8
+
+// The verdicts. Every one but VerdictRelease starts the count of interruptions anew.
+const (
+	// VerdictAck: the work is done or will never be; the envelope goes.
+	VerdictAck Verdict = iota + 1
+	// VerdictRetry: due again after Delay, with one attempt more.
+	VerdictRetry
+	// VerdictSnooze: due again after Delay; it costs no attempt.
+	VerdictSnooze
+	// VerdictDeadLetter: set aside with Reason and the original bytes.
+	VerdictDeadLetter
+	// VerdictRelease: given back unfinished, due again after Delay, in its old
+	// place among its equals where Delay is 0.
+	VerdictRelease
+)
+
+func (v Verdict) String() string {
+	switch v {
+	case VerdictAck:
+		return "ack"
+	case VerdictRetry:
+		return "retry"
+	case VerdictSnooze:
+		return "snooze"
+	case VerdictDeadLetter:
+		return "dead-letter"
+	case VerdictRelease:
+		return "release"
+	default:
+		return "no verdict"
+	}
+}
+
+// Settlement ends one delivery.
+type Settlement struct {
+	Delivery Delivery
+	Verdict  Verdict
+	// Delay counts from the settlement, by the store's clock.
+	Delay time.Duration
+	// Reason stands in the dead letter.
+	Reason string
+	// Marks come back with the envelope's next delivery, at most a few short
+	// strings. They replace earlier ones; a release keeps those that stand
+	// where it brings none.
+	Marks map[string]string
+}

@@ -1,0 +1,97 @@
+package stem
+
+import (
+	"context"
+	"time"
+)
+
+// A capability is something that an adapter may be able to do beyond Broker and
+// Backend: an interface of one method, looked for once, at construction, with
+// [As]. Where it is absent there is a generic way, or an error that names the
+// adapter and the capability.
+
+// As gives store as a T: store itself, or the first of what its Unwrap() leads
+// to that is one. Wrappers of a broker or backend have a method
+//
+//	Unwrap() Broker // or Backend, or any
+//
+// so that what they wrap is still found.
+func As[T any](store any) (T, bool) {
+	for store != nil {
+		if t, ok := store.(T); ok {
+			return t, true
+		}
+		switch w := store.(type) {
+		case interface{ Unwrap() Broker }:
+			store = w.Unwrap()
+		case interface{ Unwrap() Backend }:
+			store = w.Unwrap()
+		case interface{ Unwrap() any }:
+			store = w.Unwrap()
+		default:
+			store = nil
+		}
+	}
+	var none T
+	return none, false
+}
+
+// SavingSettler saves results and settles deliveries as one atomic step. A store
+// that is broker and backend in one has it; it is used where As finds the same
+// SavingSettler behind both.
+type SavingSettler interface {
+	// SaveAndSettle does what Save and Settle would, with one difference: the
+	// outcome of a delivery and its result stand or fall together. A refused
+	// delivery leaves no result. rs[i].ID names a delivery of ss; not
+	// every settlement has a result. The *PartialError counts settlements.
+	SaveAndSettle(ctx context.Context, rs []Result, ss []Settlement) error
+}
+
+// ResultWatcher waits for results without asking again and again.
+type ResultWatcher interface {
+	// Await blocks until the record of id is terminal and answers it, or
+	// ctx.Err(), or ErrResultExpired as Load does. Many may wait, in
+	// many processes.
+	Await(ctx context.Context, id string) (Result, error)
+}
+
+// DeadLetterLister shows dead letters, newest first.
+type DeadLetterLister interface {
+	// DeadLetters answers at most limit dead letters of a queue.
+	DeadLetters(ctx context.Context, queue string, limit int) ([]DeadLetter, error)
+}
+
+// DeadLetter is an envelope set aside.
+type DeadLetter struct {
+	ID, Task, Queue string
+	// Reason is what the settlement said.
+	Reason string
+	// Attempt and Delivery are those of the delivery that was dead-lettered.
+	Attempt  int
+	Delivery int64
+	// At is when, by the store's clock.
+	At time.Time
+	// Envelope is the original bytes (see ParseEnvelope); for a malformed one,
+	// whatever stood in the store.
+	Envelope []byte
+}
+
+// QueueCounter counts what lies in queues.
+type QueueCounter interface {
+	// CountQueue answers the counts of a queue; those of an unknown one are 0.
+	CountQueue(ctx context.Context, queue string) (QueueCounts, error)
+}
+
+// QueueCounts says how many envelopes of a queue are where.
+type QueueCounts struct {
+	// Ready are due and wait for a worker.
+	Ready int
+	// Delayed become due later; retries and snoozes are among them.
+	Delayed int
+	// Running are on loan.
+	Running int
+	// Unknown, by task name, are set aside until a worker comes that knows the task.
+	Unknown map[string]int
+	// Dead are the dead letters.
+	Dead int
+}

@@ -1,0 +1,137 @@
+package stem
+
+import (
+	"fmt"
+	"time"
+)
+
+// Envelope is one request to run one task, as it travels from a client through
+// a broker to a worker. It is complete: every option has been resolved when it
+// is published, so that any worker, rescuer or operator can act on a task
+// whose code it does not have.
+//
+// An envelope never changes once published; it is what is fingerprinted, set
+// aside as a dead letter and replayed. What does change (attempts, counters,
+// marks) lies beside it in the store and comes with the [Delivery]. Whoever
+// receives an envelope shares it with others and must not write to it, its
+// payload or its headers.
+//
+// Durations, not instants, cross to the store: the store's clock is the only
+// one that decides when a task is due or too late.
+type Envelope struct {
+	// ID names the task: 1–200 printable ASCII bytes, a UUIDv7 when the caller
+	// gave none.
+	ID string
+	// Task is the name of the task definition, for example "demo.hello".
+	Task string
+	// Queue is the line that the task waits in. It is also the scope of
+	// deduplication.
+	Queue string
+	// Priority is 0–9; within a queue a higher one is received first.
+	Priority int
+	// Payload is the encoded args, one MessagePack value.
+	Payload []byte
+	// Headers are metadata that brokers carry unread.
+	Headers map[string]string
+
+	// Delay is how long after its publication the task becomes due.
+	Delay time.Duration
+	// ExpiresIn is how long after its publication the task may still start;
+	// later it is cancelled, not failed. 0 means for ever.
+	ExpiresIn time.Duration
+	// MaxRetries is how many failed attempts may be followed by another one.
+	MaxRetries int
+	// Backoff says how long to wait before each retry.
+	Backoff BackoffPolicy
+	// Timeout bounds one run of the handler. 0 means none.
+	Timeout time.Duration
+	// Visibility is how long after its worker was last heard of the task may
+	// run elsewhere, where that is longer than the lease of the worker's session.
+	Visibility time.Duration
+	// KeepResult is how long the result is kept. 0 means that none is stored.
+	KeepResult time.Duration
+
+	// DedupeKey and DedupeWindow: a second envelope with the same key and queue
+	// within the window (counted from the first one's publication) is not
+	// stored, and its publisher is told the id of the first. An empty key or
+	// window means no deduplication.
+	DedupeKey    string
+	DedupeWindow time.Duration
+	// UniqueKey belongs to the uniqueness feature. The core carries it unread.
+	UniqueKey string
+	// Fingerprint identifies the schema of the payload; 0 means unknown.
+	Fingerprint uint64
+
+	// Root and Parent are the ids of the first task of a family and of the task
+	// whose handler enqueued this one; empty for a task that nobody spawned.
+	Root, Parent string
+	// ReplayOf is the id of the dead letter that this envelope repeats.
+	ReplayOf string
+}
+
+// Limits of what an envelope may say; every store relies on them.
+const (
+	// MaxIDLength is the longest id, dedupe key, task name and queue name, in
+	// bytes.
+	MaxIDLength = 200
+	// MaxPriority is the highest priority; the lowest is 0.
+	MaxPriority = 9
+)
+
+// Validate reports the first field that no store would accept, naming it and
+// what is allowed. Clients call it before they publish; an adapter may rely on it.
+func (e *Envelope) Validate() error {
+	for _, name := range []struct{ field, value string }{
+		{"id", e.ID}, {"task name", e.Task}, {"queue", e.Queue},
+	} {
+		if err := validName(name.field, name.value); err != nil {
+			return err
+		}
+	}
+	if e.DedupeKey != "" {
+		if err := validName("dedupe key", e.DedupeKey); err != nil {
+			return err
+		}
+	}
+	if e.Priority < 0 || e.Priority > MaxPriority {
+		return &OptionError{Option: "priority", Value: fmt.Sprint(e.Priority), Want: "0 to 9"}
+	}
+	if e.MaxRetries < 0 {
+		return &OptionError{Option: "max retries", Value: fmt.Sprint(e.MaxRetries), Want: "0 or more"}
+	}
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{
+		{"delay", e.Delay}, {"expiry", e.ExpiresIn}, {"timeout", e.Timeout}, {"visibility", e.Visibility},
+		{"result retention", e.KeepResult}, {"dedupe window", e.DedupeWindow},
+	} {
+		if d.value < 0 {
+			return &OptionError{Option: d.field, Value: d.value.String(), Want: "zero or a positive duration"}
+		}
+	}
+	return e.Backoff.validate()
+}
+
+// validName checks the one alphabet of ids, task names and queues: printable
+// ASCII without the space, so that every store, shell and log shows them alike.
+func validName(field, s string) error {
+	if s == "" || len(s) > MaxIDLength {
+		return &OptionError{Option: field, Value: clip(s), Want: "1 to 200 printable ASCII bytes"}
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return &OptionError{Option: field, Value: clip(s), Want: "printable ASCII without spaces"}
+		}
+	}
+	return nil
+}
+
+// clip shortens a value for an error text and escapes what a terminal would obey.
+func clip(s string) string {
+	const most = 60
+	if len(s) > most {
+		return fmt.Sprintf("%.*q… (%d bytes)", most, s, len(s))
+	}
+	return fmt.Sprintf("%q", s)
+}
