@@ -1,0 +1,44 @@
+package codec
+
+// A Codec carries values of type T over the wire. Generated code declares one per
+// task argument and result; package reflectcodec makes one for any type.
+type Codec[T any] struct {
+	// Append appends the encoding of *v to b. It fails only where a marshaler of
+	// the user's does; b's content is unspecified then. It does not keep v.
+	Append func(b []byte, v *T) ([]byte, error)
+	// Read reads one value into *v, which is zero before. It reports failure
+	// through the Reader alone, and keeps neither r nor any view of its input.
+	Read func(r *Reader, v *T)
+}
+
+// Encode returns the encoding of *v.
+func (c Codec[T]) Encode(v *T) ([]byte, error) { return c.Append(nil, v) }
+
+// Decode reads *v, which is zero before, from data, which holds exactly one value.
+// After an error *v holds what was read until then.
+func (c Codec[T]) Decode(data []byte, v *T) error {
+	r := NewReader(data)
+	c.Read(&r, v)
+	return r.Finish()
+}
+
+// Raw is one encoded value, carried as it is. The zero Raw stands for nil.
+type Raw []byte
+
+// RawCodec returns the Codec of values that are encoded already. It refuses bytes
+// that are not exactly one well-formed value.
+func RawCodec() Codec[Raw] {
+	return Codec[Raw]{Append: appendRaw, Read: readRaw}
+}
+
+func appendRaw(b []byte, v *Raw) ([]byte, error) {
+	if len(*v) == 0 {
+		return AppendNil(b), nil
+	}
+	if err := Valid(*v); err != nil {
+		return b, err
+	}
+	return append(b, *v...), nil
+}
+
+func readRaw(r *Reader, v *Raw) { *v = r.Raw() }

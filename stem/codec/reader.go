@@ -1,0 +1,169 @@
+package codec
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// A Reader takes values off the front of an encoded message, in the order in which
+// they were appended. It is a plain value: declare it with [NewReader] on the
+// stack, or keep one and Reset it.
+//
+// Once a read has failed, every later one returns a zero value; look at Err or
+// Finish once, at the end. Strings and byte slices that it returns are copies
+// unless a method says otherwise. One Reader serves one goroutine.
+type Reader struct {
+	data  []byte
+	off   int // data[off] comes next; always within 0 ≤ off ≤ len(data)
+	depth int // arrays and maps entered and not left
+	err   *Error
+}
+
+// NewReader returns a Reader of data, which it neither changes nor copies.
+func NewReader(data []byte) Reader { return Reader{data: data} }
+
+// Reset lets the Reader begin anew with data.
+func (r *Reader) Reset(data []byte) { *r = Reader{data: data} }
+
+// Failed tells whether a read has failed.
+func (r *Reader) Failed() bool { return r.err != nil }
+
+// Err returns the first failure as an [*Error], or nil.
+func (r *Reader) Err() error {
+	if r.err == nil {
+		return nil
+	}
+	return r.err
+}
+
+// Finish returns the first failure, or an error where bytes are left, or nil.
+func (r *Reader) Finish() error {
+	if r.off < len(r.data) {
+		r.fail(r.off, errors.New("trailing bytes"))
+	}
+	return r.Err()
+}
+
+// Offset is the number of bytes read so far.
+func (r *Reader) Offset() int { return r.off }
+
+// Kind tells what comes next, without reading it.
+func (r *Reader) Kind() Kind {
+	if r.off >= len(r.data) {
+		return End
+	}
+	return kindOf(r.data[r.off])
+}
+
+// Nil reads a nil if one comes next, and tells whether it did.
+func (r *Reader) Nil() bool {
+	if i := r.off; uint(i) < uint(len(r.data)) && r.data[i] == wireNil {
+		r.off = i + 1
+		return true
+	}
+	return false
+}
+
+// Bool reads a bool.
+func (r *Reader) Bool() bool {
+	if i := r.off; uint(i) < uint(len(r.data)) {
+		switch r.data[i] {
+		case wireTrue:
+			r.off = i + 1
+			return true
+		case wireFalse, wireNil:
+			r.off = i + 1
+			return false
+		}
+	}
+	r.failWant("bool")
+	return false
+}
+
+// EnterMap reads the beginning of a map and returns the number of its entries; a
+// nil counts as a map without any. The caller reads each key and each value next,
+// then calls Leave.
+func (r *Reader) EnterMap() int {
+	n, size := r.mapHeader()
+	return r.enter(n, 2*n, size, "entries")
+}
+
+// EnterArray reads the beginning of an array and returns the number of its
+// elements; a nil counts as an array without any. The caller reads each element
+// next, then calls Leave.
+func (r *Reader) EnterArray() int {
+	n, size := r.arrayHeader()
+	return r.enter(n, n, size, "elements")
+}
+
+// EnterFixedArray is EnterArray for a Go array of length limit: more elements than
+// that are a failure, fewer are not.
+func (r *Reader) EnterFixedArray(limit int) int {
+	off := r.off
+	n := r.EnterArray()
+	if n > limit {
+		r.fail(off, errors.New("more elements than the Go array holds"))
+		return 0
+	}
+	return n
+}
+
+// Leave ends what EnterMap, EnterArray or EnterFixedArray began. After a failure
+// it may be left out.
+func (r *Reader) Leave() { r.depth-- }
+
+// enter goes one level down past a header of size bytes, if what it announces can
+// follow: n things in at least least bytes.
+func (r *Reader) enter(n, least, size int, things string) int {
+	if size == 0 {
+		return 0 // failed
+	}
+	if least > len(r.data)-r.off-size {
+		r.failShort(n, things)
+		return 0
+	}
+	if r.depth >= MaxDepth {
+		r.fail(r.off, errTooDeep)
+		return 0
+	}
+	r.depth++
+	r.off += size
+	return n
+}
+
+// mapHeader returns the announced number of entries and the header's size, which
+// is 0 after a failure.
+func (r *Reader) mapHeader() (n, size int) {
+	if rest := r.data[r.off:]; len(rest) > 0 {
+		switch c := rest[0]; {
+		case c&0xf0 == fixmap:
+			return int(c & 0x0f), 1
+		case c == wireNil:
+			return 0, 1
+		case c == map16 && len(rest) >= 3:
+			return int(binary.BigEndian.Uint16(rest[1:])), 3
+		case c == map32 && len(rest) >= 5:
+			return int(binary.BigEndian.Uint32(rest[1:])), 5
+		}
+	}
+	r.failWant("map")
+	return 0, 0
+}
+
+// arrayHeader is mapHeader for arrays.
+func (r *Reader) arrayHeader() (n, size int) {
+	if rest := r.data[r.off:]; len(rest) > 0 {
+		switch c := rest[0]; {
+		case c&0xf0 == fixarray:
+			return int(c & 0x0f), 1
+		case c == wireNil:
+			return 0, 1
+		case c == array16 && len(rest) >= 3:
+			return int(binary.BigEndian.Uint16(rest[1:])), 3
+		case c == array32 && len(rest) >= 5:
+			return int(binary.BigEndian.Uint32(rest[1:])), 5
+		}
+	}
+	r.failWant("array")
+	return 0, 0
+}

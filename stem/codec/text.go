@@ -1,0 +1,78 @@
+package codec
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// Str reads a str, or a bin, as a string.
+func (r *Reader) Str() string { return string(r.View()) }
+
+// Key reads the key of a map's entry: a str, or a bin. It is a view of the input,
+// good for as long as the input is left unchanged.
+func (r *Reader) Key() []byte { return r.View() }
+
+// View reads a str or a bin without copying: the slice is a view of the input, good
+// for as long as the input is left unchanged. It is nil for a nil and after a
+// failure.
+func (r *Reader) View() []byte {
+	if i := r.off; uint(i) < uint(len(r.data)) {
+		if n := int(r.data[i] ^ fixstr); n < 32 && n < len(r.data)-i {
+			r.off = i + 1 + n
+			return r.data[i+1 : i+1+n : i+1+n]
+		}
+	}
+	return r.view()
+}
+
+func (r *Reader) view() []byte {
+	n, size := 0, 0
+	if rest := r.data[r.off:]; len(rest) > 0 {
+		switch c := rest[0]; {
+		case c&0xe0 == fixstr:
+			n, size = int(c&0x1f), 1
+		case c == wireNil:
+			r.off++
+			return nil
+		case (c == str8 || c == bin8) && len(rest) >= 2:
+			n, size = int(rest[1]), 2
+		case (c == str16 || c == bin16) && len(rest) >= 3:
+			n, size = int(binary.BigEndian.Uint16(rest[1:])), 3
+		case (c == str32 || c == bin32) && len(rest) >= 5:
+			n, size = int(binary.BigEndian.Uint32(rest[1:])), 5
+		}
+	}
+	if size == 0 {
+		r.failWant("str")
+		return nil
+	}
+	from := r.off + size
+	if n > len(r.data)-from {
+		r.failShort(n, "bytes")
+		return nil
+	}
+	r.off = from + n
+	return r.data[from:r.off:r.off]
+}
+
+// Bytes reads a bin, or a str, into a slice of its own. It is nil for a nil.
+func (r *Reader) Bytes() []byte {
+	view := r.View()
+	if view == nil {
+		return nil
+	}
+	return append(make([]byte, 0, len(view)), view...)
+}
+
+// BytesInto reads a bin, or a str, into dst, which is a Go array as a slice. More
+// bytes than that are a failure; where there are fewer, the rest of dst becomes
+// zero.
+func (r *Reader) BytesInto(dst []byte) {
+	off := r.off
+	view := r.View()
+	if len(view) > len(dst) {
+		r.fail(off, errors.New("more bytes than the Go array holds"))
+		return
+	}
+	clear(dst[copy(dst, view):])
+}
