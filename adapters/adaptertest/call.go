@@ -1,0 +1,71 @@
+package adaptertest
+
+import (
+	"context"
+
+	"github.com/gostem/gostem/stem"
+)
+
+// call is a blocking call under way in a goroutine of its own. It has ended
+// when the promise has: what nobody waited for is cancelled and waited for.
+type call[T any] struct {
+	x      *exam
+	cancel context.CancelFunc
+	done   chan struct{}
+	// value and err are set when done is closed.
+	value T
+	err   error
+}
+
+// start makes a call in the background, bounded like any other.
+func start[T any](x *exam, f func(ctx context.Context) (T, error)) *call[T] {
+	ctx, cancel := x.bounded()
+	c := &call[T]{x: x, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(c.done)
+		c.value, c.err = f(ctx)
+	}()
+	x.Cleanup(func() {
+		cancel()
+		<-c.done
+	})
+	return c
+}
+
+// receiving starts to receive.
+func (x *exam) receiving(req stem.ReceiveRequest) *call[[]stem.Delivery] {
+	return start(x, func(ctx context.Context) ([]stem.Delivery, error) { return x.Broker.Receive(ctx, req) })
+}
+
+// publishing starts to publish.
+func (x *exam) publishing(envs []stem.Envelope) *call[[]stem.Published] {
+	return start(x, func(ctx context.Context) ([]stem.Published, error) { return x.Broker.Publish(ctx, envs...) })
+}
+
+// blocks expects the call to be still under way after a while.
+func (c *call[T]) blocks() {
+	c.x.Helper()
+	ctx, cancel := context.WithTimeout(c.x.Context(), quiet)
+	defer cancel()
+	select {
+	case <-c.done:
+		c.x.Fatalf("got an answer (%v, error %v), want the call to block", brief(c.value), c.err)
+	case <-ctx.Done():
+	}
+}
+
+// answer waits for the call and expects it to succeed.
+func (c *call[T]) answer() T {
+	c.x.Helper()
+	<-c.done
+	if c.err != nil {
+		c.x.Fatalf("got error %v, want an answer", c.err)
+	}
+	return c.value
+}
+
+// end waits for the call and gives its error.
+func (c *call[T]) end() (T, error) {
+	<-c.done
+	return c.value, c.err
+}

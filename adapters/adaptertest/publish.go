@@ -1,0 +1,151 @@
+package adaptertest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gostem/gostem/stem"
+)
+
+var publishPromises = []promise{
+	{name: "a published envelope is received once", check: publishedIsReceived},
+	{name: "a batch is answered and received in order", check: batchIsReceived},
+	{name: "an envelope comes back as it was published", check: envelopeIsUntouched},
+	{name: "a payload of one MiB comes back byte for byte", check: bigPayloadIsUntouched},
+	{name: "every allowed name is kept, and kept apart", check: namesAreKeptApart},
+	{name: "the longest durations are carried", check: longestDurations},
+	{name: "the caller keeps the slice that it published", check: callerKeepsSlice},
+	{name: "an empty batch is no error", check: emptyBatch},
+	{name: "publishers may run at the same time", check: concurrentPublishers},
+}
+
+// "Publish stores envelopes and answers one Published for each."
+func publishedIsReceived(x *exam) {
+	x.publish(task("a"))
+	d := x.takeOne(x.session())
+	same(x, "id", d.ID, "a")
+	same(x, "number", d.Number, 1)
+	same(x, "attempt", d.Attempt, 1)
+	same(x, "interruptions, snoozes, releases", [3]int{d.Interruptions, d.Snoozes, d.Releases}, [3]int{})
+	same(x, "marks", d.Marks, nil)
+	x.nothing()
+}
+
+// "… one Published for each, in order."
+func batchIsReceived(x *exam) {
+	envs := tasks("batch", 100)
+	x.publish(envs...)
+	same(x, "received", ids(x.take(x.session(), 100)), named(envs))
+	x.nothing()
+}
+
+// "An envelope never changes once published", whatever its bytes are.
+func envelopeIsUntouched(x *exam) {
+	want := fullEnvelope()
+	x.publish(want)
+	got := x.takeOne(x.session())
+	same(x, "envelope", *got.Envelope, want)
+}
+
+// fullEnvelope has every field set, to values that are hard to carry.
+func fullEnvelope() stem.Envelope {
+	return stem.Envelope{
+		ID: "full", Task: "exam.full", Queue: queue, Priority: 7,
+		Payload:   everyByte(),
+		Headers:   map[string]string{"plain": "value", hostile: hostile, "": "", "empty": ""},
+		ExpiresIn: 3*time.Hour + time.Nanosecond, MaxRetries: 5,
+		Backoff: stem.ExponentialBackoff(time.Second, time.Hour),
+		Timeout: 1500 * time.Microsecond, Visibility: 2 * time.Hour, KeepResult: 24 * time.Hour,
+		DedupeKey: "key", DedupeWindow: 10 * time.Minute,
+		UniqueKey: "unique", Fingerprint: 1<<64 - 1,
+		Root: "root", Parent: "parent", ReplayOf: "replayed",
+	}
+}
+
+// The default limit of clients is 1 MiB, so every store must carry that.
+func bigPayloadIsUntouched(x *exam) {
+	want := task("big", payload(megabyte()))
+	x.publish(want)
+	got := x.takeOne(x.session())
+	if string(got.Payload) != string(want.Payload) {
+		x.Errorf("payload: got %d other bytes, want the %d that were published", len(got.Payload), len(want.Payload))
+	}
+}
+
+// Names are "1 to 200 printable ASCII bytes": none may collide with another,
+// nor with a name that a store makes up.
+func namesAreKeptApart(x *exam) {
+	queues := []string{
+		"q", "q:", "q{", "{q}", "q}", "q:delayed", "q*", "Q", "q/1", "q\\", "q'", "0",
+		punctuation, strings.Repeat("~", stem.MaxIDLength),
+	}
+	for i, q := range queues {
+		id := fmt.Sprintf("%d%s", i, punctuation)
+		x.publish(task(id, onQueue(q), called(q), deduped(q, time.Hour)))
+	}
+	for i, q := range queues {
+		req := stem.ReceiveRequest{Session: x.session(), Queues: []string{q}, Tasks: stem.NewTaskSet(q), Max: 10}
+		ds := x.receive(req)
+		same(x, "received from "+q, ids(ds), []string{fmt.Sprintf("%d%s", i, punctuation)})
+		same(x, "task of "+q, ds[0].Task, q)
+	}
+}
+
+// Validate allows every duration from 0 up, so a sum with the clock must not
+// overflow: what lasts for ever is neither due nor over at once.
+func longestDurations(x *exam) {
+	const ever time.Duration = 1<<63 - 1
+	lasting := task("lasting", expires(ever), visibility(ever), deduped("key", ever))
+	lasting.Timeout, lasting.KeepResult, lasting.Backoff = ever, ever, stem.FixedBackoff(ever)
+	x.publish(task("never", delay(ever)), lasting)
+	d := x.takeOne(x.session())
+	same(x, "envelope", *d.Envelope, lasting)
+	same(x, "expired", d.Expired, false)
+	same(x, "offered again", x.offer(task("again", deduped("key", ever)))[0],
+		stem.Published{ID: "lasting", Duplicate: true})
+	x.lapse()
+	x.nothing()
+}
+
+// "The caller keeps the slice."
+func callerKeepsSlice(x *exam) {
+	envs := tasks("kept", 3)
+	want := named(envs)
+	ctx, cancel := x.bounded()
+	defer cancel()
+	if _, err := x.Broker.Publish(ctx, envs...); err != nil {
+		x.Fatalf("publish: got error %v, want none", err)
+	}
+	clear(envs)
+	same(x, "received", ids(x.take(x.session(), 3)), want)
+}
+
+// A method "handles every item that it can": of none, all.
+func emptyBatch(x *exam) {
+	x.publish()
+	x.settle()
+	same(x, "notices", x.extend(x.session()), nil)
+	x.nothing()
+}
+
+// "All methods may be called concurrently." Each publisher's own order stands.
+func concurrentPublishers(x *exam) {
+	const publishers, each = 8, 25
+	calls := make([]*call[[]stem.Published], 0, publishers)
+	for p := range publishers {
+		envs := tasks(fmt.Sprintf("p%d", p), each)
+		calls = append(calls, x.publishing(envs))
+	}
+	for _, c := range calls {
+		same(x, "answers", len(c.answer()), each)
+	}
+	got := ids(x.take(x.session(), publishers*each))
+	for p := range publishers {
+		prefix := fmt.Sprintf("p%d-", p)
+		own := slices.DeleteFunc(slices.Clone(got), func(id string) bool { return !strings.HasPrefix(id, prefix) })
+		same(x, "order of publisher "+prefix, own, named(tasks(fmt.Sprintf("p%d", p), each)))
+	}
+	x.nothing()
+}
