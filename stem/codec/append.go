@@ -19,9 +19,16 @@ func AppendBool(b []byte, v bool) []byte {
 // AppendInt appends v in the fewest bytes: 1, 2, 3, 5 or 9. A value that is not
 // negative takes an unsigned form.
 func AppendInt(b []byte, v int64) []byte {
+	if uint64(v) <= posFixintMax {
+		return append(b, byte(v))
+	}
+	return appendInt(b, v)
+}
+
+func appendInt(b []byte, v int64) []byte {
 	switch {
 	case v >= 0:
-		return AppendUint(b, uint64(v))
+		return appendUint(b, uint64(v))
 	case v >= -32:
 		return append(b, byte(v))
 	case v >= math.MinInt8:
@@ -37,6 +44,13 @@ func AppendInt(b []byte, v int64) []byte {
 
 // AppendUint appends v in the fewest bytes: 1, 2, 3, 5 or 9.
 func AppendUint(b []byte, v uint64) []byte {
+	if v <= posFixintMax {
+		return append(b, byte(v))
+	}
+	return appendUint(b, v)
+}
+
+func appendUint(b []byte, v uint64) []byte {
 	switch {
 	case v <= posFixintMax:
 		return append(b, byte(v))

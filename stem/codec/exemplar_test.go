@@ -52,7 +52,13 @@ type Order struct {
 
 // orderCodec is what the task's definition holds.
 var orderCodec = codec.Codec[Order]{
-	Append: func(b []byte, v *Order) ([]byte, error) { return stemAppendOrder(b, v), nil },
+	Append: func(b []byte, v *Order) ([]byte, error) {
+		if b == nil { // encode on the stack, so that the buffer is made once and fits
+			var scratch [1024]byte
+			return append(b, stemAppendOrder(scratch[:0], v)...), nil
+		}
+		return stemAppendOrder(b, v), nil
+	},
 	Read:   stemReadOrder,
 }
 
@@ -219,9 +225,11 @@ func stemReadSliceItem(r *codec.Reader, v *[]Item) {
 		return
 	}
 	n := r.EnterArray()
-	s := make([]Item, 0, codec.Cap[Item](n))
+	s := make([]Item, codec.Cap[Item](n))
 	for i := range n {
-		s = append(s, Item{})
+		if i == len(s) {
+			s = append(s, Item{})
+		}
 		stemReadItem(r, &s[i])
 		if r.Failed() {
 			r.InIndex(i)
@@ -272,9 +280,9 @@ func stemAppendMapStringString(b []byte, v map[string]string) []byte {
 		return codec.AppendNil(b)
 	}
 	b = codec.AppendMapLen(b, len(v))
-	for _, k := range codec.SortedKeys(make([]string, 0, 16), v) {
-		b = codec.AppendString(b, k)
-		b = codec.AppendString(b, v[k])
+	for _, e := range codec.SortedEntries(make([]codec.Entry[string, string], 0, 8), v) {
+		b = codec.AppendString(b, e.Key)
+		b = codec.AppendString(b, e.Value)
 	}
 	return b
 }
