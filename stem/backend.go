@@ -33,7 +33,7 @@ type Result struct {
 	// Failure says why a task failed, was cancelled or is being retried.
 	Failure *Failure
 	// Progress is the last that the handler reported, if it reported any.
-	Progress *Progress
+	Progress *ProgressReport
 	// Delivery is the number of the delivery that wrote the record: its fence.
 	Delivery int64
 	// Attempt, Interruptions, Snoozes and Releases are those of the delivery.
@@ -70,8 +70,8 @@ const (
 	FailureMalformed FailureKind = "malformed" // its bytes could not be read
 )
 
-// Progress is what a handler says about work under way.
-type Progress struct {
+// ProgressReport is what a handler says about work under way.
+type ProgressReport struct {
 	// Percent is 0 to 100.
 	Percent float64
 	Message string

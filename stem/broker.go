@@ -16,19 +16,11 @@ import (
 //
 // The broker counts, times and fences; the worker judges what an outcome means.
 type Broker interface {
-	// Publish stores envelopes and answers one Published for each, in order.
-	// The caller keeps the slice but gives up payloads and headers, which
-	// nobody may change from here on.
-	//
-	// An envelope whose dedupe key was published on its queue within the window
-	// is not stored: its Published names the id that stands. Repeating a call
-	// is therefore safe for envelopes with a dedupe key; for others it may add
-	// a second copy, which is why a client never repeats one by itself.
-	Publish(ctx context.Context, envs ...Envelope) ([]Published, error)
+	Publisher
 
 	// Receive lends due envelopes to a session. It blocks until there is at
-	// least one or ctx ends (then it answers ctx.Err()); it takes nothing that
-	// it does not return. It is woken by a publish, a due delay and the lapse
+	// least one or ctx ends (then it answers ctx.Err(), or what it had taken by
+	// then); it takes nothing that it does not return. It is woken by a publish, a due delay and the lapse
 	// of another session, and need not be asked again and again.
 	//
 	// The session is opened where it is not open, also after a lapse. Queues
@@ -55,6 +47,20 @@ type Broker interface {
 	// reason to run the task again. A lapsed session may settle what nobody
 	// has taken over.
 	Settle(ctx context.Context, ss ...Settlement) error
+}
+
+// Publisher is the half of a broker that enqueues. A transaction of an adapter
+// is one too: it stores envelopes with the user's own writes.
+type Publisher interface {
+	// Publish stores envelopes and answers one Published for each, in order.
+	// The caller keeps the slice but gives up payloads and headers, which
+	// nobody may change from here on.
+	//
+	// An envelope whose dedupe key was published on its queue within the window
+	// is not stored: its Published names the id that stands. Repeating a call
+	// is therefore safe for envelopes with a dedupe key; for others it may add
+	// a second copy, which is why a client never repeats one by itself.
+	Publish(ctx context.Context, envs ...Envelope) ([]Published, error)
 }
 
 // Published answers for one envelope what became of it.
@@ -88,6 +94,13 @@ type ReceiveRequest struct {
 	// MaxBytes bounds the sum of the payloads lent; one envelope is lent
 	// whatever its size. 0 means no bound.
 	MaxBytes int
+	// Recover asks the broker to look first for deliveries that the session
+	// holds and that are not among Held: those of an earlier Receive whose
+	// answer was lost on its way. They are lent again with a new
+	// delivery number, and no counter but that moves. Without it they would
+	// stay with a session that lives and does not know of them.
+	Recover bool
+	Held    []Delivery
 }
 
 // Delivery is an envelope on loan to one worker: the envelope and what the
@@ -97,8 +110,9 @@ type Delivery struct {
 	*Envelope
 	// Session is the id of the session that holds the delivery.
 	Session string
-	// Number counts every receive of this envelope, from 1, and never goes
-	// back. It is the fence of all writes.
+	// Number is the fence of all writes. It rises with every receive of the id
+	// and never goes back, also when the id is published again (else the record
+	// of an earlier life would refuse those of the next). It is positive, and no count.
 	Number int64
 	// Attempt is 1 plus the runs that ended in a failure.
 	Attempt int
@@ -178,4 +192,7 @@ type Settlement struct {
 	// strings. They replace earlier ones; a release keeps those that stand
 	// where it brings none.
 	Marks map[string]string
+	// Result is the record that [SavingSettler] saves with the settlement, nil
+	// for none. Settle does not look at it.
+	Result *Result
 }

@@ -40,11 +40,11 @@ func As[T any](store any) (T, bool) {
 // that is broker and backend in one has it; it is used where As finds the same
 // SavingSettler behind both.
 type SavingSettler interface {
-	// SaveAndSettle does what Save and Settle would, with one difference: the
-	// outcome of a delivery and its result stand or fall together. A refused
-	// delivery leaves no result. rs[i].ID names a delivery of ss; not
-	// every settlement has a result. The *PartialError counts settlements.
-	SaveAndSettle(ctx context.Context, rs []Result, ss []Settlement) error
+	// SaveAndSettle does what Save of the results and Settle would, but the
+	// settlement of a delivery and its result stand or fall together: a refused
+	// settlement leaves no result, and a result that Save would refuse
+	// (a newer delivery's stands) does not keep its delivery from being settled.
+	SaveAndSettle(ctx context.Context, ss ...Settlement) error
 }
 
 // ResultWatcher waits for results without asking again and again.

@@ -59,7 +59,7 @@ var orderCodec = codec.Codec[Order]{
 		}
 		return stemAppendOrder(b, v), nil
 	},
-	Read:   stemReadOrder,
+	Read: stemReadOrder,
 }
 
 func stemAppendOrder(b []byte, v *Order) []byte {

@@ -1,0 +1,213 @@
+package stem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/gostem/gostem/stem/codec"
+)
+
+// ClientConfig adjusts a client. The zero value works.
+type ClientConfig struct {
+	// Backend keeps the results. The default is the broker where it is a
+	// Backend too; else there is none, results are dropped and waiting for one
+	// answers ErrNoBackend.
+	Backend Backend
+	// Defaults are the options of every enqueue, under those of the task
+	// definition and of the call.
+	Defaults []Option
+	// MaxPayload is the most bytes of encoded args or result. The default is 1 MiB.
+	MaxPayload int
+	// CallTimeout bounds every call to the store but those that wait for
+	// something to happen. The default is 10 s.
+	CallTimeout time.Duration
+	// Observer is told of events. The default is none.
+	Observer Observer
+	// Logger is the log of the client and its workers. The default is slog.Default().
+	Logger *slog.Logger
+}
+
+func (c ClientConfig) withDefaults(broker Broker) ClientConfig {
+	if c.Backend == nil {
+		if backend, ok := As[Backend](broker); ok {
+			c.Backend = backend
+		}
+	}
+	if c.MaxPayload == 0 {
+		c.MaxPayload = defaultMaxPayload
+	}
+	if c.CallTimeout == 0 {
+		c.CallTimeout = defaultCallTimeout
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func (c ClientConfig) validate() error {
+	if c.MaxPayload < 0 {
+		return &OptionError{Option: "ClientConfig.MaxPayload", Value: fmt.Sprint(c.MaxPayload), Want: "a positive number of bytes, or 0 for 1 MiB"}
+	}
+	if c.CallTimeout < 0 {
+		return &OptionError{Option: "ClientConfig.CallTimeout", Value: c.CallTimeout.String(), Want: "a positive duration, or 0 for 10s"}
+	}
+	return nil
+}
+
+// Client enqueues tasks and asks for their results. It may be used concurrently
+// and needs no closing; the adapter does.
+type Client struct {
+	cfg     ClientConfig
+	broker  Broker
+	watcher ResultWatcher // nil: poll
+	base    Envelope      // what holds before the options of definition and call
+	line    line
+	observe observe
+}
+
+// NewClient makes a client of a broker.
+func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
+	if broker == nil {
+		return nil, errors.New("stem: NewClient: the broker is nil: pass an adapter, for example new(memory.Store)")
+	}
+	cfg = cfg.withDefaults(broker)
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	c := &Client{cfg: cfg, broker: broker, observe: observe{cfg.Logger, cfg.Observer}}
+	c.line = line{broker: broker, timeout: cfg.CallTimeout}
+	c.watcher, _ = As[ResultWatcher](cfg.Backend)
+	c.base = builtin()
+	(&draft{Envelope: &c.base}).apply(cfg.Defaults)
+	sample := c.base
+	sample.ID, sample.Task = "id", "task"
+	if err := sample.Validate(); err != nil {
+		return nil, fmt.Errorf("stem: ClientConfig.Defaults: %w", err)
+	}
+	return c, nil
+}
+
+// EnqueueRaw enqueues a task by name with a payload that is encoded already:
+// one MessagePack value. Typed code calls Enqueue of a task definition instead.
+func (c *Client) EnqueueRaw(ctx context.Context, task string, payload []byte, opts ...Option) (Job[codec.Raw], error) {
+	t, err := route{client: c, bound: true}.enqueue(ctx, &TaskSpec{Name: task}, payload, opts)
+	if err != nil {
+		return Job[codec.Raw]{}, err
+	}
+	return Job[codec.Raw]{ticket: t, task: task, read: codec.RawCodec().Read}, nil
+}
+
+// Publish takes complete envelopes to the broker. Calls that arrive while a
+// round trip is under way share the next one. A call whose ctx ends leaves it
+// open whether its envelopes were stored, if they were on their way already.
+func (c *Client) Publish(ctx context.Context, envs ...Envelope) ([]Published, error) {
+	if c == nil {
+		return nil, ErrNoClient
+	}
+	published := make([]Published, 0, len(envs))
+	var failed []ItemError
+	for start := 0; start < len(envs); start += mostPerTrip {
+		chunk := envs[start:min(start+mostPerTrip, len(envs))]
+		answers, err := c.line.publish(ctx, chunk)
+		for i := range chunk {
+			if itemErr := ItemErr(err, i); itemErr != nil {
+				failed = append(failed, ItemError{start + i, itemErr})
+			}
+		}
+		published = append(published, append(answers, make([]Published, len(chunk)-len(answers))...)...)
+	}
+	if failed != nil {
+		return published, &PartialError{failed}
+	}
+	return published, nil
+}
+
+// load answers the record of one task.
+func (c *Client) load(ctx context.Context, id string) (Result, error) {
+	if c.cfg.Backend == nil {
+		return Result{}, ErrNoBackend
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.CallTimeout)
+	defer cancel()
+	records, err := c.cfg.Backend.Load(ctx, id)
+	if err := ItemErr(err, 0); err != nil {
+		return Result{}, err
+	}
+	return records[0], nil
+}
+
+// await blocks until the task's record is terminal.
+func (c *Client) await(ctx context.Context, id string) (Result, error) {
+	var record Result
+	var err error
+	switch {
+	case c.cfg.Backend == nil:
+		return Result{}, ErrNoBackend
+	case c.watcher != nil:
+		record, err = c.watcher.Await(ctx, id)
+	default:
+		record, err = c.poll(ctx, id)
+	}
+	if err != nil && ctx.Err() != nil {
+		return Result{}, fmt.Errorf("%w: %w", ErrNoResult, ctx.Err())
+	}
+	return record, err
+}
+
+// Polling for a result, where the backend cannot push, starts quick and slows down.
+const (
+	firstPoll   = 5 * time.Millisecond
+	slowestPoll = time.Second
+)
+
+func (c *Client) poll(ctx context.Context, id string) (Result, error) {
+	for wait := firstPoll; ; wait = min(2*wait, slowestPoll) {
+		record, err := c.load(ctx, id)
+		switch {
+		case err == nil && record.State.Terminal():
+			return record, nil
+		case errors.Is(err, ErrResultExpired), errors.Is(err, ErrClosed):
+			return Result{}, err
+		case err != nil && !errors.Is(err, ErrNoResult):
+			c.cfg.Logger.WarnContext(ctx, "stem: cannot load a result, trying again", "id", id, "error", err)
+		}
+		if !sleep(ctx, jitter(wait)) {
+			return Result{}, ctx.Err()
+		}
+	}
+}
+
+// sleep waits for d or the end of ctx; it reports whether d has passed.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// jitter draws from [d/2, d), so that a crowd spreads and nobody spins.
+func jitter(d time.Duration) time.Duration {
+	return d/2 + rand.N(d/2+1)
+}
+
+type clientKey struct{}
+
+// WithClient gives a context in which Enqueue finds the client. The context of
+// a handler has its worker's client already.
+func WithClient(ctx context.Context, c *Client) context.Context {
+	return context.WithValue(ctx, clientKey{}, c)
+}
+
+func clientFrom(ctx context.Context) *Client {
+	c, _ := ctx.Value(clientKey{}).(*Client)
+	return c
+}

@@ -1,0 +1,230 @@
+package stem
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gostem/gostem/stem/codec"
+)
+
+// The wire format of an envelope is MessagePack: an array of the version and a
+// map of the fields that are not zero, keyed by small integers:
+//
+//	[1, {1: "0197…", 2: "demo.hello", 3: "default", 5: <args>, …}]
+//
+// A key, once given, keeps its meaning for ever. Readers skip keys that they do
+// not know, so a field may be added; the version changes only when an old reader would
+// misunderstand what it reads.
+const envelopeVersion = 1
+
+const (
+	keyID = iota + 1
+	keyTask
+	keyQueue
+	keyPriority
+	keyPayload
+	keyHeaders
+	keyDelay
+	keyExpiresIn
+	keyMaxRetries
+	keyBackoff
+	keyTimeout
+	keyVisibility
+	keyKeepResult
+	keyDedupeKey
+	keyDedupeWindow
+	keyUniqueKey
+	keyFingerprint
+	keyRoot
+	keyParent
+	keyReplayOf
+)
+
+// AppendEnvelope appends the wire form of e to b. Equal envelopes have equal bytes.
+func AppendEnvelope(b []byte, e *Envelope) []byte {
+	b = codec.AppendArrayLen(b, 2)
+	b = codec.AppendUint(b, envelopeVersion)
+	// The count of the fields follows them, so its place is kept: a map16 header.
+	header := len(b)
+	b = append(b, 0xde, 0, 0)
+	w := fieldWriter{b: b}
+	w.str(keyID, e.ID)
+	w.str(keyTask, e.Task)
+	w.str(keyQueue, e.Queue)
+	w.int(keyPriority, int64(e.Priority))
+	if len(e.Payload) > 0 {
+		w.key(keyPayload)
+		w.b = codec.AppendBytes(w.b, e.Payload)
+	}
+	w.headers(e.Headers)
+	w.int(keyDelay, int64(e.Delay))
+	w.int(keyExpiresIn, int64(e.ExpiresIn))
+	w.int(keyMaxRetries, int64(e.MaxRetries))
+	w.backoff(e.Backoff)
+	w.int(keyTimeout, int64(e.Timeout))
+	w.int(keyVisibility, int64(e.Visibility))
+	w.int(keyKeepResult, int64(e.KeepResult))
+	w.str(keyDedupeKey, e.DedupeKey)
+	w.int(keyDedupeWindow, int64(e.DedupeWindow))
+	w.str(keyUniqueKey, e.UniqueKey)
+	if e.Fingerprint != 0 {
+		w.key(keyFingerprint)
+		w.b = codec.AppendUint(w.b, e.Fingerprint)
+	}
+	w.str(keyRoot, e.Root)
+	w.str(keyParent, e.Parent)
+	w.str(keyReplayOf, e.ReplayOf)
+	w.b[header+2] = byte(w.n)
+	return w.b
+}
+
+// fieldWriter appends the fields that are not zero and counts them.
+type fieldWriter struct {
+	b []byte
+	n int
+}
+
+func (w *fieldWriter) key(k uint64) {
+	w.b = codec.AppendUint(w.b, k)
+	w.n++
+}
+
+func (w *fieldWriter) str(k uint64, s string) {
+	if s != "" {
+		w.key(k)
+		w.b = codec.AppendString(w.b, s)
+	}
+}
+
+func (w *fieldWriter) int(k uint64, v int64) {
+	if v != 0 {
+		w.key(k)
+		w.b = codec.AppendInt(w.b, v)
+	}
+}
+
+func (w *fieldWriter) headers(h map[string]string) {
+	if len(h) == 0 {
+		return
+	}
+	w.key(keyHeaders)
+	w.b = codec.AppendMapLen(w.b, len(h))
+	for _, e := range codec.SortedEntries(make([]codec.Entry[string, string], 0, 8), h) {
+		w.b = codec.AppendString(w.b, e.Key)
+		w.b = codec.AppendString(w.b, e.Value)
+	}
+}
+
+func (w *fieldWriter) backoff(p BackoffPolicy) {
+	if p == (BackoffPolicy{}) {
+		return
+	}
+	w.key(keyBackoff)
+	w.b = codec.AppendArrayLen(w.b, 3)
+	w.b = codec.AppendUint(w.b, uint64(p.Kind))
+	w.b = codec.AppendInt(w.b, int64(p.Base))
+	w.b = codec.AppendInt(w.b, int64(p.Cap))
+}
+
+// ParseEnvelope reads the wire form of an envelope. It copies what it keeps. It
+// refuses bytes that are no envelope, that a newer version wrote, or that say
+// what Validate does not allow; the error tells where.
+func ParseEnvelope(data []byte) (Envelope, error) {
+	var e Envelope
+	r := codec.NewReader(data)
+	if n := r.EnterArray(); !r.Failed() && n != 2 {
+		r.Fail(errors.New("want an array of version and fields"))
+	}
+	if version := r.Uint(); !r.Failed() && version != envelopeVersion {
+		return Envelope{}, fmt.Errorf("stem: parse envelope: version %d, this build reads version %d: update the worker", version, envelopeVersion)
+	}
+	e.readFields(&r)
+	r.Leave()
+	if err := r.Finish(); err != nil {
+		return Envelope{}, fmt.Errorf("stem: parse envelope: %w", err)
+	}
+	if err := e.Validate(); err != nil {
+		return Envelope{}, fmt.Errorf("stem: parse envelope: %w", err)
+	}
+	return e, nil
+}
+
+func (e *Envelope) readFields(r *codec.Reader) {
+	for n := r.EnterMap(); n > 0 && !r.Failed(); n-- {
+		switch r.Uint64() {
+		case keyID:
+			e.ID = r.Str()
+		case keyTask:
+			e.Task = r.Str()
+		case keyQueue:
+			e.Queue = r.Str()
+		case keyPriority:
+			e.Priority = r.Int()
+		case keyPayload:
+			e.Payload = r.Bytes()
+		case keyHeaders:
+			e.Headers = readHeaders(r)
+		case keyDelay:
+			e.Delay = r.Duration()
+		case keyExpiresIn:
+			e.ExpiresIn = r.Duration()
+		case keyMaxRetries:
+			e.MaxRetries = r.Int()
+		case keyBackoff:
+			e.Backoff = readBackoff(r)
+		case keyTimeout:
+			e.Timeout = r.Duration()
+		case keyVisibility:
+			e.Visibility = r.Duration()
+		case keyKeepResult:
+			e.KeepResult = r.Duration()
+		case keyDedupeKey:
+			e.DedupeKey = r.Str()
+		case keyDedupeWindow:
+			e.DedupeWindow = r.Duration()
+		case keyUniqueKey:
+			e.UniqueKey = r.Str()
+		case keyFingerprint:
+			e.Fingerprint = r.Uint64()
+		case keyRoot:
+			e.Root = r.Str()
+		case keyParent:
+			e.Parent = r.Str()
+		case keyReplayOf:
+			e.ReplayOf = r.Str()
+		default:
+			r.Skip()
+		}
+	}
+	r.Leave()
+}
+
+func readHeaders(r *codec.Reader) map[string]string {
+	n := r.EnterMap()
+	h := make(map[string]string, codec.MapCap[string, string](n))
+	for ; n > 0 && !r.Failed(); n-- {
+		name := r.Str()
+		h[name] = r.Str()
+	}
+	r.Leave()
+	return h
+}
+
+func readBackoff(r *codec.Reader) BackoffPolicy {
+	var p BackoffPolicy
+	for i := range r.EnterArray() {
+		switch i {
+		case 0:
+			p.Kind = BackoffKind(r.Uint8())
+		case 1:
+			p.Base = time.Duration(r.Int64())
+		case 2:
+			p.Cap = time.Duration(r.Int64())
+		default:
+			r.Skip()
+		}
+	}
+	r.Leave()
+	return p
+}

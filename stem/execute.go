@@ -1,0 +1,84 @@
+package stem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+)
+
+// execute runs one delivery to its end: it judges whether it may start, calls
+// the handler and gives the judgement of its outcome to the settler.
+func (w *Worker) execute(l *loan) {
+	l.waited = l.Waited + time.Since(l.received)
+	handler := w.handlers[l.Task]
+	if j, refused := judgeUnstarted(&l.Delivery, handler != nil, w.cfg.MaxInterruptions); refused {
+		w.finish(l, j)
+		return
+	}
+	ctx, cancel, lost := w.held.start(l, w.base)
+	if lost != nil {
+		w.finish(l, judge(&l.Delivery, outcome{err: lost, cause: lost}))
+		return
+	}
+	w.call(ctx, cancel, handler, l)
+}
+
+// call runs the handler and finishes the loan, also when the handler panics or
+// ends its goroutine.
+func (w *Worker) call(ctx context.Context, cancel context.CancelCauseFunc, handler Handler, l *loan) {
+	if l.Timeout > 0 {
+		timed, stop := context.WithTimeoutCause(ctx, l.Timeout, ErrTimeout)
+		defer stop()
+		ctx = timed
+	}
+	l.ctx = taskContext{ctx, l}
+	if w.observe.on() {
+		w.observe.tell(&l.ctx, TaskStarted{TaskRef: l.ref(), Waited: l.waited})
+	}
+
+	o := outcome{err: errGoexit}
+	started := time.Now()
+	defer func() {
+		if p := recover(); p != nil {
+			o = outcome{err: &panicError{value: p, stack: debug.Stack()}}
+		}
+		if o.err != nil {
+			o.draw = rand.Float64()
+			if ctx.Err() != nil {
+				o.cause = context.Cause(ctx)
+			}
+		} else if limit := w.client.cfg.MaxPayload; len(o.result) > limit {
+			o = outcome{err: Permanent(&PayloadTooLargeError{Task: l.Task, What: "result", Size: len(o.result), Limit: limit})}
+		}
+		w.held.stop(l)
+		cancel(nil)
+		j := judge(&l.Delivery, o)
+		j.ran = time.Since(started)
+		w.finish(l, j)
+	}()
+	o.result, o.err = handler(&l.ctx, &l.Delivery)
+}
+
+// finish makes room for the next delivery and hands the loan to the settler.
+func (w *Worker) finish(l *loan, j judgement) {
+	w.room.leave()
+	w.settler.settle(ending{l, j})
+}
+
+var errGoexit = errors.New("the handler ended its goroutine with runtime.Goexit")
+
+// panicError is a panic of a handler, with the stack it came from.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
+}

@@ -1,0 +1,120 @@
+package stem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// room counts the tasks in hand: received and not yet run to their end.
+type room struct {
+	most      int // in hand at the same time
+	threshold int // free places worth a round trip
+	inHand    atomic.Int64
+	freed     chan struct{}
+}
+
+func newRoom(slots, prefetch int) room {
+	most := slots * prefetch
+	return room{
+		most: most,
+		// Half of the prefetch: slots have work while the next trip is under
+		// way, and a trip brings many.
+		threshold: max(1, (most-slots+1)/2),
+		freed:     make(chan struct{}, 1),
+	}
+}
+
+// wait gives the number of free places once there are enough, 0 when ctx ends first.
+func (r *room) wait(ctx context.Context) int {
+	for {
+		if free := r.most - int(r.inHand.Load()); free >= r.threshold {
+			return free
+		}
+		select {
+		case <-r.freed:
+		case <-ctx.Done():
+			return 0
+		}
+	}
+}
+
+func (r *room) enter(n int) { r.inHand.Add(int64(n)) }
+
+func (r *room) leave() {
+	if r.most-int(r.inHand.Add(-1)) == r.threshold {
+		select {
+		case r.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Waits between calls to a store that fails.
+const (
+	firstBackoff = 50 * time.Millisecond
+	longestStall = 5 * time.Second
+)
+
+// stall grows the wait between failing calls; the zero value is the first.
+type stall struct{ last time.Duration }
+
+func (s *stall) next() time.Duration {
+	s.last = min(max(2*s.last, firstBackoff), longestStall)
+	return jitter(s.last)
+}
+
+// fetch receives deliveries for free slots, and a few ahead, until ctx ends. It
+// returns an error only where going on makes no sense.
+func (w *Worker) fetch(ctx context.Context) error {
+	req := ReceiveRequest{Session: w.session, Queues: w.cfg.Queues, Tasks: w.known}
+	var failing stall
+	for ctx.Err() == nil {
+		if req.Max = w.room.wait(ctx); req.Max == 0 {
+			return nil
+		}
+		deliveries, err := w.client.broker.Receive(ctx, req)
+		if err == nil {
+			w.accept(deliveries)
+			req.Recover, req.Held, failing = false, nil, stall{}
+			continue
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, ErrClosed):
+			return fmt.Errorf("stem: worker %s: receive: %w", w.cfg.Name, err)
+		}
+		wait := failing.next()
+		w.storeFailed(ctx, "receive", err, wait)
+		if !sleep(ctx, wait) {
+			return nil
+		}
+		// The answer may have been lost after the store had lent something.
+		req.Recover = true
+		_, req.Held = w.held.snapshot()
+	}
+	return nil
+}
+
+// accept takes deliveries in hand. The channel has room for all that Receive was
+// asked for.
+func (w *Worker) accept(deliveries []Delivery) {
+	now := time.Now()
+	loans := make([]loan, len(deliveries))
+	for i := range deliveries {
+		loans[i] = loan{Delivery: deliveries[i], worker: w, received: now}
+	}
+	w.room.enter(len(loans))
+	w.held.add(loans)
+	for i := range loans {
+		w.work <- &loans[i]
+	}
+}
+
+func (w *Worker) storeFailed(ctx context.Context, operation string, err error, wait time.Duration) {
+	w.log.WarnContext(ctx, "stem: the store failed, trying again", "operation", operation, "error", err, "wait", wait)
+	w.observe.tell(ctx, StoreFailed{Operation: operation, Err: err})
+}

@@ -1,0 +1,86 @@
+package stem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"time"
+)
+
+// TaskInfo is what a handler can know about the task that it runs.
+type TaskInfo struct {
+	ID, Task, Queue string
+	Priority        int
+	// Worker is the name of the worker that runs it.
+	Worker string
+	// Attempt is 1 plus the runs that ended in a failure; MaxRetries is how
+	// many of those may be followed by another one.
+	Attempt, MaxRetries int
+	// Delivery counts every start, also those after a crash, a snooze or a release.
+	Delivery int64
+	// Interruptions, Snoozes and Releases count what cost no attempt.
+	Interruptions, Snoozes, Releases int
+	// Headers are those of the enqueue; the map is the handler's own.
+	Headers map[string]string
+	// Root and Parent are the ids of the family's first task and of the task
+	// that enqueued this one; empty where nobody did.
+	Root, Parent string
+	// Waited is how long the task had been due when it started.
+	Waited time.Duration
+}
+
+// Info tells a handler about the task that it runs. Outside a handler ok is false.
+func Info(ctx context.Context) (info TaskInfo, ok bool) {
+	l := loanFrom(ctx)
+	if l == nil {
+		return TaskInfo{}, false
+	}
+	return TaskInfo{
+		ID: l.ID, Task: l.Task, Queue: l.Queue, Priority: l.Priority,
+		Worker:  l.worker.cfg.Name,
+		Attempt: l.Attempt, MaxRetries: l.MaxRetries, Delivery: l.Number,
+		Interruptions: l.Interruptions, Snoozes: l.Snoozes, Releases: l.Releases,
+		Headers: maps.Clone(l.Headers),
+		Root:    l.Root, Parent: l.Parent,
+		Waited: l.waited,
+	}, true
+}
+
+// Logger gives a handler a logger that names its task, id and attempt. Outside
+// a handler it is slog.Default().
+func Logger(ctx context.Context) *slog.Logger {
+	l := loanFrom(ctx)
+	if l == nil {
+		return slog.Default()
+	}
+	return l.worker.log.With("task", l.Task, "id", l.ID, "attempt", l.Attempt)
+}
+
+// Progress reports how far the running task has come: percent is 0 to 100. It
+// is stored as the task's record, where Job.Status finds it, and is an event. A
+// task that has lost its lease gets ErrLeaseLost. Each call is a write to the
+// store. Where no result is kept only the event remains.
+func Progress(ctx context.Context, percent float64, message string) error {
+	l := loanFrom(ctx)
+	if l == nil {
+		return errors.New("stem: Progress: the context is not a handler's")
+	}
+	if !(percent >= 0 && percent <= 100) {
+		return &OptionError{Option: "progress", Value: fmt.Sprint(percent), Want: "0 to 100 percent"}
+	}
+	report := ProgressReport{Percent: percent, Message: message}
+	l.worker.observe.tell(ctx, TaskProgressed{TaskRef: l.ref(), Progress: report})
+	if l.KeepResult == 0 || l.worker.client.cfg.Backend == nil {
+		return nil
+	}
+	record := l.record(StateRunning)
+	record.Progress = &report
+	call := bound(ctx, l.worker.client.cfg.CallTimeout)
+	defer call.release()
+	if err := l.worker.client.cfg.Backend.Save(call, record); err != nil {
+		return fmt.Errorf("stem: progress of task %s (%s): %w", l.Task, l.ID, ItemErr(err, 0))
+	}
+	return nil
+}

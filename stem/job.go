@@ -1,0 +1,85 @@
+package stem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gostem/gostem/stem/codec"
+)
+
+// ticket says which task an enqueue led to and who can ask for its result.
+type ticket struct {
+	id        string
+	duplicate bool
+	ignored   bool
+	client    *Client
+}
+
+// Job is a typed claim on the result of one task. It is a small value, to be
+// copied freely.
+type Job[R any] struct {
+	ticket
+	task string
+	read func(*codec.Reader, *R)
+}
+
+// ID gives the task's id.
+func (j Job[R]) ID() string { return j.id }
+
+// Duplicate reports that the enqueue added nothing, because a task with the same
+// id or idempotency key was enqueued within the dedupe window. The job is that task's.
+func (j Job[R]) Duplicate() bool { return j.duplicate }
+
+// Wait blocks until the task has ended and answers its result.
+//
+// A task that failed or was cancelled gives a *TaskError (a cancelled one
+// matches ErrCancelled). When ctx ends first the error wraps ErrNoResult and
+// ctx.Err(): the task may be queued, running, or unknown. A result that is no
+// longer kept gives ErrResultExpired.
+func (j Job[R]) Wait(ctx context.Context) (R, error) {
+	var result R
+	switch {
+	case j.client == nil:
+		return result, ErrNoClient
+	case j.ignored:
+		return result, fmt.Errorf("stem: wait for task %s (%s): %w", j.task, j.id, ErrResultIgnored)
+	}
+	record, err := j.client.await(ctx, j.id)
+	if err != nil {
+		return result, fmt.Errorf("stem: wait for task %s (%s): %w", j.task, j.id, err)
+	}
+	if record.State != StateSucceeded {
+		return result, taskError(record)
+	}
+	r := codec.NewReader(record.Payload)
+	j.read(&r, &result)
+	if err := r.Finish(); err != nil {
+		return result, fmt.Errorf("stem: task %s (%s): decode result: %w", j.task, j.id, err)
+	}
+	return result, nil
+}
+
+// Status answers the record that the result backend has of the task now. A task
+// without one is StatePending.
+func (j Job[R]) Status(ctx context.Context) (Result, error) {
+	if j.client == nil {
+		return Result{}, ErrNoClient
+	}
+	record, err := j.client.load(ctx, j.id)
+	switch {
+	case errors.Is(err, ErrNoResult):
+		return Result{ID: j.id, Task: j.task, State: StatePending}, nil
+	case err != nil:
+		return Result{}, fmt.Errorf("stem: status of task %s (%s): %w", j.task, j.id, err)
+	}
+	return record, nil
+}
+
+func taskError(r Result) error {
+	e := &TaskError{ID: r.ID, Task: r.Task, State: r.State, Attempt: r.Attempt}
+	if r.Failure != nil {
+		e.Failure = *r.Failure
+	}
+	return e
+}

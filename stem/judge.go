@@ -1,0 +1,136 @@
+package stem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// outcome is what is known when a run is over.
+type outcome struct {
+	result []byte
+	err    error
+	cause  error   // why the handler's context was cancelled, if it was
+	draw   float64 // in [0, 1): decides the jitter of a retry
+}
+
+// judgement is what an outcome means: how the delivery ends and what the
+// record of the task says.
+type judgement struct {
+	verdict Verdict
+	delay   time.Duration
+	reason  string // of a dead letter
+	state   State  // of the record; empty: none is written
+	payload []byte
+	failure *Failure
+	ran     time.Duration
+}
+
+// judge decides what the outcome of a run means. It is pure: the same delivery
+// and outcome give the same judgement.
+func judge(d *Delivery, o outcome) judgement {
+	var snooze *snoozeError
+	var permanent *permanentError
+	var malformed *malformedError
+	var after *retryAfterError
+	switch {
+	case o.err == nil:
+		return judgement{verdict: VerdictAck, state: StateSucceeded, payload: o.result}
+	case errors.Is(o.cause, ErrRevoked):
+		return cancelled(FailureRevoked, "revoked while it ran")
+	case errors.As(o.err, &malformed):
+		return dead(newFailure(FailureMalformed, o.err))
+	case errors.As(o.err, &permanent):
+		return dead(failureOf(d, o))
+	case errors.Is(o.cause, ErrLeaseLost), errors.Is(o.cause, ErrShutdown):
+		// The run was cut short from outside: that is no failure of the task. After
+		// a lost lease the release is refused if somebody else has the task,
+		// and gives it back if nobody took it.
+		return released()
+	case errors.As(o.err, &snooze):
+		return judgement{verdict: VerdictSnooze, delay: snooze.delay}
+	case d.Attempt > d.MaxRetries:
+		return dead(failureOf(d, o))
+	case errors.As(o.err, &after):
+		return retried(after.delay, failureOf(d, o))
+	default:
+		return retried(d.Backoff.Delay(d.Attempt, o.draw), failureOf(d, o))
+	}
+}
+
+// unknownTaskDelay keeps a task that was lent to a worker without a handler for
+// it from coming straight back.
+const unknownTaskDelay = 5 * time.Second
+
+// judgeUnstarted decides whether a delivery must not run, and what becomes of it.
+func judgeUnstarted(d *Delivery, known bool, maxInterruptions int) (judgement, bool) {
+	switch {
+	case d.Malformed != nil:
+		return dead(newFailure(FailureMalformed, d.Malformed)), true
+	case d.Revoked:
+		return cancelled(FailureRevoked, "revoked before it started"), true
+	case d.Expired:
+		return cancelled(FailureExpired, fmt.Sprintf("not started within %v", d.ExpiresIn)), true
+	case !known:
+		// Nobody fails a task merely because he does not know it.
+		return judgement{verdict: VerdictRelease, delay: unknownTaskDelay}, true
+	case maxInterruptions > 0 && d.Interruptions >= maxInterruptions:
+		return dead(&Failure{
+			Kind:    FailurePoison,
+			Message: fmt.Sprintf("%d runs in a row were cut short by a crash or a lost lease", d.Interruptions),
+		}), true
+	default:
+		return judgement{}, false
+	}
+}
+
+func released() judgement { return judgement{verdict: VerdictRelease} }
+
+func retried(delay time.Duration, f *Failure) judgement {
+	return judgement{verdict: VerdictRetry, delay: delay, state: StateRetrying, failure: f}
+}
+
+func dead(f *Failure) judgement {
+	return judgement{verdict: VerdictDeadLetter, reason: string(f.Kind) + ": " + f.Message, state: StateFailed, failure: f}
+}
+
+func cancelled(kind FailureKind, message string) judgement {
+	return judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: kind, Message: message}}
+}
+
+// failureOf describes the error of a run.
+func failureOf(d *Delivery, o outcome) *Failure {
+	var panicked *panicError
+	switch {
+	case errors.As(o.err, &panicked):
+		f := newFailure(FailurePanic, o.err)
+		f.Stack = bounded(string(panicked.stack), longestStack)
+		return f
+	case errors.Is(o.cause, ErrTimeout), d.Timeout > 0 && errors.Is(o.err, ErrTimeout):
+		f := newFailure(FailureTimeout, o.err)
+		f.Message = bounded(fmt.Sprintf("timeout of %v: %s", d.Timeout, f.Message), longestMessage)
+		return f
+	case errors.Is(o.err, context.DeadlineExceeded):
+		return newFailure(FailureTimeout, o.err)
+	default:
+		return newFailure(FailureError, o.err)
+	}
+}
+
+// What a record keeps of an error; a record is read often and stored long.
+const (
+	longestMessage = 4 << 10
+	longestStack   = 16 << 10
+)
+
+func newFailure(kind FailureKind, err error) *Failure {
+	return &Failure{Kind: kind, Message: bounded(err.Error(), longestMessage)}
+}
+
+func bounded(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + fmt.Sprintf("… (%d bytes more)", len(s)-most)
+}

@@ -1,0 +1,197 @@
+package stem
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// loan is a delivery in the hands of a worker, from its receive until it is
+// settled.
+type loan struct {
+	Delivery
+	worker   *Worker
+	received time.Time
+	waited   time.Duration // until the handler started
+	ctx      taskContext
+
+	// Guarded by held.mu.
+	prev, next *loan
+	cancel     context.CancelCauseFunc // nil while no handler runs
+	lost       error                   // why the handler is, or would be, cancelled
+}
+
+// family is the id of the first task of the family.
+func (l *loan) family() string {
+	if l.Root != "" {
+		return l.Root
+	}
+	return l.ID
+}
+
+func (l *loan) ref() TaskRef {
+	return TaskRef{ID: l.ID, Task: l.Task, Queue: l.Queue, Worker: l.worker.cfg.Name, Attempt: l.Attempt, Delivery: l.Number}
+}
+
+// record is the task's record as of this delivery.
+func (l *loan) record(s State) Result {
+	return Result{
+		ID: l.ID, Task: l.Task, Queue: l.Queue, State: s,
+		Delivery: l.Number, Attempt: l.Attempt,
+		Interruptions: l.Interruptions, Snoozes: l.Snoozes, Releases: l.Releases,
+		Worker: l.worker.cfg.Name, Waited: l.waited, Keep: l.KeepResult,
+	}
+}
+
+// taskContext is a handler's context: a cancellable one that knows its task.
+type taskContext struct {
+	context.Context
+	loan *loan
+}
+
+type loanKey struct{}
+
+func (c *taskContext) Value(key any) any {
+	switch key.(type) {
+	case loanKey:
+		return c.loan
+	case clientKey:
+		return c.loan.worker.client
+	default:
+		return c.Context.Value(key)
+	}
+}
+
+func loanFrom(ctx context.Context) *loan {
+	l, _ := ctx.Value(loanKey{}).(*loan)
+	return l
+}
+
+// held is all that a worker holds: a list through the loans themselves.
+type held struct {
+	mu    sync.Mutex
+	first *loan
+	count int
+}
+
+func (h *held) add(loans []loan) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range loans {
+		l := &loans[i]
+		if l.next = h.first; l.next != nil {
+			l.next.prev = l
+		}
+		h.first = l
+	}
+	h.count += len(loans)
+}
+
+func (h *held) remove(endings []ending) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range endings {
+		l := e.loan
+		if l.next != nil {
+			l.next.prev = l.prev
+		}
+		if l.prev != nil {
+			l.prev.next = l.next
+		} else {
+			h.first = l.next
+		}
+		l.prev, l.next = nil, nil
+	}
+	h.count -= len(endings)
+}
+
+// snapshot gives what is held now, as loans and as deliveries, in one order.
+func (h *held) snapshot() ([]*loan, []Delivery) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	loans := make([]*loan, 0, h.count)
+	deliveries := make([]Delivery, 0, h.count)
+	for l := h.first; l != nil; l = l.next {
+		loans = append(loans, l)
+		deliveries = append(deliveries, l.Delivery)
+	}
+	return loans, deliveries
+}
+
+// start makes the loan's context. It answers why the handler must not run, if so.
+func (h *held) start(l *loan, base context.Context) (ctx context.Context, cancel context.CancelCauseFunc, lost error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l.lost != nil {
+		return nil, nil, l.lost
+	}
+	ctx, cancel = context.WithCancelCause(base)
+	l.cancel = cancel
+	return ctx, cancel, nil
+}
+
+// stop forgets the handler's cancel; the loan is held until it is settled.
+func (h *held) stop(l *loan) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l.cancel = nil
+}
+
+// lose cancels the loan's handler, if it runs, and keeps it from running if it
+// has not started.
+func (h *held) lose(l *loan, cause error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.loseLocked(l, cause)
+}
+
+func (h *held) loseLocked(l *loan, cause error) {
+	if l.lost != nil {
+		return
+	}
+	l.lost = cause
+	if l.cancel != nil {
+		l.cancel(cause)
+	}
+}
+
+func (h *held) cancelAll(cause error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for l := h.first; l != nil; l = l.next {
+		h.loseLocked(l, cause)
+	}
+}
+
+// expire loses every loan whose lease, last renewed at that time, is over, and
+// answers when the next one will be; zero if none.
+func (h *held) expire(renewed time.Time, lease time.Duration, now time.Time) (next time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for l := h.first; l != nil; l = l.next {
+		if l.lost != nil {
+			continue
+		}
+		end := renewed.Add(max(lease, l.Visibility))
+		if !now.Before(end) {
+			h.loseLocked(l, ErrLeaseLost)
+		} else if next.IsZero() || end.Before(next) {
+			next = end
+		}
+	}
+	return next
+}
+
+// running names the tasks whose handlers have not returned.
+func (h *held) running() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var names []string
+	for l := h.first; l != nil; l = l.next {
+		if l.cancel != nil {
+			names = append(names, fmt.Sprintf("%s (%s)", l.Task, l.ID))
+		}
+	}
+	return names
+}

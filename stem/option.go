@@ -1,0 +1,154 @@
+package stem
+
+import (
+	"maps"
+	"time"
+)
+
+// Option adjusts how a task is enqueued. The same options stand in three places,
+// and a later one overrides an earlier one, also with a zero: the defaults of a
+// client, the options of a task definition, the options of one call.
+type Option func(*draft)
+
+// draft is an envelope in the making.
+type draft struct {
+	*Envelope
+	// ownHeaders tells that Headers is a map of this draft alone.
+	ownHeaders bool
+}
+
+// Delay makes the task due d after it is enqueued. A negative d counts as 0.
+func Delay(d time.Duration) Option {
+	return func(e *draft) { e.Delay = max(d, 0) }
+}
+
+// At makes the task due at t; a time that has passed means at once. The wait is
+// computed when the task is enqueued, and the store's clock measures it.
+func At(t time.Time) Option {
+	return func(e *draft) { e.Delay = max(time.Until(t), 0) }
+}
+
+// ExpiresIn cancels the task if it has not started d after it is enqueued. 0
+// means that it never expires.
+func ExpiresIn(d time.Duration) Option {
+	return func(e *draft) { e.ExpiresIn = d }
+}
+
+// ExpiresAt cancels the task if it has not started at t. As with At, only the
+// time left reaches the store.
+func ExpiresAt(t time.Time) Option {
+	return func(e *draft) { e.ExpiresIn = max(time.Until(t), 1) }
+}
+
+// OnQueue puts the task on a queue. The default is DefaultQueue.
+func OnQueue(queue string) Option {
+	return func(e *draft) { e.Queue = queue }
+}
+
+// Priority is 0–9; within a queue, a task of a higher priority is received
+// first. The default is 0.
+func Priority(p int) Option {
+	return func(e *draft) { e.Priority = p }
+}
+
+// MaxRetries is how many failed attempts may be followed by another one. The
+// default is 3.
+func MaxRetries(n int) Option {
+	return func(e *draft) { e.MaxRetries = n }
+}
+
+// Backoff says how long to wait before each retry. The default is exponential
+// from 2 s to 5 min, with full jitter.
+func Backoff(p BackoffPolicy) Option {
+	return func(e *draft) { e.Backoff = p }
+}
+
+// Timeout bounds each run of the handler: its context is cancelled then with
+// the cause ErrTimeout. 0, the default, means no bound.
+func Timeout(d time.Duration) Option {
+	return func(e *draft) { e.Timeout = d }
+}
+
+// Visibility is how long after its worker was last heard of the task may run
+// elsewhere, for tasks that should wait longer for a silent worker than the
+// lease of its session. A shorter one than the lease has no effect. The default is 0.
+func Visibility(d time.Duration) Option {
+	return func(e *draft) { e.Visibility = d }
+}
+
+// KeepResult is how long the result is kept. The default is 24 h.
+func KeepResult(d time.Duration) Option {
+	return func(e *draft) { e.KeepResult = d }
+}
+
+// IgnoreResult stores no result; nobody can wait for the task.
+func IgnoreResult() Option { return KeepResult(0) }
+
+// WithID gives the task an id of the caller's (1–200 printable ASCII bytes). It
+// is also the task's dedupe key where no IdempotencyKey is given: enqueueing the
+// same id on the same queue again within the dedupe window adds nothing, and
+// the job tells so.
+func WithID(id string) Option {
+	return func(e *draft) { e.ID = id }
+}
+
+// IdempotencyKey makes a second task with the same key on the same queue,
+// within the dedupe window, a duplicate: it is not stored, and the job that
+// Enqueue answers is the first one's.
+func IdempotencyKey(key string) Option {
+	return func(e *draft) { e.DedupeKey = key }
+}
+
+// DedupeWindow is how long a WithID or IdempotencyKey is remembered, counted
+// from the first enqueue. The default is 10 min.
+func DedupeWindow(d time.Duration) Option {
+	return func(e *draft) { e.DedupeWindow = d }
+}
+
+// Header adds one header. Handlers see headers with Info(ctx).
+func Header(key, value string) Option {
+	return func(e *draft) {
+		if !e.ownHeaders {
+			e.Headers, e.ownHeaders = maps.Clone(e.Headers), true
+			if e.Headers == nil {
+				e.Headers = make(map[string]string, 1)
+			}
+		}
+		e.Headers[key] = value
+	}
+}
+
+// builtin is what holds where nobody says otherwise.
+func builtin() Envelope {
+	return Envelope{
+		Queue:        DefaultQueue,
+		MaxRetries:   defaultMaxRetries,
+		Backoff:      defaultBackoff,
+		KeepResult:   defaultKeepResult,
+		DedupeWindow: defaultDedupeWindow,
+	}
+}
+
+// apply runs options in order.
+func (e *draft) apply(opts []Option) {
+	for _, opt := range opts {
+		if opt != nil {
+			opt(e)
+		}
+	}
+}
+
+// complete fills in what is derived and checks the whole.
+func (e *draft) complete() error {
+	switch {
+	case e.DedupeKey != "":
+	case e.ID != "":
+		e.DedupeKey = e.ID
+	default:
+		e.DedupeWindow = 0
+	}
+	if e.ID == "" {
+		e.ID = newID()
+	}
+	return e.Validate()
+}

@@ -1,0 +1,87 @@
+package stem
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Handler runs one delivery and gives the encoded result. It is what middleware
+// wraps; user functions become handlers through [Handle].
+//
+// The context carries the client, the logger and the task's Info, and is
+// cancelled, with a cause, when the lease is lost, the task is revoked, its
+// timeout is over or the worker's grace period ends.
+type Handler func(ctx context.Context, d *Delivery) (result []byte, err error)
+
+// Middleware wraps handlers, for example to measure or to recover. The first of
+// a list is the outermost.
+type Middleware func(Handler) Handler
+
+// Registry holds the tasks that a worker can run. The zero value is ready to
+// use. Methods may be called concurrently, but a worker takes what is
+// registered when it is made.
+type Registry struct {
+	mu    sync.Mutex
+	tasks map[string]registration
+}
+
+type registration struct {
+	spec    TaskSpec
+	handler Handler
+}
+
+// Register binds a handler to the task of a spec. A name that is taken is
+// refused with a *DuplicateTaskError. Generated code and [Handle] call it; it
+// is also the way to handle a task without a typed definition.
+func (r *Registry) Register(spec TaskSpec, h Handler) error {
+	if r == nil {
+		return fmt.Errorf("stem: register task %q: the registry is nil: pass a *stem.Registry", spec.Name)
+	}
+	if err := validName("task name", spec.Name); err != nil {
+		return err
+	}
+	if h == nil {
+		return fmt.Errorf("stem: task %q has no handler: pass its function to Register or Handle", spec.Name)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if first, taken := r.tasks[spec.Name]; taken {
+		return &DuplicateTaskError{Task: spec.Name, First: first.spec.Source, Second: spec.Source}
+	}
+	if r.tasks == nil {
+		r.tasks = make(map[string]registration)
+	}
+	r.tasks[spec.Name] = registration{spec, h}
+	return nil
+}
+
+// Tasks gives the specs of all registered tasks, by name.
+func (r *Registry) Tasks() []TaskSpec {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	specs := make([]TaskSpec, 0, len(r.tasks))
+	for _, t := range r.tasks {
+		specs = append(specs, t.spec)
+	}
+	slices.SortFunc(specs, func(a, b TaskSpec) int { return strings.Compare(a.Name, b.Name) })
+	return specs
+}
+
+// handlers gives the registered handlers by task name, each wrapped in the
+// middleware.
+func (r *Registry) handlers(middleware []Middleware) map[string]Handler {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	hs := make(map[string]Handler, len(r.tasks))
+	for name, t := range r.tasks {
+		h := t.handler
+		for _, wrap := range slices.Backward(middleware) {
+			h = wrap(h)
+		}
+		hs[name] = h
+	}
+	return hs
+}

@@ -1,0 +1,125 @@
+package stem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// route is where the envelopes of a definition go. The zero route is the client
+// in the context.
+type route struct {
+	client *Client   // what Via bound, if that is a client
+	via    Publisher // what Via bound, if that is something else
+	bound  bool
+}
+
+func routeVia(p Publisher) route {
+	if c, ok := p.(*Client); ok {
+		return route{client: c, bound: true}
+	}
+	return route{via: p, bound: true}
+}
+
+// clientFor finds the client that resolves defaults and asks for results. A
+// transaction can do without one, but then nobody can wait for the job.
+func (r route) clientFor(ctx context.Context) (*Client, error) {
+	client := r.client
+	if !r.bound || r.via != nil {
+		client = clientFrom(ctx)
+	}
+	if client == nil && r.via == nil {
+		return nil, ErrNoClient
+	}
+	return client, nil
+}
+
+// enqueue makes one envelope and publishes it.
+func (r route) enqueue(ctx context.Context, spec *TaskSpec, payload []byte, opts []Option) (ticket, error) {
+	client, err := r.clientFor(ctx)
+	if err != nil {
+		return ticket{}, err
+	}
+	if r.via != nil {
+		tickets, err := r.enqueueMany(ctx, spec, [][]byte{payload}, opts)
+		if err != nil {
+			return ticket{}, ItemErr(err, 0)
+		}
+		return tickets[0], nil
+	}
+	p := client.line.take()
+	defer client.line.giveBack(p)
+	p.envs = p.single[:]
+	if err := resolve(ctx, client, &p.single[0], spec, payload, opts); err != nil {
+		return ticket{}, err
+	}
+	if err := client.line.send(ctx, p); err != nil {
+		return ticket{}, fmt.Errorf("stem: enqueue task %s: %w", spec.Name, ItemErr(err, 0))
+	}
+	return newTicket(ctx, client, &p.envs[0], p.answers[0]), nil
+}
+
+// enqueueMany makes one envelope per payload and publishes them all. Those that
+// failed have a zero ticket.
+func (r route) enqueueMany(ctx context.Context, spec *TaskSpec, payloads [][]byte, opts []Option) ([]ticket, error) {
+	client, err := r.clientFor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	envs := make([]Envelope, len(payloads))
+	for i := range envs {
+		if err := resolve(ctx, client, &envs[i], spec, payloads[i], opts); err != nil {
+			return nil, err
+		}
+	}
+	publisher := r.via
+	if publisher == nil {
+		publisher = client
+	}
+	answers, err := publisher.Publish(ctx, envs...)
+	if err != nil {
+		var partial *PartialError
+		if err = fmt.Errorf("stem: enqueue task %s: %w", spec.Name, err); !errors.As(err, &partial) {
+			return nil, err
+		}
+	}
+	tickets := make([]ticket, len(envs))
+	for i := range tickets {
+		if ItemErr(err, i) == nil {
+			tickets[i] = newTicket(ctx, client, &envs[i], answers[i])
+		}
+	}
+	return tickets, err
+}
+
+// resolve makes a complete envelope out of what the client, the definition and
+// the call say, in this order.
+func resolve(ctx context.Context, client *Client, e *Envelope, spec *TaskSpec, payload []byte, opts []Option) error {
+	limit := defaultMaxPayload
+	if client != nil {
+		*e, limit = client.base, client.cfg.MaxPayload
+	} else {
+		*e = builtin()
+	}
+	d := draft{Envelope: e}
+	d.apply(spec.Options)
+	d.apply(opts)
+	e.Task, e.Payload = spec.Name, payload
+	if parent := loanFrom(ctx); parent != nil {
+		e.Parent, e.Root = parent.ID, parent.family()
+	}
+	if err := d.complete(); err != nil {
+		return fmt.Errorf("stem: enqueue task %s: %w", clip(spec.Name), err)
+	}
+	if len(payload) > limit {
+		return &PayloadTooLargeError{Task: spec.Name, What: "args", Size: len(payload), Limit: limit}
+	}
+	return nil
+}
+
+func newTicket(ctx context.Context, client *Client, e *Envelope, p Published) ticket {
+	if client != nil {
+		client.observe.enqueued(ctx, e, p)
+	}
+	return ticket{id: p.ID, duplicate: p.Duplicate, ignored: e.KeepResult == 0, client: client}
+}

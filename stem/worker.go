@@ -1,0 +1,258 @@
+package stem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// WorkerConfig adjusts a worker. The zero value works.
+type WorkerConfig struct {
+	// Name is shown in results, events and logs. The default is made of host,
+	// process id and a random part.
+	Name string
+	// Queues are those that the worker serves, in order of preference: while
+	// one has due tasks, later ones wait. The default is DefaultQueue alone.
+	Queues []string
+	// Slots is how many tasks run at once. The default is 10 per CPU.
+	Slots int
+	// Prefetch bounds the tasks in hand, running or about to, to Prefetch × Slots.
+	// 1 fetches a task only when a slot is free for it. The default is 2.
+	Prefetch int
+	// Lease is how long after the worker was last heard of its tasks may run
+	// elsewhere. It is renewed every third of it. The default is 15 s, the
+	// least 1 s.
+	Lease time.Duration
+	// Grace is how long Run may take to return once its context has ended.
+	// Handlers have four fifths of it to finish, then their contexts are
+	// cancelled with ErrShutdown. The default is 30 s; less than 1 s counts as 1 s.
+	Grace time.Duration
+	// MaxInterruptions is how many runs in a row may be cut short by a crash or a
+	// lost lease before the task is taken for poison and dead-lettered without another run.
+	// The default is 3; a negative one means no limit.
+	MaxInterruptions int
+	// Middleware wraps every handler; the first is the outermost.
+	Middleware []Middleware
+	// Observer is told of events. The default is the client's.
+	Observer Observer
+	// Logger is the worker's log. The default is the client's.
+	Logger *slog.Logger
+}
+
+func (c WorkerConfig) withDefaults(client *Client) WorkerConfig {
+	if c.Name == "" {
+		host, _ := os.Hostname()
+		id := newID()
+		c.Name = fmt.Sprintf("%s-%d-%s", orWorker(host), os.Getpid(), id[len(id)-6:])
+	}
+	if len(c.Queues) == 0 {
+		c.Queues = []string{DefaultQueue}
+	}
+	if c.Slots == 0 {
+		c.Slots = defaultSlots()
+	}
+	if c.Prefetch == 0 {
+		c.Prefetch = defaultPrefetch
+	}
+	if c.Lease == 0 {
+		c.Lease = defaultLease
+	}
+	if c.Grace == 0 {
+		c.Grace = defaultGrace
+	}
+	c.Grace = max(c.Grace, time.Second)
+	if c.MaxInterruptions == 0 {
+		c.MaxInterruptions = defaultMaxInterruptions
+	}
+	if c.Observer == nil {
+		c.Observer = client.cfg.Observer
+	}
+	if c.Logger == nil {
+		c.Logger = client.cfg.Logger
+	}
+	return c
+}
+
+func orWorker(host string) string {
+	if validName("host", host) != nil {
+		return "worker"
+	}
+	return host
+}
+
+func (c WorkerConfig) validate() error {
+	if err := validName("WorkerConfig.Name", c.Name); err != nil {
+		return err
+	}
+	for i, q := range c.Queues {
+		if err := validName("WorkerConfig.Queues", q); err != nil {
+			return err
+		}
+		if slices.Contains(c.Queues[:i], q) {
+			return &OptionError{Option: "WorkerConfig.Queues", Value: clip(q), Want: "each queue once"}
+		}
+	}
+	switch {
+	case c.Slots < 0:
+		return &OptionError{Option: "WorkerConfig.Slots", Value: fmt.Sprint(c.Slots), Want: "1 or more, or 0 for 10 per CPU"}
+	case c.Prefetch < 0:
+		return &OptionError{Option: "WorkerConfig.Prefetch", Value: fmt.Sprint(c.Prefetch), Want: "1 or more, or 0 for 2"}
+	case c.Lease < time.Second:
+		return &OptionError{Option: "WorkerConfig.Lease", Value: c.Lease.String(), Want: "at least 1s, or 0 for 15s"}
+	}
+	return nil
+}
+
+// Worker receives tasks, runs their handlers and settles them.
+type Worker struct {
+	cfg      WorkerConfig
+	client   *Client
+	log      *slog.Logger
+	observe  observe
+	handlers map[string]Handler
+	known    *TaskSet
+	session  Session
+
+	ran      atomic.Bool
+	stopping atomic.Bool // prefetched tasks are not started any more
+	base     context.Context
+	hard     context.Context // ends when nothing is to be attempted any more
+	work     chan *loan
+	room     room
+	held     held
+	settler  *settler
+}
+
+// NewWorker makes a worker for the tasks that are registered by now. It uses
+// the client's broker and backend, and handlers find the client in their context.
+func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
+	if client == nil {
+		return nil, errors.New("stem: NewWorker: the client is nil: make one with stem.NewClient")
+	}
+	if r == nil {
+		return nil, errors.New("stem: NewWorker: the registry is nil: pass a *stem.Registry with tasks registered")
+	}
+	cfg = cfg.withDefaults(client)
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	w := &Worker{
+		cfg:      cfg,
+		client:   client,
+		log:      cfg.Logger.With("worker", cfg.Name),
+		handlers: r.handlers(cfg.Middleware),
+		session:  Session{ID: newID(), Lease: cfg.Lease},
+	}
+	if len(w.handlers) == 0 {
+		return nil, errors.New("stem: NewWorker: no task is registered: call the generated Register, or stem.Handle, first")
+	}
+	w.observe = observe{w.log, cfg.Observer}
+	names := make([]string, 0, len(w.handlers))
+	for name := range w.handlers {
+		names = append(names, name)
+	}
+	w.known = NewTaskSet(names...)
+	w.room = newRoom(cfg.Slots, cfg.Prefetch)
+	w.work = make(chan *loan, w.room.most)
+	w.settler = newSettler(w, cfg.Slots)
+	return w, nil
+}
+
+// Name gives the worker's name.
+func (w *Worker) Name() string { return w.cfg.Name }
+
+// Run works until ctx ends, then stops gracefully: it receives nothing more,
+// gives back what has not started, lets handlers finish for four fifths of the
+// grace period, cancels the rest with ErrShutdown and gives back what returns.
+// It returns nil when all handlers have returned. Handlers that do
+// not return within the grace period are left behind, named by the error; their
+// tasks run elsewhere when the lease has lapsed.
+//
+// An outage of the store does not end Run: it tries again, with back-off. Run
+// may be called once.
+func (w *Worker) Run(ctx context.Context) error {
+	if w.ran.Swap(true) {
+		return errors.New("stem: worker " + w.cfg.Name + ": Run may be called once: make a new worker")
+	}
+	w.base = context.WithoutCancel(ctx)
+	hard, giveUp := context.WithCancel(w.base)
+	defer giveUp()
+	w.hard = hard
+
+	w.log.Info("stem: worker started", "queues", strings.Join(w.cfg.Queues, ","), "slots", w.cfg.Slots, "tasks", len(w.handlers))
+	w.observe.tell(w.base, WorkerStarted{w.cfg.Name})
+
+	beating, stopBeating := context.WithCancel(w.base)
+	var extender, slots sync.WaitGroup
+	extender.Go(func() { w.keepSession(beating) })
+	for range w.cfg.Slots {
+		slots.Go(func() { w.slot(&slots) })
+	}
+
+	err := w.fetch(ctx)
+	w.stopping.Store(true)
+	close(w.work)
+	err = errors.Join(err, w.drain(&slots, giveUp))
+
+	stopBeating()
+	extender.Wait()
+	w.observe.tell(w.base, WorkerStopped{w.cfg.Name})
+	w.log.Info("stem: worker stopped")
+	return err
+}
+
+// drain waits for the slots as long as the grace period allows.
+func (w *Worker) drain(slots *sync.WaitGroup, giveUp func()) error {
+	done := make(chan struct{})
+	go func() { // ends with the slots, at worst with a handler that hangs
+		slots.Wait()
+		close(done)
+	}()
+	patience := time.NewTimer(w.cfg.Grace / 5 * 4)
+	defer patience.Stop()
+	end := time.NewTimer(w.cfg.Grace)
+	defer end.Stop()
+	for {
+		select {
+		case <-done:
+			return nil
+		case <-patience.C:
+			w.held.cancelAll(ErrShutdown)
+		case <-end.C:
+			giveUp()
+			if running := w.held.running(); len(running) > 0 {
+				return fmt.Errorf("stem: worker %s: the grace period of %v is over and %d handlers have not returned: %s",
+					w.cfg.Name, w.cfg.Grace, len(running), strings.Join(running, ", "))
+			}
+			return fmt.Errorf("stem: worker %s: the grace period of %v is over and finished tasks are not settled: the store does not answer",
+				w.cfg.Name, w.cfg.Grace)
+		}
+	}
+}
+
+// slot runs one task after the other until there are no more.
+func (w *Worker) slot(slots *sync.WaitGroup) {
+	returned := false
+	defer func() {
+		if !returned {
+			// A handler ended its goroutine with runtime.Goexit. The task has been
+			// judged; the slot goes on in another goroutine.
+			slots.Go(func() { w.slot(slots) })
+		}
+	}()
+	for l := range w.work {
+		if w.stopping.Load() {
+			w.finish(l, released())
+			continue
+		}
+		w.execute(l)
+	}
+	returned = true
+}
