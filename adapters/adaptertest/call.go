@@ -2,6 +2,7 @@ package adaptertest
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gostem/gostem/stem"
 )
@@ -40,6 +41,25 @@ func (x *exam) receiving(req stem.ReceiveRequest) *call[[]stem.Delivery] {
 // publishing starts to publish.
 func (x *exam) publishing(envs []stem.Envelope) *call[[]stem.Published] {
 	return start(x, func(ctx context.Context) ([]stem.Published, error) { return x.Broker.Publish(ctx, envs...) })
+}
+
+// none is the value of a call that answers an error only.
+type none struct{}
+
+// saving starts to save.
+func (x *exam) saving(rs ...stem.Result) *call[none] {
+	return start(x, func(ctx context.Context) (none, error) { return none{}, x.Backend.Save(ctx, rs...) })
+}
+
+// loading starts to load a record that need not be there.
+func (x *exam) loading(id string) *call[none] {
+	return start(x, func(ctx context.Context) (none, error) {
+		_, err := x.Backend.Load(ctx, id)
+		if errors.Is(err, stem.ErrNoResult) {
+			err = nil
+		}
+		return none{}, err
+	})
 }
 
 // blocks expects the call to be still under way after a while.

@@ -35,6 +35,7 @@ type exam struct {
 	Stores
 	patience time.Duration
 	sessions *int
+	other    *exam // what peer gives, once it was asked for
 }
 
 func newExam(tb testing.TB, h Harness) *exam {
@@ -50,9 +51,12 @@ func (x *exam) peer() *exam {
 	if x.Peer == nil {
 		return x
 	}
-	y := *x
-	y.Stores = x.Peer(x.TB)
-	return &y
+	if x.other == nil {
+		y := *x
+		y.Stores = x.Peer(x.TB)
+		x.other = &y
+	}
+	return x.other
 }
 
 // bounded gives the context of a call that must answer.
@@ -123,7 +127,7 @@ func (x *exam) lawful(req stem.ReceiveRequest, ds []stem.Delivery) {
 		case d.Session != req.Session.ID:
 			x.Fatalf("receive: got a delivery of session %q, want %q", d.Session, req.Session.ID)
 		case d.Number < 1 || d.Attempt < 1:
-			x.Fatalf("receive: got number %d and attempt %d, want both to count from 1", d.Number, d.Attempt)
+			x.Fatalf("receive: got number %d and attempt %d, want both to be positive", d.Number, d.Attempt)
 		case d.Malformed != nil:
 			x.Fatalf("receive: got a malformed envelope (%v), want what was published", d.Malformed)
 		}
@@ -170,6 +174,14 @@ func (x *exam) nothingFor(req stem.ReceiveRequest) {
 	}
 	if !errors.Is(err, context.DeadlineExceeded) {
 		x.Fatalf("receive: got error %v, want the context's own: %v", err, context.DeadlineExceeded)
+	}
+}
+
+// rises expects the number of a later delivery of an id to be higher.
+func (x *exam) rises(earlier, later stem.Delivery) {
+	x.Helper()
+	if later.ID != earlier.ID || later.Number <= earlier.Number {
+		x.Errorf("later delivery: got %s number %d, want %s above number %d", later.ID, later.Number, earlier.ID, earlier.Number)
 	}
 }
 

@@ -6,16 +6,15 @@ import "slices"
 
 func brokerPromises() []promise {
 	return slices.Concat(
-		publishPromises,
-		receivePromises,
-		orderPromises,
-		settlePromises,
-		leasePromises,
-		fencePromises,
-		dedupePromises,
+		publishPromises, receivePromises, orderPromises, settlePromises, leasePromises, fencePromises,
+		dedupePromises, unknownPromises, lifePromises, recoverPromises, brokerClosePromises,
 	)
 }
 
-func backendPromises() []promise { return nil }
+func backendPromises() []promise {
+	return slices.Concat(resultPromises, resultFencePromises, backendClosePromises)
+}
 
-func capabilityPromises() []promise { return nil }
+func capabilityPromises() []promise {
+	return slices.Concat(savingSettlerPromises, watchPromises, deadLetterPromises, countPromises)
+}

@@ -26,7 +26,6 @@ func publishedIsReceived(x *exam) {
 	x.publish(task("a"))
 	d := x.takeOne(x.session())
 	same(x, "id", d.ID, "a")
-	same(x, "number", d.Number, 1)
 	same(x, "attempt", d.Attempt, 1)
 	same(x, "interruptions, snoozes, releases", [3]int{d.Interruptions, d.Snoozes, d.Releases}, [3]int{})
 	same(x, "marks", d.Marks, nil)

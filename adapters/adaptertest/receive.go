@@ -130,7 +130,7 @@ func foreignQueue(x *exam) {
 	same(x, "received from the other queue", ids(c.answer()), []string{"there"})
 }
 
-// "… or ctx ends (then it answers ctx.Err())."
+// "… or ctx ends (then it answers ctx.Err(), or what it had taken by then)."
 func contextEnds(x *exam) {
 	c := x.receiving(ask(x.session()))
 	c.blocks()
@@ -142,8 +142,8 @@ func contextEnds(x *exam) {
 	}
 }
 
-// A call that comes too late may still lend what is due; if it answers the
-// context's error, it has taken nothing.
+// "… ctx.Err(), or what it had taken by then": a call that comes too late may
+// still lend what is due, and if it answers an error, it has taken nothing.
 func contextHasEnded(x *exam) {
 	ctx, cancel := context.WithCancel(x.Context())
 	cancel()

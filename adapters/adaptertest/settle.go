@@ -20,6 +20,7 @@ var settlePromises = []promise{
 	{name: "a batch is settled each by its own verdict", check: mixedBatch},
 	{name: "a delivery may be settled by another connection", check: settledFromElsewhere},
 	{name: "counters add up over a long life", check: countersAddUp},
+	{name: "the delivery number never goes back, also when an id is published again", check: numberOutlivesEnvelope},
 	{name: "an envelope that came back is as it was published", check: unchangedAfterRetry},
 	{name: "a settlement that is repeated does nothing more", check: repeatedSettlement},
 	{name: "a delivery that stands twice in a batch is settled once", check: twiceInBatch},
@@ -43,23 +44,24 @@ func ackRemoves(x *exam) {
 // "VerdictRetry: due again after Delay, with one attempt more."
 func retryAddsAttempt(x *exam) {
 	x.publish(task("a"))
-	s := x.session()
-	x.settle(stem.Settlement{Delivery: x.takeOne(s), Verdict: stem.VerdictRetry, Delay: time.Hour})
+	first := x.takeOne(x.session())
+	x.settle(stem.Settlement{Delivery: first, Verdict: stem.VerdictRetry, Delay: time.Hour})
 	d := x.comesAfterAnHour()
 	same(x, "attempt", d.Attempt, 2)
-	same(x, "number", d.Number, 2)
+	x.rises(first, d)
 	same(x, "interruptions, snoozes, releases", [3]int{d.Interruptions, d.Snoozes, d.Releases}, [3]int{})
 	x.settle(end(d, stem.VerdictRetry))
-	same(x, "attempt after another one", x.takeOne(s).Attempt, 3)
+	same(x, "attempt after another one", x.takeOne(x.session()).Attempt, 3)
 }
 
 // "VerdictSnooze: due again after Delay; it costs no attempt."
 func snoozeCostsNone(x *exam) {
 	x.publish(task("a"))
-	x.settle(stem.Settlement{Delivery: x.takeOne(x.session()), Verdict: stem.VerdictSnooze, Delay: time.Hour})
+	first := x.takeOne(x.session())
+	x.settle(stem.Settlement{Delivery: first, Verdict: stem.VerdictSnooze, Delay: time.Hour})
 	d := x.comesAfterAnHour()
 	same(x, "attempt", d.Attempt, 1)
-	same(x, "number", d.Number, 2)
+	x.rises(first, d)
 	same(x, "interruptions, snoozes, releases", [3]int{d.Interruptions, d.Snoozes, d.Releases}, [3]int{0, 1, 0})
 }
 
@@ -88,10 +90,11 @@ func deadLetterIsTakenOut(x *exam) {
 // neither an attempt nor an interruption.
 func releaseKeepsAttempt(x *exam) {
 	x.publish(task("a"))
-	x.settle(end(x.takeOne(x.session()), stem.VerdictRelease))
+	first := x.takeOne(x.session())
+	x.settle(end(first, stem.VerdictRelease))
 	d := x.takeOne(x.session())
 	same(x, "attempt", d.Attempt, 1)
-	same(x, "number", d.Number, 2)
+	x.rises(first, d)
 	same(x, "interruptions, snoozes, releases", [3]int{d.Interruptions, d.Snoozes, d.Releases}, [3]int{0, 0, 1})
 }
 
@@ -155,8 +158,8 @@ func settledFromElsewhere(x *exam) {
 	x.nothing()
 }
 
-// "Number counts every receive … and never goes back", and each verdict is
-// counted apart.
+// "Number … rises with every receive of the id", and each verdict is counted
+// apart.
 func countersAddUp(x *exam) {
 	x.publish(task("a"))
 	s := x.session()
@@ -174,9 +177,29 @@ func countersAddUp(x *exam) {
 			releases++
 		}
 		x.settle(end(d, v))
-		d = x.takeOne(s)
-		same(x, fmt.Sprintf("number, attempt, snoozes, releases after %d settlements", i+1),
-			[4]int{int(d.Number), d.Attempt, d.Snoozes, d.Releases}, [4]int{i + 2, attempts, snoozes, releases})
+		next := x.takeOne(s)
+		x.rises(d, next)
+		d = next
+		same(x, fmt.Sprintf("attempt, snoozes, releases after %d settlements", i+1),
+			[3]int{d.Attempt, d.Snoozes, d.Releases}, [3]int{attempts, snoozes, releases})
+	}
+}
+
+// "It … never goes back, also when the id is published again", for the record
+// of its earlier life stands in the way of a lower one.
+func numberOutlivesEnvelope(x *exam) {
+	s := x.session()
+	x.publish(task("a"))
+	last := x.takeOne(s)
+	for _, v := range []stem.Verdict{stem.VerdictAck, stem.VerdictDeadLetter, stem.VerdictAck} {
+		x.settle(end(last, stem.VerdictRetry))
+		last = x.takeOne(s)
+		x.settle(end(last, v))
+		x.publish(task("a"))
+		next := x.peer().takeOne(x.session())
+		x.rises(last, next)
+		same(x, "attempt of the new life", next.Attempt, 1)
+		last = next
 	}
 }
 
@@ -205,8 +228,8 @@ func repeatedSettlement(x *exam) {
 			continue
 		}
 		again := x.takeOne(x.session())
-		same(x, v.String()+": attempt + snoozes + releases, number",
-			[2]int{again.Attempt + again.Snoozes + again.Releases, int(again.Number)}, [2]int{2, 2})
+		x.rises(d, again)
+		same(x, v.String()+": attempt + snoozes + releases", again.Attempt+again.Snoozes+again.Releases, 2)
 		x.nothing()
 		x.settle(ack(again)...)
 	}

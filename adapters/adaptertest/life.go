@@ -1,0 +1,137 @@
+package adaptertest
+
+import (
+	"time"
+
+	"github.com/gostem/gostem/stem"
+)
+
+// What the store knows about an envelope's life, beside the envelope.
+var lifePromises = []promise{
+	{name: "an envelope that is too late is lent and marked", check: expiredIsMarked},
+	{name: "expiry counts from the publication, not from when it was due", check: expiryCountsFromPublication},
+	{name: "marks come back with the next delivery", check: marksComeBack},
+	{name: "marks replace earlier ones", check: marksAreReplaced},
+	{name: "a release keeps the marks that stand, or brings its own", check: marksSurviveRelease},
+	{name: "marks survive an interruption", check: marksSurviveInterruption},
+	{name: "interruptions add up over takeovers", check: interruptionsAddUp},
+	{name: "a verdict starts the count of interruptions anew", check: verdictStartsAnew},
+	{name: "a release keeps the count of interruptions", check: releaseKeepsInterruptions},
+}
+
+// "ExpiresIn is how long after its publication the task may still start"; "the
+// store lends such envelopes like others."
+func expiredIsMarked(x *exam) {
+	x.publish(task("late", expires(time.Hour)), task("in-time", expires(3*time.Hour)), task("for-ever"))
+	x.Advance(time.Hour - time.Minute)
+	early := x.takeOne(x.session())
+	same(x, "expired before the hour", early.Expired, false)
+	x.settle(end(early, stem.VerdictRelease))
+	x.Advance(time.Minute + tick)
+	expired := map[string]bool{}
+	for _, d := range x.take(x.session(), 3) {
+		expired[d.ID] = d.Expired
+	}
+	same(x, "expired", expired, map[string]bool{"late": true, "in-time": false, "for-ever": false})
+}
+
+// "… how long after its publication": a delay does not move it.
+func expiryCountsFromPublication(x *exam) {
+	x.publish(task("a", delay(2*time.Hour), expires(time.Hour)), task("b", delay(time.Hour), expires(3*time.Hour)))
+	x.Advance(2 * time.Hour)
+	expired := map[string]bool{}
+	for _, d := range x.take(x.session(), 2) {
+		expired[d.ID] = d.Expired
+	}
+	same(x, "expired", expired, map[string]bool{"a": true, "b": false})
+}
+
+// marked gives the settlement of a delivery that leaves marks.
+func marked(d stem.Delivery, v stem.Verdict, marks map[string]string) stem.Settlement {
+	s := end(d, v)
+	s.Marks = marks
+	return s
+}
+
+// "Marks come back with the envelope's next delivery."
+func marksComeBack(x *exam) {
+	for _, v := range []stem.Verdict{stem.VerdictRetry, stem.VerdictSnooze, stem.VerdictRelease} {
+		x.publish(task(v.String()))
+		marks := map[string]string{"verdict": v.String(), "empty": "", hostile: hostile}
+		x.settle(marked(x.takeOne(x.session()), v, marks))
+		d := x.takeOne(x.session())
+		same(x, "marks", d.Marks, marks)
+		x.settle(ack(d)...)
+	}
+}
+
+// "They replace earlier ones": all of them, also by none.
+func marksAreReplaced(x *exam) {
+	x.publish(task("a"))
+	s := x.session()
+	x.settle(marked(x.takeOne(s), stem.VerdictRetry, map[string]string{"a": "1", "b": "1"}))
+	x.settle(marked(x.takeOne(s), stem.VerdictSnooze, map[string]string{"b": "2"}))
+	d := x.takeOne(s)
+	same(x, "marks", d.Marks, map[string]string{"b": "2"})
+	x.settle(end(d, stem.VerdictRetry))
+	same(x, "marks after a retry without", x.takeOne(s).Marks, nil)
+}
+
+// "A release keeps those that stand where it brings none."
+func marksSurviveRelease(x *exam) {
+	x.publish(task("a"))
+	s := x.session()
+	x.settle(marked(x.takeOne(s), stem.VerdictRetry, map[string]string{"a": "1"}))
+	x.settle(end(x.takeOne(s), stem.VerdictRelease))
+	d := x.takeOne(s)
+	same(x, "marks after a release without", d.Marks, map[string]string{"a": "1"})
+	x.settle(marked(d, stem.VerdictRelease, map[string]string{"b": "2"}))
+	same(x, "marks after a release with some", x.takeOne(s).Marks, map[string]string{"b": "2"})
+}
+
+// "Marks are what the last settlement left": a crash leaves none of its own.
+func marksSurviveInterruption(x *exam) {
+	x.publish(task("a"))
+	x.settle(marked(x.takeOne(x.session()), stem.VerdictRetry, map[string]string{"a": "1"}))
+	x.takeOne(x.session())
+	x.lapse()
+	same(x, "marks", x.takeOne(x.session()).Marks, map[string]string{"a": "1"})
+}
+
+// interrupt lets n sessions in a row take the only envelope and lapse, and
+// gives the delivery that comes after them.
+func (x *exam) interrupt(n int) stem.Delivery {
+	x.Helper()
+	for range n {
+		x.takeOne(x.session())
+		x.lapse()
+	}
+	return x.takeOne(x.session())
+}
+
+// "Interruptions counts the runs cut short by a crash or a lost lease."
+func interruptionsAddUp(x *exam) {
+	x.publish(task("a"))
+	d := x.interrupt(4)
+	same(x, "interruptions", d.Interruptions, 4)
+	same(x, "attempt", d.Attempt, 1)
+}
+
+// "… since the last run that ended with a verdict other than release."
+func verdictStartsAnew(x *exam) {
+	for _, v := range []stem.Verdict{stem.VerdictRetry, stem.VerdictSnooze} {
+		x.publish(task(v.String()))
+		x.settle(end(x.interrupt(2), v))
+		d := x.interrupt(1)
+		same(x, "interruptions after "+v.String(), d.Interruptions, 1)
+		x.settle(ack(d)...)
+	}
+}
+
+// "Every one but VerdictRelease starts the count of interruptions anew": a
+// poisonous task must not clean itself by a shutdown.
+func releaseKeepsInterruptions(x *exam) {
+	x.publish(task("a"))
+	x.settle(end(x.interrupt(2), stem.VerdictRelease))
+	same(x, "interruptions after a release", x.interrupt(1).Interruptions, 3)
+}
