@@ -84,16 +84,28 @@ func (r *Reader) Bool() bool {
 // nil counts as a map without any. The caller reads each key and each value next,
 // then calls Leave.
 func (r *Reader) EnterMap() int {
-	n, size := r.mapHeader()
-	return r.enter(n, 2*n, size, "entries")
+	if rest := r.data[r.off:]; len(rest) > 0 && r.depth < MaxDepth {
+		if n := int(rest[0] ^ fixmap); n < 16 && 2*n < len(rest) {
+			r.off++
+			r.depth++
+			return n
+		}
+	}
+	return r.enter(Map, fixmap, map16)
 }
 
 // EnterArray reads the beginning of an array and returns the number of its
 // elements; a nil counts as an array without any. The caller reads each element
 // next, then calls Leave.
 func (r *Reader) EnterArray() int {
-	n, size := r.arrayHeader()
-	return r.enter(n, n, size, "elements")
+	if rest := r.data[r.off:]; len(rest) > 0 && r.depth < MaxDepth {
+		if n := int(rest[0] ^ fixarray); n < 16 && n < len(rest) {
+			r.off++
+			r.depth++
+			return n
+		}
+	}
+	return r.enter(Array, fixarray, array16)
 }
 
 // EnterFixedArray is EnterArray for a Go array of length limit: more elements than
@@ -112,58 +124,40 @@ func (r *Reader) EnterFixedArray(limit int) int {
 // it may be left out.
 func (r *Reader) Leave() { r.depth-- }
 
-// enter goes one level down past a header of size bytes, if what it announces can
-// follow: n things in at least least bytes.
-func (r *Reader) enter(n, least, size int, things string) int {
-	if size == 0 {
-		return 0 // failed
+// enter goes one level down into a map or an array, whose headers are fix with a
+// length of four bits, code16, and the code after it with one of 32 bits. It takes
+// every form, nil too, and says what is wrong with any other.
+func (r *Reader) enter(kind Kind, fix, code16 byte) int {
+	rest := r.data[r.off:]
+	n, size := 0, 0
+	if len(rest) > 0 {
+		switch c := rest[0]; {
+		case c == wireNil:
+			size = 1
+		case c&0xf0 == fix:
+			n, size = int(c&0x0f), 1
+		case c == code16 && len(rest) >= 3:
+			n, size = int(binary.BigEndian.Uint16(rest[1:])), 3
+		case c == code16+1 && len(rest) >= 5:
+			n, size = int(binary.BigEndian.Uint32(rest[1:])), 5
+		}
 	}
-	if least > len(r.data)-r.off-size {
+	least, things := n, "elements"
+	if kind == Map {
+		least, things = 2*n, "entries"
+	}
+	switch {
+	case size == 0:
+		r.failWant(kind.String())
+		return 0
+	case least > len(rest)-size:
 		r.failShort(n, things)
 		return 0
-	}
-	if r.depth >= MaxDepth {
+	case r.depth >= MaxDepth:
 		r.fail(r.off, errTooDeep)
 		return 0
 	}
 	r.depth++
 	r.off += size
 	return n
-}
-
-// mapHeader returns the announced number of entries and the header's size, which
-// is 0 after a failure.
-func (r *Reader) mapHeader() (n, size int) {
-	if rest := r.data[r.off:]; len(rest) > 0 {
-		switch c := rest[0]; {
-		case c&0xf0 == fixmap:
-			return int(c & 0x0f), 1
-		case c == wireNil:
-			return 0, 1
-		case c == map16 && len(rest) >= 3:
-			return int(binary.BigEndian.Uint16(rest[1:])), 3
-		case c == map32 && len(rest) >= 5:
-			return int(binary.BigEndian.Uint32(rest[1:])), 5
-		}
-	}
-	r.failWant("map")
-	return 0, 0
-}
-
-// arrayHeader is mapHeader for arrays.
-func (r *Reader) arrayHeader() (n, size int) {
-	if rest := r.data[r.off:]; len(rest) > 0 {
-		switch c := rest[0]; {
-		case c&0xf0 == fixarray:
-			return int(c & 0x0f), 1
-		case c == wireNil:
-			return 0, 1
-		case c == array16 && len(rest) >= 3:
-			return int(binary.BigEndian.Uint16(rest[1:])), 3
-		case c == array32 && len(rest) >= 5:
-			return int(binary.BigEndian.Uint32(rest[1:])), 5
-		}
-	}
-	r.failWant("array")
-	return 0, 0
 }

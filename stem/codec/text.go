@@ -16,10 +16,10 @@ func (r *Reader) Key() []byte { return r.View() }
 // for as long as the input is left unchanged. It is nil for a nil and after a
 // failure.
 func (r *Reader) View() []byte {
-	if i := r.off; uint(i) < uint(len(r.data)) {
-		if n := int(r.data[i] ^ fixstr); n < 32 && n < len(r.data)-i {
-			r.off = i + 1 + n
-			return r.data[i+1 : i+1+n : i+1+n]
+	if rest := r.data[r.off:]; len(rest) > 0 {
+		if n := int(rest[0] ^ fixstr); n < 32 && n < len(rest) {
+			r.off += 1 + n
+			return rest[1 : 1+n : 1+n]
 		}
 	}
 	return r.view()

@@ -1,0 +1,185 @@
+package stem_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/vmihailenco/msgpack/v5"
+	"pgregory.net/rapid"
+
+	"github.com/gostem/gostem/stem"
+)
+
+// full has every field set.
+var full = stem.Envelope{
+	ID: "0197a1b2-0000-7000-8000-000000000001", Task: "demo.hello", Queue: "mail", Priority: 9,
+	Payload: []byte{0x81, 0xa4, 'N', 'a', 'm', 'e', 0xa4, 'S', 't', 'e', 'm'},
+	Headers: map[string]string{"tenant": "acme", "a": "\x00\xff"},
+	Delay:   time.Minute, ExpiresIn: time.Hour, MaxRetries: 3, Backoff: stem.ExponentialBackoff(2*time.Second, 5*time.Minute),
+	Timeout: 30 * time.Second, Visibility: 2 * time.Minute, KeepResult: 24 * time.Hour,
+	DedupeKey: "key", DedupeWindow: 10 * time.Minute, UniqueKey: "u", Fingerprint: 1<<64 - 1,
+	Root: "root", Parent: "parent", ReplayOf: "old",
+}
+
+// TestEnvelopeBytesNeverChange pins the wire format: these bytes lie in stores.
+func TestEnvelopeBytesNeverChange(t *testing.T) {
+	tests := []struct {
+		name string
+		e    stem.Envelope
+		want string
+	}{
+		{"smallest", stem.Envelope{ID: "i", Task: "t", Queue: "q"}, "9201de000301a16902a17403a171"},
+		{"full", full, fullEnvelope},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := hex.EncodeToString(stem.AppendEnvelope(nil, &tt.e)); got != tt.want {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			}
+			got, err := stem.ParseEnvelope(stem.AppendEnvelope(nil, &tt.e))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(got, tt.e); diff != "" {
+				t.Errorf("parsed -, written +:\n%s", diff)
+			}
+		})
+	}
+}
+
+const fullEnvelope = "9201de001401d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cf0000000df847580008cf0000034630b8a00009030a9302ce77359400cf00000045d964b8000bcf00000006fc23ac000ccf0000001bf08eb0000dcf00004e94914f00000ea36b65790fcf0000008bb2c9700010a17511cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c64"
+
+func TestEnvelopeIsPlainMessagePack(t *testing.T) {
+	var got struct {
+		_msgpack struct{} `msgpack:",as_array"`
+		Version  int
+		Fields   map[int]msgpack.RawMessage
+	}
+	if err := msgpack.Unmarshal(stem.AppendEnvelope(nil, &full), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Version != 1 || len(got.Fields) != 20 {
+		t.Errorf("got version %d and %d fields, want 1 and 20", got.Version, len(got.Fields))
+	}
+}
+
+func TestEnvelopesSurviveTheWire(t *testing.T) {
+	name := rapid.StringMatching(`[!-~]{1,200}`)
+	span := rapid.Custom(func(t *rapid.T) time.Duration { return time.Duration(rapid.Int64Min(0).Draw(t, "ns")) })
+	rapid.Check(t, func(t *rapid.T) {
+		want := stem.Envelope{
+			ID: name.Draw(t, "id"), Task: name.Draw(t, "task"), Queue: name.Draw(t, "queue"),
+			Priority: rapid.IntRange(0, 9).Draw(t, "priority"),
+			Payload:  rapid.SliceOf(rapid.Byte()).Draw(t, "payload"),
+			Headers:  rapid.MapOf(rapid.String(), rapid.String()).Draw(t, "headers"),
+			Delay:    span.Draw(t, "delay"), ExpiresIn: span.Draw(t, "expires"), Timeout: span.Draw(t, "timeout"),
+			Visibility: span.Draw(t, "visibility"), KeepResult: span.Draw(t, "keep"), DedupeWindow: span.Draw(t, "window"),
+			MaxRetries: rapid.IntMin(0).Draw(t, "retries"),
+			Backoff: stem.BackoffPolicy{
+				Kind: stem.BackoffKind(rapid.IntRange(0, 2).Draw(t, "kind")), Base: span.Draw(t, "base"), Cap: span.Draw(t, "cap"),
+			},
+			Fingerprint: rapid.Uint64().Draw(t, "fingerprint"),
+			UniqueKey:   rapid.String().Draw(t, "unique"), Root: rapid.String().Draw(t, "root"),
+			Parent: rapid.String().Draw(t, "parent"), ReplayOf: rapid.String().Draw(t, "replay"),
+		}
+		data := stem.AppendEnvelope(nil, &want)
+		got, err := stem.ParseEnvelope(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(got, want, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("parsed -, written +:\n%s", diff)
+		}
+		if again := stem.AppendEnvelope(nil, &got); !bytes.Equal(again, data) {
+			t.Fatalf("written again: got %x, want %x", again, data)
+		}
+	})
+}
+
+func TestParseEnvelopeSkipsFieldsOfLaterVersions(t *testing.T) {
+	// [1, {1: "i", 2: "t", 3: "q", 99: [{}]}]
+	data, _ := hex.DecodeString("9201de000401a16902a17403a1716391" + "80")
+	got, err := stem.ParseEnvelope(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(got, stem.Envelope{ID: "i", Task: "t", Queue: "q"}); diff != "" {
+		t.Errorf("got -, want +:\n%s", diff)
+	}
+}
+
+func TestParseEnvelopeRefuses(t *testing.T) {
+	tests := []struct{ name, data, want string }{
+		{"nothing", "", "offset 0"},
+		{"no array", "a0", "want array, have str"},
+		{"a newer version", "9202de0000", "version 2, this build reads version 1: update the worker"},
+		{"an announced map of 2^32 entries", "9201dfffffffff", "entries"},
+		{"trailing bytes", "9201de000301a16902a17403a17100", "trailing bytes"},
+		{"no id", "9201de000202a17403a171", `id ""`},
+		{"a negative retry count", "9201de000401a16902a17403a17109ff", "max retries -1"},
+		{"a priority that does not fit", "9201de000401a16902a17403a17104cc0a", "priority 10: want 0 to 9"},
+		{"a terminal escape for a name", "9201de000301a16902a21b5b03a171", "printable ASCII"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			data, err := hex.DecodeString(tt.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = stem.ParseEnvelope(data)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzParseEnvelope(f *testing.F) {
+	f.Add(stem.AppendEnvelope(nil, &full))
+	f.Add([]byte{0x92, 1, 0xdf, 0xff, 0xff, 0xff, 0xff})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := stem.ParseEnvelope(data)
+		if err != nil {
+			return
+		}
+		again, err := stem.ParseEnvelope(stem.AppendEnvelope(nil, &e))
+		if err != nil {
+			t.Fatalf("what was read cannot be read again: %v", err)
+		}
+		if diff := cmp.Diff(again, e, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("read twice, got -, want +:\n%s", diff)
+		}
+	})
+}
+
+func TestValidateNamesTheField(t *testing.T) {
+	sound := stem.Envelope{ID: "i", Task: "t", Queue: "q"}
+	tests := []struct {
+		change func(*stem.Envelope)
+		want   string
+	}{
+		{func(e *stem.Envelope) { e.ID = strings.Repeat("x", 201) }, "stem: id"},
+		{func(e *stem.Envelope) { e.Task = "" }, "stem: task name"},
+		{func(e *stem.Envelope) { e.Queue = "a b" }, "stem: queue"},
+		{func(e *stem.Envelope) { e.DedupeKey = "ü" }, "stem: dedupe key"},
+		{func(e *stem.Envelope) { e.Priority = 10 }, "stem: priority 10: want 0 to 9"},
+		{func(e *stem.Envelope) { e.MaxRetries = -1 }, "stem: max retries -1"},
+		{func(e *stem.Envelope) { e.Timeout = -time.Second }, "stem: timeout -1s"},
+		{func(e *stem.Envelope) { e.Backoff.Kind = 7 }, "stem: back-off kind 7"},
+	}
+	for _, tt := range tests {
+		e := sound
+		tt.change(&e)
+		err := e.Validate()
+		var option *stem.OptionError
+		if !errors.As(err, &option) || !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("got %v, want a *stem.OptionError that begins with %q", err, tt.want)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+package stem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var errBoom = errors.New("boom")
+
+func TestJudge(t *testing.T) {
+	first := Delivery{Attempt: 1, Envelope: &Envelope{MaxRetries: 2, Backoff: FixedBackoff(time.Second), Timeout: time.Minute}}
+	last := first
+	last.Attempt = 3
+	boom := &Failure{Kind: FailureError, Message: "boom"}
+
+	tests := []struct {
+		promise string
+		d       Delivery
+		o       outcome
+		want    judgement
+	}{
+		{"a result is acknowledged and saved", first, outcome{result: []byte{1}},
+			judgement{verdict: VerdictAck, state: StateSucceeded, payload: []byte{1}}},
+		{"a result stands although the time limit had passed", first, outcome{result: []byte{1}, cause: ErrTimeout},
+			judgement{verdict: VerdictAck, state: StateSucceeded, payload: []byte{1}}},
+		{"an error is retried after the back-off", first, outcome{err: errBoom},
+			judgement{verdict: VerdictRetry, delay: time.Second, state: StateRetrying, failure: boom}},
+		{"the last attempt that fails makes a dead letter", last, outcome{err: errBoom},
+			judgement{verdict: VerdictDeadLetter, reason: "error: boom", state: StateFailed, failure: boom}},
+		{"a permanent error makes a dead letter at once", first, outcome{err: fmt.Errorf("wrapped: %w", Permanent(errBoom))},
+			judgement{verdict: VerdictDeadLetter, reason: "error: wrapped: boom", state: StateFailed, failure: &Failure{Kind: FailureError, Message: "wrapped: boom"}}},
+		{"a permanent error is final although the worker stops", first, outcome{err: Permanent(errBoom), cause: ErrShutdown},
+			judgement{verdict: VerdictDeadLetter, reason: "error: boom", state: StateFailed, failure: boom}},
+		{"RetryAfter sets the delay", first, outcome{err: RetryAfter(time.Hour, errBoom)},
+			judgement{verdict: VerdictRetry, delay: time.Hour, state: StateRetrying, failure: boom}},
+		{"RetryAfter costs an attempt like any failure", last, outcome{err: RetryAfter(time.Hour, errBoom)},
+			judgement{verdict: VerdictDeadLetter, reason: "error: boom", state: StateFailed, failure: boom}},
+		{"a snooze is no failure, even at the last attempt", last, outcome{err: Snooze(time.Minute)},
+			judgement{verdict: VerdictSnooze, delay: time.Minute}},
+		{"a run that the shutdown cut short is released", last, outcome{err: context.Canceled, cause: ErrShutdown},
+			judgement{verdict: VerdictRelease}},
+		{"a run whose lease was lost is released, which the store refuses if someone has it", last, outcome{err: context.Canceled, cause: ErrLeaseLost},
+			judgement{verdict: VerdictRelease}},
+		{"a revoked run is cancelled", first, outcome{err: context.Canceled, cause: ErrRevoked},
+			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureRevoked, Message: "revoked while it ran"}}},
+		{"a timeout is a failure of its kind", first, outcome{err: context.DeadlineExceeded, cause: ErrTimeout},
+			judgement{verdict: VerdictRetry, delay: time.Second, state: StateRetrying,
+				failure: &Failure{Kind: FailureTimeout, Message: "timeout of 1m0s: context deadline exceeded"}}},
+		{"a panic is a failure with its stack", first, outcome{err: &panicError{value: "oh", stack: []byte("here")}},
+			judgement{verdict: VerdictRetry, delay: time.Second, state: StateRetrying,
+				failure: &Failure{Kind: FailurePanic, Message: "panic: oh", Stack: "here"}}},
+		{"a panic with a permanent error is permanent", first, outcome{err: &panicError{value: Permanent(errBoom)}},
+			judgement{verdict: VerdictDeadLetter, reason: "panic: panic: boom", state: StateFailed,
+				failure: &Failure{Kind: FailurePanic, Message: "panic: boom"}}},
+		{"args that cannot be read are not tried again", first, outcome{err: &malformedError{errBoom}},
+			judgement{verdict: VerdictDeadLetter, reason: "malformed: boom", state: StateFailed, failure: &Failure{Kind: FailureMalformed, Message: "boom"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.promise, func(t *testing.T) {
+			got := judge(&tt.d, tt.o)
+			if diff := cmp.Diff(got, tt.want, cmp.AllowUnexported(judgement{})); diff != "" {
+				t.Errorf("got -, want +:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestJudgeUnstarted(t *testing.T) {
+	envelope := &Envelope{ExpiresIn: time.Minute}
+	tests := []struct {
+		promise string
+		d       Delivery
+		known   bool
+		most    int
+		want    judgement
+		refused bool
+	}{
+		{"a sound delivery starts", Delivery{Interruptions: 2}, true, 3, judgement{}, false},
+		{"an expired one is cancelled", Delivery{Expired: true}, true, 3,
+			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureExpired, Message: "not started within 1m0s"}}, true},
+		{"a revoked one is cancelled", Delivery{Revoked: true}, true, 3,
+			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureRevoked, Message: "revoked before it started"}}, true},
+		{"one that was cut short too often is poison", Delivery{Interruptions: 3}, true, 3,
+			judgement{verdict: VerdictDeadLetter, reason: "poison: 3 runs in a row were cut short by a crash or a lost lease", state: StateFailed,
+				failure: &Failure{Kind: FailurePoison, Message: "3 runs in a row were cut short by a crash or a lost lease"}}, true},
+		{"without a limit nothing is poison", Delivery{Interruptions: 3}, true, -1, judgement{}, false},
+		{"an unknown task goes back, also one that was cut short too often", Delivery{Interruptions: 3}, false, 3,
+			judgement{verdict: VerdictRelease, delay: unknownTaskDelay}, true},
+		{"malformed bytes make a dead letter, known task or not", Delivery{Malformed: errBoom}, false, 3,
+			judgement{verdict: VerdictDeadLetter, reason: "malformed: boom", state: StateFailed, failure: &Failure{Kind: FailureMalformed, Message: "boom"}}, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.promise, func(t *testing.T) {
+			tt.d.Envelope = envelope
+			got, refused := judgeUnstarted(&tt.d, tt.known, tt.most)
+			if refused != tt.refused {
+				t.Errorf("refused: got %v, want %v", refused, tt.refused)
+			}
+			if diff := cmp.Diff(got, tt.want, cmp.AllowUnexported(judgement{})); diff != "" {
+				t.Errorf("got -, want +:\n%s", diff)
+			}
+		})
+	}
+}
