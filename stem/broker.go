@@ -10,9 +10,13 @@ import (
 //
 // All methods may be called concurrently. Each takes or gives many at once:
 // a batch of one is the slow path. A method that gets a batch handles every
-// item that it can; those that it could not are named by a [*PartialError], and
-// any other error means that the outcome of the whole batch is unknown. After
-// Close of the adapter every method answers [ErrClosed].
+// item that it can, in order, as if one after the other; an item that it knows not to have handled is
+// named by a [*PartialError], and any other error means that the outcome of
+// the whole batch is unknown. After Close of the adapter every method answers
+// [ErrClosed].
+//
+// Ids and names are printable ASCII; other texts (reasons, failures, marks) are
+// valid UTF-8 without NUL; payloads and headers are any bytes.
 //
 // The broker counts, times and fences; the worker judges what an outcome means.
 type Broker interface {
@@ -98,7 +102,8 @@ type ReceiveRequest struct {
 	// holds and that are not among Held: those of an earlier Receive whose
 	// answer was lost on its way. They are lent again with a new
 	// delivery number, and no counter but that moves. Without it they would
-	// stay with a session that lives and does not know of them.
+	// stay with a session that lives and does not know of them. A session
+	// that asks for it has no other Receive under way.
 	Recover bool
 	Held    []Delivery
 }
@@ -112,7 +117,10 @@ type Delivery struct {
 	Session string
 	// Number is the fence of all writes. It rises with every receive of the id
 	// and never goes back, also when the id is published again (else the record
-	// of an earlier life would refuse those of the next). It is positive, and no count.
+	// of an earlier life would refuse those of the next), and whichever broker
+	// comes to stand before the same result backend. Adapters lend
+	// max(the last number + 1, the clock's Unix milliseconds << 11), which is
+	// exact in a double (below 2^53) until the year 2109. It is no count.
 	Number int64
 	// Attempt is 1 plus the runs that ended in a failure.
 	Attempt int
@@ -123,6 +131,9 @@ type Delivery struct {
 	Snoozes, Releases int
 	// Waited is how long the envelope had been due when it was lent.
 	Waited time.Duration
+	// StartWithin is what was left of the envelope's ExpiresIn when it was
+	// lent; 0 where it never expires. The worker measures it from there.
+	StartWithin time.Duration
 	// Marks are what the last settlement left for this delivery. Read-only.
 	Marks map[string]string
 	// Expired and Revoked are what the store found by its own clock and lists.

@@ -8,7 +8,8 @@ import (
 // A capability is something that an adapter may be able to do beyond Broker and
 // Backend: an interface of one method, looked for once, at construction, with
 // [As]. Where it is absent there is a generic way, or an error that names the
-// adapter and the capability.
+// adapter and the capability. An adapter that lacks one in some mode (on a
+// cluster, say) is of another type there.
 
 // As gives store as a T: store itself, or the first of what its Unwrap() leads
 // to that is one. Wrappers of a broker or backend have a method

@@ -12,9 +12,10 @@ import (
 // execute runs one delivery to its end: it judges whether it may start, calls
 // the handler and gives the judgement of its outcome to the settler.
 func (w *Worker) execute(l *loan) {
-	l.waited = l.Waited + time.Since(l.received)
+	inHand := time.Since(l.received)
+	l.waited = l.Waited + inHand
 	handler := w.handlers[l.Task]
-	if j, refused := judgeUnstarted(&l.Delivery, handler != nil, w.cfg.MaxInterruptions); refused {
+	if j, refused := judgeUnstarted(&l.Delivery, inHand, handler != nil, w.cfg.MaxInterruptions); refused {
 		w.finish(l, j)
 		return
 	}

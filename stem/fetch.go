@@ -69,34 +69,56 @@ func (s *stall) next() time.Duration {
 // fetch receives deliveries for free slots, and a few ahead, until ctx ends. It
 // returns an error only where going on makes no sense.
 func (w *Worker) fetch(ctx context.Context) error {
-	req := ReceiveRequest{Session: w.session, Queues: w.cfg.Queues, Tasks: w.known}
 	var failing stall
+	var suspicious time.Time // until when lost answers are looked for
 	for ctx.Err() == nil {
-		if req.Max = w.room.wait(ctx); req.Max == 0 {
+		free := w.room.wait(ctx)
+		if free == 0 {
 			return nil
 		}
-		deliveries, err := w.client.broker.Receive(ctx, req)
-		if err == nil {
-			w.accept(deliveries)
-			req.Recover, req.Held, failing = false, nil, stall{}
-			continue
-		}
+		deliveries, err := w.receive(ctx, free, time.Now().Before(suspicious))
 		switch {
+		case err == nil:
+			w.accept(deliveries)
+			failing = stall{}
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, ErrClosed):
 			return fmt.Errorf("stem: worker %s: receive: %w", w.cfg.Name, err)
+		case errors.Is(err, errLookAgain):
+		default:
+			wait := failing.next()
+			w.storeFailed(ctx, "receive", err, wait)
+			if !sleep(ctx, wait) {
+				return nil
+			}
+			suspicious = time.Now().Add(w.session.Lease)
 		}
-		wait := failing.next()
-		w.storeFailed(ctx, "receive", err, wait)
-		if !sleep(ctx, wait) {
-			return nil
-		}
-		// The answer may have been lost after the store had lent something.
-		req.Recover = true
-		_, req.Held = w.held.snapshot()
 	}
 	return nil
+}
+
+// errLookAgain ends a receive so that the next one looks for lost answers again.
+var errLookAgain = errors.New("stem: look again for lost answers")
+
+// receive asks for as many deliveries as are free. After a failure the broker
+// may have lent, or, if the call is still on its way, may yet lend, something
+// whose answer nobody read: for a while each receive looks for that, and none
+// blocks for long.
+func (w *Worker) receive(ctx context.Context, free int, suspicious bool) ([]Delivery, error) {
+	req := ReceiveRequest{Session: w.session, Queues: w.cfg.Queues, Tasks: w.known, Max: free}
+	if !suspicious {
+		return w.client.broker.Receive(ctx, req)
+	}
+	req.Recover = true
+	_, req.Held = w.held.snapshot()
+	brief, cancel := context.WithTimeoutCause(ctx, w.session.Lease/3, errLookAgain)
+	defer cancel()
+	deliveries, err := w.client.broker.Receive(brief, req)
+	if err != nil && brief.Err() != nil {
+		err = context.Cause(brief)
+	}
+	return deliveries, err
 }
 
 // accept takes deliveries in hand. The channel has room for all that Receive was

@@ -70,7 +70,7 @@ func Progress(ctx context.Context, percent float64, message string) error {
 	if !(percent >= 0 && percent <= 100) {
 		return &OptionError{Option: "progress", Value: fmt.Sprint(percent), Want: "0 to 100 percent"}
 	}
-	report := ProgressReport{Percent: percent, Message: message}
+	report := ProgressReport{Percent: percent, Message: text(message, longestMessage)}
 	l.worker.observe.tell(ctx, TaskProgressed{TaskRef: l.ref(), Progress: report})
 	if l.KeepResult == 0 || l.worker.client.cfg.Backend == nil {
 		return nil

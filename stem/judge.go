@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -64,13 +65,15 @@ func judge(d *Delivery, o outcome) judgement {
 const unknownTaskDelay = 5 * time.Second
 
 // judgeUnstarted decides whether a delivery must not run, and what becomes of it.
-func judgeUnstarted(d *Delivery, known bool, maxInterruptions int) (judgement, bool) {
+//
+// inHand is how long the worker has had it.
+func judgeUnstarted(d *Delivery, inHand time.Duration, known bool, maxInterruptions int) (judgement, bool) {
 	switch {
 	case d.Malformed != nil:
 		return dead(newFailure(FailureMalformed, d.Malformed)), true
 	case d.Revoked:
 		return cancelled(FailureRevoked, "revoked before it started"), true
-	case d.Expired:
+	case d.Expired, d.StartWithin > 0 && inHand > d.StartWithin:
 		return cancelled(FailureExpired, fmt.Sprintf("not started within %v", d.ExpiresIn)), true
 	case !known:
 		// Nobody fails a task merely because he does not know it.
@@ -105,11 +108,11 @@ func failureOf(d *Delivery, o outcome) *Failure {
 	switch {
 	case errors.As(o.err, &panicked):
 		f := newFailure(FailurePanic, o.err)
-		f.Stack = bounded(string(panicked.stack), longestStack)
+		f.Stack = text(string(panicked.stack), longestStack)
 		return f
 	case errors.Is(o.cause, ErrTimeout), d.Timeout > 0 && errors.Is(o.err, ErrTimeout):
 		f := newFailure(FailureTimeout, o.err)
-		f.Message = bounded(fmt.Sprintf("timeout of %v: %s", d.Timeout, f.Message), longestMessage)
+		f.Message = text(fmt.Sprintf("timeout of %v: %s", d.Timeout, f.Message), longestMessage)
 		return f
 	case errors.Is(o.err, context.DeadlineExceeded):
 		return newFailure(FailureTimeout, o.err)
@@ -125,12 +128,18 @@ const (
 )
 
 func newFailure(kind FailureKind, err error) *Failure {
-	return &Failure{Kind: kind, Message: bounded(err.Error(), longestMessage)}
+	return &Failure{Kind: kind, Message: text(err.Error(), longestMessage)}
 }
 
-func bounded(s string, most int) string {
-	if len(s) <= most {
-		return s
+// text makes s what every store can keep: valid UTF-8 without NUL, and bounded.
+func text(s string, most int) string {
+	more := len(s) - most
+	if more > 0 {
+		s = s[:most]
 	}
-	return s[:most] + fmt.Sprintf("… (%d bytes more)", len(s)-most)
+	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "�"), "�")
+	if more > 0 {
+		s += fmt.Sprintf("… (%d bytes more)", more)
+	}
+	return s
 }

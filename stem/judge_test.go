@@ -57,6 +57,8 @@ func TestJudge(t *testing.T) {
 		{"a panic with a permanent error is permanent", first, outcome{err: &panicError{value: Permanent(errBoom)}},
 			judgement{verdict: VerdictDeadLetter, reason: "panic: panic: boom", state: StateFailed,
 				failure: &Failure{Kind: FailurePanic, Message: "panic: boom"}}},
+		{"what no store can keep of an error's text is replaced", first, outcome{err: errors.New("a\x00b\xffc")},
+			judgement{verdict: VerdictRetry, delay: time.Second, state: StateRetrying, failure: &Failure{Kind: FailureError, Message: "a�b�c"}}},
 		{"args that cannot be read are not tried again", first, outcome{err: &malformedError{errBoom}},
 			judgement{verdict: VerdictDeadLetter, reason: "malformed: boom", state: StateFailed, failure: &Failure{Kind: FailureMalformed, Message: "boom"}}},
 	}
@@ -83,6 +85,9 @@ func TestJudgeUnstarted(t *testing.T) {
 		{"a sound delivery starts", Delivery{Interruptions: 2}, true, 3, judgement{}, false},
 		{"an expired one is cancelled", Delivery{Expired: true}, true, 3,
 			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureExpired, Message: "not started within 1m0s"}}, true},
+		{"one that expired while it waited in the worker is cancelled", Delivery{StartWithin: time.Second - 1}, true, 3,
+			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureExpired, Message: "not started within 1m0s"}}, true},
+		{"one that is in time starts", Delivery{StartWithin: time.Second}, true, 3, judgement{}, false},
 		{"a revoked one is cancelled", Delivery{Revoked: true}, true, 3,
 			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureRevoked, Message: "revoked before it started"}}, true},
 		{"one that was cut short too often is poison", Delivery{Interruptions: 3}, true, 3,
@@ -97,7 +102,7 @@ func TestJudgeUnstarted(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.promise, func(t *testing.T) {
 			tt.d.Envelope = envelope
-			got, refused := judgeUnstarted(&tt.d, tt.known, tt.most)
+			got, refused := judgeUnstarted(&tt.d, time.Second, tt.known, tt.most)
 			if refused != tt.refused {
 				t.Errorf("refused: got %v, want %v", refused, tt.refused)
 			}

@@ -6,14 +6,14 @@ import (
 )
 
 // AppendNil appends nil.
-func AppendNil(b []byte) []byte { return append(b, wireNil) }
+func AppendNil(b []byte) []byte { return append(b, nilCode) }
 
 // AppendBool appends v.
 func AppendBool(b []byte, v bool) []byte {
 	if v {
-		return append(b, wireTrue)
+		return append(b, trueCode)
 	}
-	return append(b, wireFalse)
+	return append(b, falseCode)
 }
 
 // AppendInt appends v in the fewest bytes: 1, 2, 3, 5 or 9. A value that is not
@@ -93,7 +93,7 @@ func AppendString(b []byte, v string) []byte {
 // 4 GiB.
 func AppendBytes(b []byte, v []byte) []byte {
 	if v == nil {
-		return append(b, wireNil)
+		return append(b, nilCode)
 	}
 	if n := len(v); n <= math.MaxUint8 {
 		b = append(b, bin8, byte(n))
@@ -119,29 +119,6 @@ func AppendMapLen(b []byte, n int) []byte {
 		return append(b, fixmap|byte(n))
 	}
 	return appendLen(b, map16, n)
-}
-
-// AppendExt appends an extension value with an application's own id, which is 0
-// or more, or with −1 for a time (see [AppendTime]). data must be shorter than
-// 4 GiB.
-func AppendExt(b []byte, id int8, data []byte) []byte {
-	switch n := len(data); {
-	case n == 1:
-		b = append(b, fixext1)
-	case n == 2:
-		b = append(b, fixext2)
-	case n == 4:
-		b = append(b, fixext4)
-	case n == 8:
-		b = append(b, fixext8)
-	case n == 16:
-		b = append(b, fixext16)
-	case n <= math.MaxUint8:
-		b = append(b, ext8, byte(n))
-	default:
-		b = appendLen(b, ext16, n)
-	}
-	return append(append(b, byte(id)), data...)
 }
 
 // appendLen appends a length of 16 bits under code16 or, where it does not fit, of

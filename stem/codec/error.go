@@ -92,17 +92,22 @@ func (r *Reader) fail(off int, err error) {
 
 // failWant fails because something else than want comes next.
 func (r *Reader) failWant(want string) {
-	r.fail(r.off, errors.New("want "+want+", have "+r.Kind().String()))
+	have := r.Kind()
+	text := have.String()
+	if have != Invalid && r.off+headerSize(r.data[r.off:]) > len(r.data) {
+		text += " cut short"
+	}
+	r.fail(r.off, errors.New("want "+want+", have "+text))
 }
 
-// failRange fails because the int at off does not fit the Go type want.
+// failRange fails because the number at off does not fit the Go type want.
 func (r *Reader) failRange(off int, want string) {
-	r.fail(off, errors.New("want "+want+", have int out of range"))
+	r.fail(off, errors.New("want "+want+", have "+kindOf(r.data[off]).String()+" out of range"))
 }
 
-// failShort fails because the value that comes next is cut off: it announces n
-// things (such as "bytes"), which cannot all follow.
+// failShort fails because what comes next announces n things, such as "bytes", which
+// cannot all follow.
 func (r *Reader) failShort(n int, things string) {
 	r.fail(r.off, errors.New(r.Kind().String()+" of "+strconv.Itoa(n)+" "+things+
-		", have "+strconv.Itoa(len(r.data)-r.off)+" bytes left"))
+		" with "+strconv.Itoa(len(r.data)-r.off)+" bytes left"))
 }

@@ -7,14 +7,10 @@ import (
 
 // Int64 reads an int or uint of any width whose value fits.
 func (r *Reader) Int64() int64 {
-	if i := r.off; uint(i) < uint(len(r.data)) && r.data[i] <= posFixintMax {
-		r.off = i + 1
-		return int64(r.data[i])
+	if rest := r.data[r.off:]; len(rest) > 0 && rest[0] <= posFixintMax {
+		r.off++
+		return int64(rest[0])
 	}
-	return r.int64()
-}
-
-func (r *Reader) int64() int64 {
 	off := r.off
 	v, negative := r.integer()
 	if !negative && v > math.MaxInt64 {
@@ -24,60 +20,34 @@ func (r *Reader) int64() int64 {
 	return int64(v)
 }
 
-// Int reads an int or uint of any width whose value fits.
-func (r *Reader) Int() int {
-	off := r.off
-	v := r.Int64()
-	if int64(int(v)) != v {
-		r.failRange(off, "int")
-		return 0
-	}
-	return int(v)
-}
-
 // Int32 reads an int or uint of any width whose value fits.
-func (r *Reader) Int32() int32 {
-	off := r.off
-	v := r.Int64()
-	if int64(int32(v)) != v {
-		r.failRange(off, "int32")
-		return 0
-	}
-	return int32(v)
-}
+func (r *Reader) Int32() int32 { return signed[int32](r, "int32") }
 
 // Int16 reads an int or uint of any width whose value fits.
-func (r *Reader) Int16() int16 {
-	off := r.off
-	v := r.Int64()
-	if int64(int16(v)) != v {
-		r.failRange(off, "int16")
-		return 0
-	}
-	return int16(v)
-}
+func (r *Reader) Int16() int16 { return signed[int16](r, "int16") }
 
 // Int8 reads an int or uint of any width whose value fits.
-func (r *Reader) Int8() int8 {
+func (r *Reader) Int8() int8 { return signed[int8](r, "int8") }
+
+// Int reads an int or uint of any width whose value fits.
+func (r *Reader) Int() int { return signed[int](r, "int") }
+
+func signed[T int8 | int16 | int32 | int](r *Reader, want string) T {
 	off := r.off
 	v := r.Int64()
-	if int64(int8(v)) != v {
-		r.failRange(off, "int8")
+	if int64(T(v)) != v {
+		r.failRange(off, want)
 		return 0
 	}
-	return int8(v)
+	return T(v)
 }
 
 // Uint64 reads an int or uint of any width whose value fits.
 func (r *Reader) Uint64() uint64 {
-	if i := r.off; uint(i) < uint(len(r.data)) && r.data[i] <= posFixintMax {
-		r.off = i + 1
-		return uint64(r.data[i])
+	if rest := r.data[r.off:]; len(rest) > 0 && rest[0] <= posFixintMax {
+		r.off++
+		return uint64(rest[0])
 	}
-	return r.uint64()
-}
-
-func (r *Reader) uint64() uint64 {
 	off := r.off
 	v, negative := r.integer()
 	if negative {
@@ -87,112 +57,76 @@ func (r *Reader) uint64() uint64 {
 	return v
 }
 
-// Uint reads an int or uint of any width whose value fits.
-func (r *Reader) Uint() uint {
-	off := r.off
-	v := r.Uint64()
-	if uint64(uint(v)) != v {
-		r.failRange(off, "uint")
-		return 0
-	}
-	return uint(v)
-}
-
 // Uint32 reads an int or uint of any width whose value fits.
-func (r *Reader) Uint32() uint32 {
-	off := r.off
-	v := r.Uint64()
-	if uint64(uint32(v)) != v {
-		r.failRange(off, "uint32")
-		return 0
-	}
-	return uint32(v)
-}
+func (r *Reader) Uint32() uint32 { return unsigned[uint32](r, "uint32") }
 
 // Uint16 reads an int or uint of any width whose value fits.
-func (r *Reader) Uint16() uint16 {
-	off := r.off
-	v := r.Uint64()
-	if uint64(uint16(v)) != v {
-		r.failRange(off, "uint16")
-		return 0
-	}
-	return uint16(v)
-}
+func (r *Reader) Uint16() uint16 { return unsigned[uint16](r, "uint16") }
 
 // Uint8 reads an int or uint of any width whose value fits.
-func (r *Reader) Uint8() uint8 {
+func (r *Reader) Uint8() uint8 { return unsigned[uint8](r, "uint8") }
+
+// Uint reads an int or uint of any width whose value fits.
+func (r *Reader) Uint() uint { return unsigned[uint](r, "uint") }
+
+func unsigned[T uint8 | uint16 | uint32 | uint](r *Reader, want string) T {
 	off := r.off
 	v := r.Uint64()
-	if uint64(uint8(v)) != v {
-		r.failRange(off, "uint8")
+	if uint64(T(v)) != v {
+		r.failRange(off, want)
 		return 0
 	}
-	return uint8(v)
+	return T(v)
 }
 
 // integer reads an int, uint or nil of any width. negative says that v holds the
 // bits of an int64 below zero.
 func (r *Reader) integer() (v uint64, negative bool) {
 	rest := r.data[r.off:]
-	if len(rest) == 0 {
+	if len(rest) < headerSize(rest) || len(rest) == 0 {
 		r.failWant("int")
 		return 0, false
 	}
-	c, rest := rest[0], rest[1:]
-	var n int64
-	switch {
+	size, n := 1, int64(0)
+	switch c := rest[0]; {
 	case c <= posFixintMax:
-		r.off++
-		return uint64(c), false
+		n = int64(c)
 	case c >= negFixintMin:
-		r.off++
-		return uint64(int64(int8(c))), true
-	case c == wireNil:
-		r.off++
-		return 0, false
-	case c == uint8Code && len(rest) >= 1:
-		r.off += 2
-		return uint64(rest[0]), false
-	case c == uint16Code && len(rest) >= 2:
-		r.off += 3
-		return uint64(binary.BigEndian.Uint16(rest)), false
-	case c == uint32Code && len(rest) >= 4:
-		r.off += 5
-		return uint64(binary.BigEndian.Uint32(rest)), false
-	case c == uint64Code && len(rest) >= 8:
+		n = int64(int8(c))
+	case c == nilCode:
+	case c == uint8Code:
+		size, n = 2, int64(rest[1])
+	case c == uint16Code:
+		size, n = 3, int64(binary.BigEndian.Uint16(rest[1:]))
+	case c == uint32Code:
+		size, n = 5, int64(binary.BigEndian.Uint32(rest[1:]))
+	case c == uint64Code:
 		r.off += 9
-		return binary.BigEndian.Uint64(rest), false
-	case c == int8Code && len(rest) >= 1:
-		r.off += 2
-		n = int64(int8(rest[0]))
-	case c == int16Code && len(rest) >= 2:
-		r.off += 3
-		n = int64(int16(binary.BigEndian.Uint16(rest)))
-	case c == int32Code && len(rest) >= 4:
-		r.off += 5
-		n = int64(int32(binary.BigEndian.Uint32(rest)))
-	case c == int64Code && len(rest) >= 8:
-		r.off += 9
-		n = int64(binary.BigEndian.Uint64(rest))
+		return binary.BigEndian.Uint64(rest[1:]), false
+	case c == int8Code:
+		size, n = 2, int64(int8(rest[1]))
+	case c == int16Code:
+		size, n = 3, int64(int16(binary.BigEndian.Uint16(rest[1:])))
+	case c == int32Code:
+		size, n = 5, int64(int32(binary.BigEndian.Uint32(rest[1:])))
+	case c == int64Code:
+		size, n = 9, int64(binary.BigEndian.Uint64(rest[1:]))
 	default:
 		r.failWant("int")
+		return 0, false
 	}
+	r.off += size
 	return uint64(n), n < 0
 }
 
 // Float64 reads a float32, a float64, or an int or uint of any width; beyond 2⁵³
 // an int may be rounded.
 func (r *Reader) Float64() float64 {
-	if rest := r.data[r.off:]; len(rest) >= 9 && rest[0] == float64Code {
+	rest := r.data[r.off:]
+	if len(rest) >= 9 && rest[0] == float64Code {
 		r.off += 9
 		return math.Float64frombits(binary.BigEndian.Uint64(rest[1:]))
 	}
-	return r.float64()
-}
-
-func (r *Reader) float64() float64 {
-	rest := r.data[r.off:]
 	if len(rest) >= 5 && rest[0] == float32Code {
 		r.off += 5
 		return float64(math.Float32frombits(binary.BigEndian.Uint32(rest[1:])))
@@ -212,9 +146,9 @@ func (r *Reader) float64() float64 {
 // int or uint of any width; beyond 2²⁴ an int may be rounded.
 func (r *Reader) Float32() float32 {
 	off := r.off
-	isDouble := off < len(r.data) && r.data[off] == float64Code
+	double := off < len(r.data) && r.data[off] == float64Code
 	v := r.Float64()
-	if isDouble && float64(float32(v)) != v && v == v {
+	if double && !math.IsNaN(v) && float64(float32(v)) != v {
 		r.failRange(off, "float32")
 		return 0
 	}

@@ -3,6 +3,7 @@ package codec
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 )
 
 // A Reader takes values off the front of an encoded message, in the order in which
@@ -57,7 +58,7 @@ func (r *Reader) Kind() Kind {
 
 // Nil reads a nil if one comes next, and tells whether it did.
 func (r *Reader) Nil() bool {
-	if i := r.off; uint(i) < uint(len(r.data)) && r.data[i] == wireNil {
+	if i := r.off; uint(i) < uint(len(r.data)) && r.data[i] == nilCode {
 		r.off = i + 1
 		return true
 	}
@@ -68,10 +69,10 @@ func (r *Reader) Nil() bool {
 func (r *Reader) Bool() bool {
 	if i := r.off; uint(i) < uint(len(r.data)) {
 		switch r.data[i] {
-		case wireTrue:
+		case trueCode:
 			r.off = i + 1
 			return true
-		case wireFalse, wireNil:
+		case falseCode, nilCode:
 			r.off = i + 1
 			return false
 		}
@@ -132,25 +133,25 @@ func (r *Reader) enter(kind Kind, fix, code16 byte) int {
 	n, size := 0, 0
 	if len(rest) > 0 {
 		switch c := rest[0]; {
-		case c == wireNil:
+		case c == nilCode:
 			size = 1
 		case c&0xf0 == fix:
 			n, size = int(c&0x0f), 1
 		case c == code16 && len(rest) >= 3:
 			n, size = int(binary.BigEndian.Uint16(rest[1:])), 3
 		case c == code16+1 && len(rest) >= 5:
-			n, size = int(binary.BigEndian.Uint32(rest[1:])), 5
+			n, size = length32(rest[1:]), 5
 		}
 	}
-	least, things := n, "elements"
+	least, things := 1, "elements"
 	if kind == Map {
-		least, things = 2*n, "entries"
+		least, things = 2, "entries"
 	}
 	switch {
 	case size == 0:
 		r.failWant(kind.String())
 		return 0
-	case least > len(rest)-size:
+	case n > (len(rest)-size)/least:
 		r.failShort(n, things)
 		return 0
 	case r.depth >= MaxDepth:
@@ -160,4 +161,9 @@ func (r *Reader) enter(kind Kind, fix, code16 byte) int {
 	r.depth++
 	r.off += size
 	return n
+}
+
+// length32 gives a length of four bytes, or the largest int where it is larger still.
+func length32(b []byte) int {
+	return int(min(uint64(binary.BigEndian.Uint32(b)), math.MaxInt))
 }

@@ -1,51 +1,55 @@
 package codec
 
-import (
-	"errors"
-)
 
 // Skip reads one value of any kind, with all that it holds, and forgets it. It does
 // not recurse and does not allocate.
 func (r *Reader) Skip() {
-	// left[d] counts the values still to come at depth d below the first one.
-	var left [MaxDepth + 1]int
-	left[0] = 1
-	for d := 0; d >= 0; {
+	if n, entered := r.step(); entered {
+		r.skipInside(n)
+	}
+}
+
+// skipInside reads n values and leaves the array or map that they lie in.
+func (r *Reader) skipInside(n int) {
+	var left [MaxDepth]int // values still to come, by depth
+	left[0] = n
+	for d := 0; d >= 0 && !r.Failed(); {
 		if left[d] == 0 {
-			if d > 0 {
-				r.Leave()
-			}
+			r.Leave()
 			d--
 			continue
 		}
 		left[d]--
-		n := 0
-		switch r.Kind() {
-		case Nil, Bool:
-			r.off++
-		case Int:
-			r.integer()
-		case Float:
-			r.Float64()
-		case Str, Bin:
-			r.View()
-		case Ext:
-			r.Ext()
-		case Array:
-			n = r.EnterArray()
-			d++
+		if n, entered := r.step(); entered {
+			d++ // below MaxDepth, else the Reader had refused to enter
 			left[d] = n
-		case Map:
-			n = r.EnterMap()
-			d++
-			left[d] = 2 * n
-		default:
-			r.failWant("value")
-		}
-		if r.Failed() {
-			return
 		}
 	}
+}
+
+// step reads one value, or enters an array or a map that holds n values.
+func (r *Reader) step() (n int, entered bool) {
+	switch r.Kind() {
+	case Array:
+		n = r.EnterArray()
+		return n, !r.Failed()
+	case Map:
+		n = 2 * r.EnterMap()
+		return n, !r.Failed()
+	case Str, Bin:
+		r.View()
+	case Int:
+		r.integer()
+	case Nil, Bool:
+		r.off++
+	case Float:
+		r.Float64()
+	case Ext:
+		r.Ext()
+	default:
+		r.failWant("value")
+	}
+	return 0, false
 }
 
 // RawView reads one value of any kind, with all that it holds, and returns its
@@ -69,12 +73,9 @@ func (r *Reader) Raw() Raw {
 	return append(make(Raw, 0, len(view)), view...)
 }
 
-// Valid tells whether b is exactly one well-formed value that a [Reader] would not
-// refuse for its depth or its lengths.
+// Valid returns nil if b is exactly one value, well formed and no deeper than
+// [MaxDepth]; else an [*Error] that says where it is not.
 func Valid(b []byte) error {
-	if len(b) == 0 {
-		return errors.New("empty")
-	}
 	r := NewReader(b)
 	r.Skip()
 	return r.Finish()

@@ -22,42 +22,43 @@ func (r *Reader) View() []byte {
 			return rest[1 : 1+n : 1+n]
 		}
 	}
-	return r.view()
+	return r.view(Str)
 }
 
-func (r *Reader) view() []byte {
+// view is View for every form; want is for the error.
+func (r *Reader) view(want Kind) []byte {
+	rest := r.data[r.off:]
 	n, size := 0, 0
-	if rest := r.data[r.off:]; len(rest) > 0 {
+	if len(rest) > 0 {
 		switch c := rest[0]; {
-		case c&0xe0 == fixstr:
-			n, size = int(c&0x1f), 1
-		case c == wireNil:
+		case c == nilCode:
 			r.off++
 			return nil
+		case c&0xe0 == fixstr:
+			n, size = int(c&0x1f), 1
 		case (c == str8 || c == bin8) && len(rest) >= 2:
 			n, size = int(rest[1]), 2
 		case (c == str16 || c == bin16) && len(rest) >= 3:
 			n, size = int(binary.BigEndian.Uint16(rest[1:])), 3
 		case (c == str32 || c == bin32) && len(rest) >= 5:
-			n, size = int(binary.BigEndian.Uint32(rest[1:])), 5
+			n, size = length32(rest[1:]), 5
 		}
 	}
-	if size == 0 {
-		r.failWant("str")
+	switch {
+	case size == 0:
+		r.failWant(want.String())
 		return nil
-	}
-	from := r.off + size
-	if n > len(r.data)-from {
+	case n > len(rest)-size:
 		r.failShort(n, "bytes")
 		return nil
 	}
-	r.off = from + n
-	return r.data[from:r.off:r.off]
+	r.off += size + n
+	return rest[size : size+n : size+n]
 }
 
 // Bytes reads a bin, or a str, into a slice of its own. It is nil for a nil.
 func (r *Reader) Bytes() []byte {
-	view := r.View()
+	view := r.view(Bin)
 	if view == nil {
 		return nil
 	}
@@ -69,7 +70,7 @@ func (r *Reader) Bytes() []byte {
 // zero.
 func (r *Reader) BytesInto(dst []byte) {
 	off := r.off
-	view := r.View()
+	view := r.view(Bin)
 	if len(view) > len(dst) {
 		r.fail(off, errors.New("more bytes than the Go array holds"))
 		return

@@ -7,9 +7,9 @@ const (
 	fixmap       = 0x80
 	fixarray     = 0x90
 	fixstr       = 0xa0
-	wireNil      = 0xc0
-	wireFalse    = 0xc2
-	wireTrue     = 0xc3
+	nilCode      = 0xc0
+	falseCode    = 0xc2
+	trueCode     = 0xc3
 	bin8         = 0xc4
 	bin16        = 0xc5
 	bin32        = 0xc6
@@ -97,13 +97,13 @@ func kindOf(c byte) Kind {
 		return Map
 	case c < fixstr:
 		return Array
-	case c < wireNil:
+	case c < nilCode:
 		return Str
 	}
 	switch c {
-	case wireNil:
+	case nilCode:
 		return Nil
-	case wireFalse, wireTrue:
+	case falseCode, trueCode:
 		return Bool
 	case bin8, bin16, bin32:
 		return Bin
@@ -121,4 +121,28 @@ func kindOf(c byte) Kind {
 		return Ext
 	}
 	return Invalid
+}
+
+// headerSize is the number of bytes from which a value's kind and length are known,
+// for one that begins as b does; for an int or a float it is all of them. It is 0
+// where b is empty.
+func headerSize(b []byte) int {
+	if len(b) == 0 {
+		return 0
+	}
+	switch b[0] {
+	case uint8Code, int8Code, bin8, str8, fixext1, fixext2, fixext4, fixext8, fixext16:
+		return 2
+	case uint16Code, int16Code, bin16, str16, array16, map16, ext8:
+		return 3
+	case uint32Code, int32Code, float32Code, bin32, str32, array32, map32:
+		return 5
+	case uint64Code, int64Code, float64Code:
+		return 9
+	case ext16:
+		return 4
+	case ext32:
+		return 6
+	}
+	return 1
 }
