@@ -227,8 +227,8 @@ func stemReadSliceItem(r *codec.Reader, v *[]Item) {
 	n := r.EnterArray()
 	s := make([]Item, codec.Cap[Item](n))
 	for i := range n {
-		if i == len(s) {
-			s = append(s, Item{})
+		if i == len(s) { // those came, so the rest is believed
+			s = append(s, make([]Item, n-i)...)
 		}
 		stemReadItem(r, &s[i])
 		if r.Failed() {

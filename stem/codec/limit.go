@@ -12,18 +12,20 @@ const MaxDepth = 64
 var errTooDeep = errors.New("nested deeper than 64 levels")
 
 // upFront is how many bytes of elements are allocated on the word of a length
-// alone. Beyond it, memory is taken as elements really come.
+// alone.
 const upFront = 4096
 
-// Cap is the capacity to make a slice of n elements with, n as the message
-// announces it: at most 4 kB of elements. Append the rest.
+// Cap is how many elements to make a slice with where the message announces n: at
+// most 4 kB of them, at least one if there is any. Once those have come, make the
+// rest: the Reader has seen to it that n bytes are left for n elements, so a lie costs
+// its sender as much as the truth.
 func Cap[T any](n int) int {
 	var elem T
 	return capFor(n, unsafe.Sizeof(elem))
 }
 
-// MapCap is the size to make a map of n entries with, n as the message announces
-// it: at most 4 kB of keys and values. The map grows for the rest.
+// MapCap is the size to make a map with where the message announces n entries: at most
+// 4 kB of keys and values. The map grows for the rest.
 func MapCap[K comparable, V any](n int) int {
 	var key K
 	var value V
@@ -31,5 +33,5 @@ func MapCap[K comparable, V any](n int) int {
 }
 
 func capFor(n int, size uintptr) int {
-	return min(n, int(upFront/max(size, 1)))
+	return min(n, int(max(upFront/max(size, 1), 1)))
 }

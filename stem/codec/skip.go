@@ -1,6 +1,5 @@
 package codec
 
-
 // Skip reads one value of any kind, with all that it holds, and forgets it. It does
 // not recurse and does not allocate.
 func (r *Reader) Skip() {
