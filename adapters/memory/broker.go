@@ -1,0 +1,190 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gostem/gostem/stem"
+)
+
+// Publish stores envelopes. Their payloads and headers are shared from here on
+// with all who receive them.
+func (s *Store) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Published, error) {
+	published := make([]stem.Published, len(envs))
+	next := s.newEntries(envs)
+	now, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	for i := range published {
+		e := next
+		next, e.next = e.next, nil
+		published[i] = s.publish(e, now)
+	}
+	return published, nil
+}
+
+func (s *Store) publish(e *entry, now instant) stem.Published {
+	env, q := &e.envelope, s.queue(e.envelope.Queue)
+	if env.DedupeKey != "" && env.DedupeWindow > 0 {
+		q.keys.sweep(now, 2, nil) // more than is put, so expired keys do not pile up
+		if first := q.keys.find(env.DedupeKey, now); first != nil {
+			return stem.Published{ID: first.value, Duplicate: true}
+		}
+		q.keys.put(env.DedupeKey, env.DedupeWindow, now).value = env.ID
+	}
+	e.queue, e.expires = q, never
+	if env.ExpiresIn > 0 {
+		e.expires = now.plus(env.ExpiresIn)
+	}
+	q.put(e, env.Delay, now)
+	return stem.Published{ID: env.ID}
+}
+
+// Receive lends due envelopes to a session, or waits for one.
+func (s *Store) Receive(ctx context.Context, request stem.ReceiveRequest) ([]stem.Delivery, error) {
+	if err := validate(&request); err != nil {
+		return nil, err
+	}
+	var waiting *receiver
+	for {
+		deliveries, next, err := s.receive(ctx, &request, waiting)
+		if err != nil || deliveries != nil {
+			return deliveries, err
+		}
+		waiting = next
+		select {
+		case <-waiting.woken:
+		case <-ctx.Done():
+			// The next turn sees that, and passes on what this one was promised.
+		}
+	}
+}
+
+func validate(request *stem.ReceiveRequest) error {
+	switch {
+	case len(request.Queues) == 0:
+		return &stem.OptionError{Option: "queues of a receive", Value: "none", Want: "at least one"}
+	case request.Max < 1:
+		return &stem.OptionError{Option: "max of a receive", Value: fmt.Sprint(request.Max), Want: "1 or more"}
+	default:
+		return nil
+	}
+}
+
+// receive is one turn of a receiver: it answers deliveries, or a receiver that
+// waits for its next turn, or an error.
+func (s *Store) receive(ctx context.Context, request *stem.ReceiveRequest, r *receiver) ([]stem.Delivery, *receiver, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, nil, stem.ErrClosed
+	}
+	if r != nil {
+		r.promised = 0
+		s.delist(r)
+	}
+	defer s.pass(request)
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	now := s.now()
+	session := s.open(&request.Session, now)
+	s.rescue(now)
+	p := s.pick(request, session, now)
+	if len(p.entries) > 0 {
+		return s.lend(p.entries, session, now), nil, nil
+	}
+	if r == nil {
+		r = newReceiver(*request)
+	}
+	s.enlist(r, now)
+	if p.full {
+		r.wake() // it has moved all that it may under one lock, and goes on under another
+	}
+	return nil, r, nil
+}
+
+// pick finds what a request gets.
+func (s *Store) pick(request *stem.ReceiveRequest, session *session, now instant) pick {
+	p := pick{request: request, entries: s.picked[:0], ripening: mostRipened}
+	if request.Recover {
+		session.recover(&p)
+	}
+	for _, name := range request.Queues {
+		if q := s.queues[name]; q != nil && !p.full {
+			q.pick(&p, now)
+		}
+	}
+	s.picked = p.entries
+	return p
+}
+
+// lend lends the session what was picked for it.
+func (s *Store) lend(entries []*entry, session *session, now instant) []stem.Delivery {
+	deliveries := make([]stem.Delivery, len(entries))
+	wall := time.Now()
+	for i, e := range entries {
+		e.lend(session, s.nextNumber(wall))
+		deliveries[i] = e.delivery(now)
+	}
+	clear(entries)
+	s.watchLapses(now)
+	return deliveries
+}
+
+// nextNumber gives the number of a delivery. It rises over all deliveries of the
+// store, so it needs to remember no id to rise when one is published again.
+func (s *Store) nextNumber(wall time.Time) int64 {
+	s.lastNumber = max(s.lastNumber+1, wall.UnixMilli()<<11)
+	return s.lastNumber
+}
+
+// recover picks what the session holds and its worker does not know of. Here no
+// answer is ever lost, but a caller may have thrown one away.
+func (s *session) recover(p *pick) {
+	known := make(map[*entry]struct{}, len(p.request.Held))
+	for i := range p.request.Held {
+		if e, ok := s.store.loaned(&p.request.Held[i]); ok && e.current(&p.request.Held[i]) {
+			known[e] = struct{}{}
+		}
+	}
+	var forgotten []*entry
+	for _, e := range s.held {
+		if _, ok := known[e]; !ok && p.request.Tasks.Has(e.envelope.Task) && slices.Contains(p.request.Queues, e.queue.name) {
+			forgotten = append(forgotten, e)
+		}
+	}
+	slices.SortFunc(forgotten, func(a, b *entry) int { return cmp.Compare(a.place, b.place) })
+	for _, e := range forgotten {
+		if p.full || !p.fits(e) {
+			p.full = true
+			return
+		}
+		p.add(e)
+	}
+}
+
+// Extend renews a session's lease. A delivery that it has settled itself is not
+// lost, so no notice names it.
+func (s *Store) Extend(ctx context.Context, want stem.Session, held ...stem.Delivery) ([]stem.Notice, error) {
+	now, err := s.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	s.renew(&want, now)
+	var notices []stem.Notice
+	for i := range held {
+		d := &held[i]
+		e, ok := s.loaned(d)
+		if !ok || d.Session != want.ID || !e.current(d) && e.settled.number != d.Number {
+			notices = append(notices, stem.Notice{Index: i, Cause: stem.ErrLeaseLost})
+		}
+	}
+	return notices, nil
+}

@@ -1,0 +1,124 @@
+package memory
+
+// lane is the line in which the due envelopes of one task wait, at one priority
+// of one queue. A queue has a lane for each, so that a receiver which does not
+// know a task steps over all of its envelopes at once, however many there are.
+// The places that they are given are the store's, so lanes can be merged
+// again: first in, first out holds across them.
+type lane struct {
+	queue    *queue
+	task     string
+	priority int
+
+	first, last *entry // those that came when they became due, in order
+	// returned are those that came back to an old place: released, or left
+	// behind by a lapsed session.
+	returned heap[*entry]
+	length   int
+
+	at    int  // its index in the tier's heap, nowhere while it is empty or aside
+	aside bool // nobody who knew the task has asked since somebody did not
+}
+
+func (l *lane) index() *int { return &l.at }
+
+// append gives the entry the last place.
+func (l *lane) append(e *entry) {
+	l.queue.store.lastPlace++
+	e.place = l.queue.store.lastPlace
+	if l.first == nil {
+		l.first = e
+	} else {
+		l.last.next = e
+	}
+	l.last = e
+	l.length++
+	if l.length == 1 {
+		l.rank()
+	}
+}
+
+// restore gives the entry its old place back. One that is still held does not
+// count as running while it stands here.
+func (l *lane) restore(e *entry) {
+	if e.holder != nil {
+		l.queue.running--
+	}
+	l.returned.push(e, e.place)
+	l.length++
+	l.rank()
+}
+
+// peek gives the entry that is next; there must be one.
+func (l *lane) peek() *entry {
+	if l.returned.len() == 0 || l.first != nil && l.first.place < l.returned.rank() {
+		return l.first
+	}
+	return l.returned.top()
+}
+
+// pop takes the entry that is next.
+func (l *lane) pop() *entry {
+	e := l.peek()
+	if e.waiting() {
+		l.remove(e)
+		return e
+	}
+	l.first, e.next = e.next, nil
+	if l.first == nil {
+		l.last = nil
+	}
+	l.length--
+	l.rank()
+	return e
+}
+
+// remove takes out an entry that had come back.
+func (l *lane) remove(e *entry) {
+	if e.holder != nil {
+		l.queue.running++
+	}
+	l.returned.remove(e)
+	l.length--
+	l.rank()
+}
+
+// rank puts the lane where it belongs among the lanes of its tier: that with
+// the oldest place comes first.
+func (l *lane) rank() {
+	lanes := &l.queue.tiers[l.priority].lanes
+	switch {
+	case l.length == 0:
+		if l.aside {
+			l.aside = false
+			delete(l.queue.aside, l)
+		}
+		if l.at != nowhere {
+			lanes.remove(l)
+		}
+	case l.aside:
+	case l.at == nowhere:
+		lanes.push(l, l.peek().place)
+	default:
+		lanes.move(l, l.peek().place)
+	}
+}
+
+// offers reports whether a receiver would find something in the lane: it knows
+// the task, and not all that waits is what its own session left behind.
+func (l *lane) offers(r *receiver) bool {
+	if l.length == 0 || !r.request.Tasks.Has(l.task) {
+		return false
+	}
+	holder := l.peek().holder
+	if holder == nil || holder.id != r.request.Session.ID {
+		return true
+	}
+	own := 0
+	for _, e := range holder.held {
+		if e.waiting() && e.lane() == l {
+			own++
+		}
+	}
+	return l.length > own
+}

@@ -1,0 +1,222 @@
+package memory
+
+import (
+	"time"
+
+	"github.com/gostem/gostem/stem"
+)
+
+// queue is where the envelopes of one name wait.
+type queue struct {
+	store *Store
+	name  string
+
+	tiers   [stem.MaxPriority + 1]tier // by priority
+	lanes   map[laneKey]*lane          // all lanes, also empty ones
+	sweepAt int                        // how many lanes there must be before empty ones are looked for
+	aside   map[*lane]struct{}         // those set aside
+	running int                        // how many envelopes are on loan and not in line
+
+	keys      shelf[string] // dedupe keys, each with the id that stands
+	dead      []deadLetter  // the oldest first
+	receivers []*receiver   // those that wait, the oldest first
+}
+
+// tier is what waits at one priority.
+type tier struct {
+	lanes   heap[*lane]  // by the place of who is next in it; without those set aside
+	delayed heap[*entry] // by when they are due
+}
+
+type laneKey struct {
+	priority int
+	task     string
+}
+
+// queue gives the queue of a name.
+func (s *Store) queue(name string) *queue {
+	if q := s.queues[name]; q != nil {
+		return q
+	}
+	if s.queues == nil {
+		s.queues = make(map[string]*queue)
+	}
+	if len(s.queues) >= s.sweepAt {
+		// Names may come and go, so idle queues are let go; to look for them
+		// whenever their number has doubled costs nothing to speak of.
+		now := s.now()
+		for name, q := range s.queues {
+			if q.idle(now) {
+				delete(s.queues, name)
+			}
+		}
+		s.sweepAt = 2*len(s.queues) + 64
+	}
+	q := &queue{store: s, name: name, lanes: make(map[laneKey]*lane), aside: make(map[*lane]struct{})}
+	s.queues[name] = q
+	return q
+}
+
+// idle reports whether the queue holds nothing and nobody waits for it.
+func (q *queue) idle(now instant) bool {
+	q.keys.sweep(now, q.keys.len(), nil)
+	if q.running > 0 || len(q.dead) > 0 || len(q.receivers) > 0 || len(q.aside) > 0 || q.keys.len() > 0 {
+		return false
+	}
+	for i := range q.tiers {
+		if q.tiers[i].lanes.len() > 0 || q.tiers[i].delayed.len() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// lane gives the lane of a task at a priority.
+func (q *queue) lane(priority int, task string) *lane {
+	key := laneKey{priority, task}
+	if l := q.lanes[key]; l != nil {
+		return l
+	}
+	if len(q.lanes) >= q.sweepAt {
+		for key, l := range q.lanes {
+			if l.length == 0 {
+				delete(q.lanes, key)
+			}
+		}
+		q.sweepAt = 2*len(q.lanes) + 64
+	}
+	l := &lane{queue: q, task: task, priority: priority, at: nowhere}
+	q.lanes[key] = l
+	return l
+}
+
+// put lets an entry wait until it has been due from a delay on, and calls a
+// receiver where that is now.
+func (q *queue) put(e *entry, delay time.Duration, now instant) {
+	e.due = now.plus(max(delay, 0))
+	if e.due > now {
+		q.tiers[e.envelope.Priority].delayed.push(e, int64(e.due))
+		if len(q.receivers) > 0 {
+			q.store.wakeAt(e.due, now)
+		}
+		return
+	}
+	e.lane().append(e)
+	q.call(e)
+}
+
+// putBack gives an entry its old place in line, and calls a receiver.
+func (q *queue) putBack(e *entry) {
+	e.lane().restore(e)
+	q.call(e)
+}
+
+// ripen moves delayed entries that are due into their lanes, at most so many,
+// and answers how many it has moved. They get the last places: who is due
+// later stands behind, as if it had been published then.
+func (q *queue) ripen(t *tier, most int, now instant) (moved int) {
+	for moved < most && t.delayed.len() > 0 && t.delayed.rank() <= int64(now) {
+		e := t.delayed.pop()
+		e.lane().append(e)
+		moved++
+	}
+	return moved
+}
+
+// recall puts the lanes of known tasks back that were set aside. Their
+// envelopes have kept their places.
+func (q *queue) recall(tasks *stem.TaskSet) {
+	if names := tasks.Names(); tasks != nil && len(names) < len(q.aside)/len(q.tiers) {
+		// More is set aside than the receiver knows, perhaps a million bogus
+		// names: look up what it knows.
+		for _, name := range names {
+			for priority := range q.tiers {
+				if l := q.lanes[laneKey{priority, name}]; l != nil && l.aside {
+					l.recall()
+				}
+			}
+		}
+		return
+	}
+	for l := range q.aside {
+		if tasks.Has(l.task) {
+			l.recall()
+		}
+	}
+}
+
+// setAside takes the lane out of its tier until a receiver comes that knows the
+// task, and calls one that waits already: it has not yet been told of what
+// ripened just now.
+func (l *lane) setAside() {
+	l.queue.tiers[l.priority].lanes.remove(l)
+	l.queue.aside[l] = struct{}{}
+	l.aside = true
+	l.queue.call(l.peek())
+}
+
+func (l *lane) recall() {
+	delete(l.queue.aside, l)
+	l.aside = false
+	l.rank()
+}
+
+// pick is what one attempt to receive has found so far.
+type pick struct {
+	request *stem.ReceiveRequest
+	entries []*entry
+	bytes   int
+	// ripening is how many delayed entries may still be moved under this lock.
+	// A million may come due at once, and of a task that nobody here knows.
+	ripening int
+	full     bool
+}
+
+// mostRipened bounds how many delayed entries move under one lock.
+const mostRipened = 1024
+
+// pick takes from the queue what the request wants: from the highest tier
+// first, and from a lower one only when that is dry.
+func (q *queue) pick(p *pick, now instant) {
+	q.recall(p.request.Tasks)
+	for i := len(q.tiers) - 1; i >= 0 && !p.full; i-- {
+		t := &q.tiers[i]
+		for {
+			moved := q.ripen(t, min(p.ripening, p.request.Max), now)
+			t.pick(p)
+			p.ripening -= moved
+			if p.full || moved == 0 {
+				break
+			}
+			p.full = p.ripening == 0
+		}
+	}
+}
+
+// pick takes from the tier's lanes, and sets those aside whose task is unknown.
+func (t *tier) pick(p *pick) {
+	for t.lanes.len() > 0 && !p.full {
+		l := t.lanes.top()
+		if !p.request.Tasks.Has(l.task) {
+			l.setAside()
+			continue
+		}
+		if !p.fits(l.peek()) {
+			p.full = true // the next one stays next: no smaller one overtakes it
+			return
+		}
+		p.add(l.pop())
+	}
+}
+
+// fits reports whether an entry's payload may still come along; the first may
+// always.
+func (p *pick) fits(e *entry) bool {
+	return p.request.MaxBytes <= 0 || len(p.entries) == 0 || len(e.envelope.Payload) <= p.request.MaxBytes-p.bytes
+}
+
+func (p *pick) add(e *entry) {
+	p.entries = append(p.entries, e)
+	p.bytes += len(e.envelope.Payload)
+	p.full = len(p.entries) == p.request.Max
+}

@@ -1,0 +1,192 @@
+package memory
+
+import (
+	"slices"
+	"time"
+
+	"github.com/gostem/gostem/stem"
+)
+
+// receiver is a call of Receive that waits. Two rules see to it that none waits
+// beside work, and that few are woken for nothing:
+//
+//   - Who puts an envelope into a lane, or sets the lane aside, promises it to
+//     one receiver that knows the task and has not been promised all that it
+//     asked for, and wakes it (call).
+//   - Who has had its turn, with or without a delivery, looks whether its queues
+//     offer something to another receiver, and wakes that one (pass).
+//
+// A promise is no claim: who comes first takes. What comes without a call, a
+// delay that ends or a session that lapses, the alarm rings for.
+type receiver struct {
+	request  stem.ReceiveRequest
+	woken    chan struct{} // holds one wake-up
+	promised int
+}
+
+func newReceiver(request stem.ReceiveRequest) *receiver {
+	return &receiver{request: request, woken: make(chan struct{}, 1)}
+}
+
+// wake ends the receiver's wait; what it finds it takes itself.
+func (r *receiver) wake() {
+	select {
+	case r.woken <- struct{}{}:
+	default: // it has not yet seen the last one
+	}
+}
+
+// wants reports whether the receiver may take an entry. What its own session
+// left behind when it lapsed it does not take over.
+func (r *receiver) wants(e *entry) bool {
+	return r.request.Tasks.Has(e.envelope.Task) && (e.holder == nil || e.holder.id != r.request.Session.ID)
+}
+
+// promise wakes the receiver for one more envelope.
+func (s *Store) promise(r *receiver) {
+	if r.promised++; r.promised == 1 {
+		r.wake()
+	}
+	if r.promised >= r.request.Max {
+		s.delist(r)
+	}
+}
+
+// call promises an entry that has come into a lane to the receiver that has
+// waited longest among those that want it.
+func (q *queue) call(e *entry) {
+	for _, r := range q.receivers {
+		if r.wants(e) {
+			q.store.promise(r)
+			return
+		}
+	}
+}
+
+// pass ends a receiver's turn: it wakes one more at each of its queues, if there
+// is something for it. That one passes on in its turn.
+func (s *Store) pass(request *stem.ReceiveRequest) {
+	for _, name := range request.Queues {
+		if q := s.queues[name]; q != nil && len(q.receivers) > 0 {
+			q.recall(request.Tasks) // somebody else may have set aside what was promised to this one
+			q.callNext()
+		}
+	}
+}
+
+// callNext wakes the receiver that has waited longest among those to whom the
+// queue offers something and nobody has promised anything.
+func (q *queue) callNext() {
+	for _, r := range q.receivers {
+		if r.promised == 0 && q.offers(r) {
+			q.store.promise(r)
+			return
+		}
+	}
+}
+
+// offers reports whether a receiver would find something in the lanes.
+func (q *queue) offers(r *receiver) bool {
+	for i := range q.tiers {
+		for _, l := range q.tiers[i].lanes.items {
+			if l.item.offers(r) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// enlist lets a receiver wait at its queues.
+func (s *Store) enlist(r *receiver, now instant) {
+	if s.watched == nil {
+		s.watched = make(map[*queue]struct{})
+	}
+	for _, name := range r.request.Queues {
+		q := s.queue(name)
+		q.receivers = append(q.receivers, r)
+		s.watched[q] = struct{}{}
+		s.wakeAt(q.ripe(), now)
+	}
+	s.watchLapses(now)
+}
+
+// delist ends a receiver's wait at its queues, if it does wait there.
+func (s *Store) delist(r *receiver) {
+	for _, name := range r.request.Queues {
+		q := s.queues[name]
+		if q == nil {
+			continue
+		}
+		q.receivers = slices.DeleteFunc(q.receivers, func(other *receiver) bool { return other == r })
+		if len(q.receivers) == 0 {
+			delete(s.watched, q)
+		}
+	}
+	if len(s.watched) == 0 {
+		s.silence()
+	}
+}
+
+// ripe gives when the next delayed entry of the queue is due, or never.
+func (q *queue) ripe() instant {
+	next := never
+	for i := range q.tiers {
+		if delayed := &q.tiers[i].delayed; delayed.len() > 0 {
+			next = min(next, instant(delayed.rank()))
+		}
+	}
+	return next
+}
+
+// wakeAt sets the alarm for an instant, unless it rings before. There is one
+// for all receivers, and only while there are receivers: with a timer each, all of
+// them would be woken where one is needed.
+func (s *Store) wakeAt(at, now instant) {
+	if at == never || s.alarm != nil && s.alarmRings <= at {
+		return
+	}
+	s.alarmRings = at
+	wait := time.Duration(max(at-now, 0))
+	if s.alarm == nil {
+		s.alarm = time.AfterFunc(wait, s.ring)
+	} else {
+		s.alarm.Reset(wait)
+	}
+}
+
+// silence puts the alarm away.
+func (s *Store) silence() {
+	if s.alarm != nil {
+		s.alarm.Stop()
+		s.alarm = nil
+	}
+}
+
+// ring wakes receivers for what has become due without a call, and sets the
+// alarm for what comes next. One that was set off in vain, since the session has
+// been renewed or the alarm put away, does no harm.
+func (s *Store) ring() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silence()
+	now := s.now()
+	s.rescue(now)
+	for q := range s.watched {
+		for i := range q.tiers {
+			q.ripen(&q.tiers[i], mostRipened, now)
+		}
+		q.callNext()
+		if len(q.receivers) > 0 {
+			s.wakeAt(q.ripe(), now)
+		}
+	}
+	s.watchLapses(now)
+}
+
+// watchLapses sets the alarm for the next lapse of a session, if anybody waits.
+func (s *Store) watchLapses(now instant) {
+	if len(s.watched) > 0 && s.lapses.len() > 0 {
+		s.wakeAt(instant(s.lapses.rank()), now)
+	}
+}

@@ -1,0 +1,105 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"github.com/gostem/gostem/stem"
+)
+
+// Settle ends deliveries.
+func (s *Store) Settle(ctx context.Context, ss ...stem.Settlement) error {
+	return s.settleAll(ctx, ss, false)
+}
+
+// SaveAndSettle saves results and settles deliveries under one lock.
+func (s *Store) SaveAndSettle(ctx context.Context, ss ...stem.Settlement) error {
+	return s.settleAll(ctx, ss, true)
+}
+
+func (s *Store) settleAll(ctx context.Context, ss []stem.Settlement, save bool) error {
+	now, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	var failed partial
+	for i := range ss {
+		failed.add(i, s.settle(&ss[i], save, now))
+	}
+	return failed.err()
+}
+
+// settle ends one delivery, and saves its result if it is asked to, or answers
+// why it may do neither.
+func (s *Store) settle(st *stem.Settlement, save bool, now instant) error {
+	if st.Verdict < stem.VerdictAck || st.Verdict > stem.VerdictRelease {
+		return &stem.OptionError{Option: "verdict", Value: fmt.Sprint(uint8(st.Verdict)), Want: "one of the five"}
+	}
+	d := &st.Delivery
+	e, ok := s.loaned(d)
+	switch {
+	case !ok:
+		return stem.ErrLeaseLost
+	case e.settled.number == d.Number && e.settled.verdict == st.Verdict:
+		return nil // this very delivery did it, and saved its result
+	case !e.current(d):
+		return stem.ErrLeaseLost
+	}
+	if save && st.Result != nil {
+		// A refusal means that a newer delivery of the id has said how it
+		// ended. This one has ended none the less.
+		_ = s.save(st.Result, now)
+	}
+	e.holder.drop(e)
+	e.settled.number, e.settled.verdict = d.Number, st.Verdict
+	e.conclude(st, now)
+	return nil
+}
+
+// conclude does what the verdict says to an entry that nobody holds any more.
+func (e *entry) conclude(st *stem.Settlement, now instant) {
+	if st.Verdict != stem.VerdictRelease {
+		e.interruptions = 0
+	}
+	if st.Verdict != stem.VerdictRelease || len(st.Marks) > 0 {
+		e.marks = maps.Clone(st.Marks)
+	}
+	switch st.Verdict {
+	case stem.VerdictAck:
+		// Nothing refers to it any more but receipts.
+	case stem.VerdictRetry:
+		e.failures++
+		e.queue.put(e, st.Delay, now)
+	case stem.VerdictSnooze:
+		e.snoozes++
+		e.queue.put(e, st.Delay, now)
+	case stem.VerdictRelease:
+		e.releases++
+		if st.Delay > 0 {
+			e.queue.put(e, st.Delay, now)
+		} else {
+			e.queue.putBack(e)
+		}
+	case stem.VerdictDeadLetter:
+		e.queue.setDead(e, st.Reason)
+	}
+}
+
+// partial gathers the items of a batch that failed.
+type partial []stem.ItemError
+
+func (p *partial) add(i int, err error) {
+	if err != nil {
+		*p = append(*p, stem.ItemError{Index: i, Err: err})
+	}
+}
+
+// err gives nil where nothing failed, else a *stem.PartialError.
+func (p partial) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return &stem.PartialError{Items: p}
+}
