@@ -1,0 +1,86 @@
+# The chores of this repository. `make` alone lists them.
+
+.DEFAULT_GOAL := help
+
+GO ?= go
+
+# The race detector needs a C compiler on Linux. Tests run without it where there is none.
+RACE ?= $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
+
+# The version is pinned, so that a new check never breaks an old commit.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Modules of their own, whose dependencies never reach a user of Stem.
+NESTED := $(patsubst %/go.mod,%,$(wildcard bench/*/go.mod))
+
+# How long make fuzz-smoke fuzzes each target.
+FUZZTIME ?= 5s
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: ## Run the tests, with the race detector where there is a C compiler
+	$(if $(RACE),,@echo "no C compiler: testing without the race detector")
+	$(GO) test $(RACE) ./...
+
+.PHONY: lint
+lint: fmt-check vet staticcheck ## Check format, vet, staticcheck, and golangci-lint where it is installed
+	@if command -v golangci-lint >/dev/null; then golangci-lint run ./...; \
+	else echo "golangci-lint is not installed: skipped"; fi
+
+.PHONY: fmt-check
+fmt-check: ## List files that gofmt would change
+	@files=$$(gofmt -l -s .) && if [ -n "$$files" ]; then echo "run gofmt -s -w on:"; echo "$$files"; exit 1; fi
+
+.PHONY: vet
+vet: ## Run go vet in every module
+	$(GO) vet ./...
+	@set -e; for m in $(NESTED); do echo "$$m: go vet ./..."; (cd $$m && $(GO) vet ./...); done
+
+.PHONY: staticcheck
+staticcheck: ## Run staticcheck in every module
+	$(GO) run $(STATICCHECK) ./...
+	@set -e; for m in $(NESTED); do echo "$$m: staticcheck ./..."; (cd $$m && $(GO) run $(STATICCHECK) ./...); done
+
+.PHONY: generate
+generate: ## Write the generated files anew
+	$(GO) generate ./...
+
+.PHONY: generated-check
+generated-check: ## Check that the generated files are what stemgen writes
+	$(GO) run ./cmd/stemgen -check ./...
+
+.PHONY: golden
+golden: ## Write the generator's goldens anew; read that diff as code
+	$(GO) test ./stemgen/... -update
+
+.PHONY: tidy-check
+tidy-check: ## Check go.mod and go.sum of every module
+	$(GO) mod tidy -diff
+	@set -e; for m in $(NESTED); do echo "$$m: go mod tidy -diff"; (cd $$m && $(GO) mod tidy -diff); done
+
+.PHONY: nested
+nested: ## Build and test the nested modules
+	@set -e; for m in $(NESTED); do echo "$$m: go build, go test"; (cd $$m && $(GO) build -o /dev/null ./... && $(GO) test ./...); done
+
+.PHONY: bench
+bench: ## Run the benchmarks: the runtime in memory, then the comparisons of the nested modules
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+	@set -e; for m in $(NESTED); do echo "$$m: go run ."; (cd $$m && $(GO) run .); done
+
+.PHONY: cover
+cover: ## Measure what the tests of all packages cover, into cover.out
+	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
+	@$(GO) tool cover -func=cover.out | tail -n 1
+	@echo "see it with: $(GO) tool cover -html=cover.out"
+
+.PHONY: fuzz-smoke
+fuzz-smoke: ## Fuzz every target for FUZZTIME (5s)
+	@list=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$list"; exit 1; }; \
+	echo "$$list" | awk '/^Fuzz/ { f[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, f[i]; n = 0 }' | \
+	while read -r pkg target; do \
+		echo "$$pkg $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	done
