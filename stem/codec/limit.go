@@ -9,7 +9,10 @@ import (
 // counting the outermost.
 const MaxDepth = 64
 
-var errTooDeep = errors.New("nested deeper than 64 levels")
+// ErrTooDeep says that arrays and maps lie within each other more than [MaxDepth]
+// deep. Generated code of a recursive type returns it where a value is too deep to be
+// read again, which a value that holds itself always is.
+var ErrTooDeep = errors.New("nested deeper than 64 levels")
 
 // upFront is how many bytes of elements are allocated on the word of a length
 // alone.

@@ -155,7 +155,7 @@ func (r *Reader) enter(kind Kind, fix, code16 byte) int {
 		r.failShort(n, things)
 		return 0
 	case r.depth >= MaxDepth:
-		r.fail(r.off, errTooDeep)
+		r.fail(r.off, ErrTooDeep)
 		return 0
 	}
 	r.depth++

@@ -1,0 +1,351 @@
+package stem_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gostem/gostem/adapters/memory"
+	"github.com/gostem/gostem/stem"
+)
+
+// published gives the envelope that a client with these defaults makes of a
+// definition and a call with these options.
+func published(t *testing.T, defaults, definition, call []stem.Option) (stem.Envelope, error) {
+	t.Helper()
+	c := new(catcher)
+	client, err := stem.NewClient(c, stem.ClientConfig{Defaults: defaults})
+	if err != nil {
+		return stem.Envelope{}, err
+	}
+	def := stem.Define(stem.TaskSpec{Name: "task", Options: definition}, text, text)
+	if _, err := def.Via(client).Enqueue(t.Context(), "", call...); err != nil {
+		return stem.Envelope{}, err
+	}
+	return c.envs[0], nil
+}
+
+// catcher is a broker that keeps what is published.
+type catcher struct {
+	stem.Broker
+	envs []stem.Envelope
+}
+
+func (c *catcher) Publish(_ context.Context, envs ...stem.Envelope) ([]stem.Published, error) {
+	answers := make([]stem.Published, len(envs))
+	for i, e := range envs {
+		answers[i].ID = e.ID
+	}
+	c.envs = append(c.envs, envs...)
+	return answers, nil
+}
+
+func TestEveryOptionReachesTheEnvelope(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tests := []struct {
+			name string
+			opt  stem.Option
+			set  func(*stem.Envelope)
+		}{
+			{"Delay", stem.Delay(time.Minute), func(e *stem.Envelope) { e.Delay = time.Minute }},
+			{"Delay, negative", stem.Delay(-1), func(*stem.Envelope) {}},
+			{"At", stem.At(time.Now().Add(time.Minute)), func(e *stem.Envelope) { e.Delay = time.Minute }},
+			{"At, past", stem.At(time.Now().Add(-1)), func(*stem.Envelope) {}},
+			{"ExpiresIn", stem.ExpiresIn(time.Minute), func(e *stem.Envelope) { e.ExpiresIn = time.Minute }},
+			{"ExpiresAt", stem.ExpiresAt(time.Now().Add(time.Minute)), func(e *stem.Envelope) { e.ExpiresIn = time.Minute }},
+			{"ExpiresAt, past", stem.ExpiresAt(time.Now().Add(-1)), func(e *stem.Envelope) { e.ExpiresIn = 1 }},
+			{"OnQueue", stem.OnQueue("mail"), func(e *stem.Envelope) { e.Queue = "mail" }},
+			{"Priority", stem.Priority(9), func(e *stem.Envelope) { e.Priority = 9 }},
+			{"MaxRetries", stem.MaxRetries(0), func(e *stem.Envelope) { e.MaxRetries = 0 }},
+			{"Backoff", stem.Backoff(stem.FixedBackoff(1)), func(e *stem.Envelope) { e.Backoff = stem.FixedBackoff(1) }},
+			{"Timeout", stem.Timeout(time.Minute), func(e *stem.Envelope) { e.Timeout = time.Minute }},
+			{"Visibility", stem.Visibility(time.Minute), func(e *stem.Envelope) { e.Visibility = time.Minute }},
+			{"KeepResult", stem.KeepResult(time.Minute), func(e *stem.Envelope) { e.KeepResult = time.Minute }},
+			{"IgnoreResult", stem.IgnoreResult(), func(e *stem.Envelope) { e.KeepResult = 0 }},
+			{"WithID", stem.WithID("id"), func(e *stem.Envelope) { e.ID, e.DedupeKey, e.DedupeWindow = "id", "id", 10*time.Minute }},
+			{"IdempotencyKey", stem.IdempotencyKey("key"), func(e *stem.Envelope) { e.DedupeKey, e.DedupeWindow = "key", 10*time.Minute }},
+			{"DedupeWindow, without a key", stem.DedupeWindow(time.Hour), func(*stem.Envelope) {}},
+			{"Header", stem.Header("tenant", "acme"), func(e *stem.Envelope) { e.Headers = map[string]string{"tenant": "acme"} }},
+		}
+		for _, tt := range tests {
+			got, err := published(t, nil, nil, []stem.Option{tt.opt})
+			if err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+				continue
+			}
+			want := stem.Envelope{
+				ID: got.ID, Task: "task", Queue: "default", Payload: []byte{0xa0}, MaxRetries: 3,
+				Backoff: stem.ExponentialBackoff(2*time.Second, 5*time.Minute), KeepResult: 24 * time.Hour,
+			}
+			tt.set(&want)
+			if diff := cmp.Diff(got, want); diff != "" {
+				t.Errorf("%s: got -, want +:\n%s", tt.name, diff)
+			}
+		}
+		both, err := published(t, nil, nil, []stem.Option{stem.WithID("id"), stem.IdempotencyKey("key"), stem.DedupeWindow(time.Hour)})
+		if err != nil || both.ID != "id" || both.DedupeKey != "key" || both.DedupeWindow != time.Hour {
+			t.Errorf("id, key and window: got %+v, %v; want all three", both, err)
+		}
+	})
+}
+
+func TestTheCallOverridesTheDefinitionAndThatTheClient(t *testing.T) {
+	client := []stem.Option{stem.MaxRetries(9), stem.Timeout(9), stem.OnQueue("client"), stem.Header("a", "client"), stem.Header("b", "client")}
+	definition := []stem.Option{stem.MaxRetries(5), stem.Timeout(5), stem.Header("b", "definition")}
+	call := []stem.Option{stem.MaxRetries(0), stem.Header("c", "call"), nil}
+	got, err := published(t, client, definition, call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.MaxRetries != 0 || got.Timeout != 5 || got.Queue != "client" {
+		t.Errorf("got %d retries, timeout %v, queue %s; want 0 of the call, 5ns of the definition, the client's queue", got.MaxRetries, got.Timeout, got.Queue)
+	}
+	if diff := cmp.Diff(got.Headers, map[string]string{"a": "client", "b": "definition", "c": "call"}); diff != "" {
+		t.Errorf("headers: got -, want +:\n%s", diff)
+	}
+	again, err := published(t, client, nil, nil)
+	if err != nil || again.Headers["b"] != "client" || len(again.Headers) != 2 {
+		t.Errorf("the client's headers: got %v, %v; want them untouched by earlier calls", again.Headers, err)
+	}
+}
+
+func TestBadOptionsAreRefusedByName(t *testing.T) {
+	for want, opt := range map[string]stem.Option{
+		"priority 10: want 0 to 9": stem.Priority(10),
+		"max retries -1":           stem.MaxRetries(-1),
+		"timeout -1s":              stem.Timeout(-time.Second),
+		"expiry -1s":               stem.ExpiresIn(-time.Second),
+		`queue "a b"`:              stem.OnQueue("a b"),
+		`id "ü"`:                   stem.WithID("ü"),
+		"dedupe key":               stem.IdempotencyKey(strings.Repeat("x", 201)),
+		"back-off -1s":             stem.Backoff(stem.FixedBackoff(-time.Second)),
+		"result retention -1s":     stem.KeepResult(-time.Second),
+		"dedupe window -1s":        stem.DedupeWindow(-time.Second),
+		"visibility -1s":           stem.Visibility(-time.Second),
+	} {
+		_, err := published(t, nil, nil, []stem.Option{opt, stem.IdempotencyKey("k")}[:1+strings.Count(want, "dedupe window")])
+		var option *stem.OptionError
+		if !errors.As(err, &option) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want a *stem.OptionError with %q", err, want)
+		}
+		if _, err := published(t, []stem.Option{opt, stem.DedupeWindow(-1)}, nil, nil); err == nil || !strings.Contains(err.Error(), "ClientConfig.Defaults") {
+			t.Errorf("as a client's default: got %v, want an error that names ClientConfig.Defaults", err)
+		}
+	}
+}
+
+func TestWithoutAClientEnqueueSaysWhatToDo(t *testing.T) {
+	def := stem.Define(stem.TaskSpec{Name: "t"}, text, text)
+	for name, d := range map[string]*stem.TaskDefinition[string, string]{
+		"none": def, "nil": def.Via(nil), "a nil *Client": def.Via((*stem.Client)(nil)),
+	} {
+		if _, err := d.Enqueue(t.Context(), ""); !errors.Is(err, stem.ErrNoClient) {
+			t.Errorf("%s: got %v, want ErrNoClient", name, err)
+		}
+		if _, err := d.EnqueueMany(t.Context(), []string{""}); !errors.Is(err, stem.ErrNoClient) {
+			t.Errorf("%s, many: got %v, want ErrNoClient", name, err)
+		}
+	}
+	if _, err := (*stem.Client)(nil).EnqueueRaw(t.Context(), "t", nil); !errors.Is(err, stem.ErrNoClient) {
+		t.Errorf("a nil client's EnqueueRaw: got %v, want ErrNoClient", err)
+	}
+	if _, err := (stem.Job[string]{}).Wait(t.Context()); !errors.Is(err, stem.ErrNoClient) {
+		t.Errorf("the zero Job: got %v, want ErrNoClient", err)
+	}
+}
+
+func TestTheClientComesFromViaElseFromTheContext(t *testing.T) {
+	one, two := new(catcher), new(catcher)
+	first, _ := stem.NewClient(one, stem.ClientConfig{})
+	second, _ := stem.NewClient(two, stem.ClientConfig{})
+	def := stem.Define(stem.TaskSpec{Name: "t"}, text, text)
+	ctx := stem.WithClient(t.Context(), first)
+	if _, err := def.Enqueue(ctx, ""); err != nil || len(one.envs) != 1 {
+		t.Errorf("the context's: got %v and %d envelopes, want one", err, len(one.envs))
+	}
+	if _, err := def.Via(second).Enqueue(ctx, ""); err != nil || len(two.envs) != 1 {
+		t.Errorf("Via's: got %v and %d envelopes, want one", err, len(two.envs))
+	}
+	transaction := new(catcher)
+	job, err := def.Via(transaction).Enqueue(t.Context(), "", stem.WithID("x"))
+	if err != nil || len(transaction.envs) != 1 || job.ID() != "x" {
+		t.Errorf("another publisher: got %v and %d envelopes, want one without any client", err, len(transaction.envs))
+	}
+}
+
+func TestEnqueueManyAnswersOneJobEach(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		hello := r.task("hello", greet)
+		r.work(stem.WorkerConfig{})
+		names := make([]string, 2500) // more than one round trip takes
+		for i := range names {
+			names[i] = fmt.Sprint(i)
+		}
+		jobs, err := hello.EnqueueMany(t.Context(), names)
+		if err != nil || len(jobs) != len(names) {
+			t.Fatalf("got %d jobs, %v; want %d", len(jobs), err, len(names))
+		}
+		for i, job := range jobs {
+			if got, err := r.wait(job); got != "Hello "+names[i] || err != nil {
+				t.Fatalf("job %d: got %q, %v", i, got, err)
+			}
+		}
+	})
+}
+
+func TestADuplicateIsTheFirstOnesJob(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		runs := 0
+		once := r.task("once", func(context.Context, string) (string, error) { runs++; return fmt.Sprint(runs), nil })
+		r.work(stem.WorkerConfig{})
+		first := r.enqueue(once, "", stem.IdempotencyKey("order-7"))
+		second := r.enqueue(once, "", stem.IdempotencyKey("order-7"))
+		if first.Duplicate() || !second.Duplicate() || second.ID() != first.ID() {
+			t.Errorf("got %v/%v and ids %s/%s, want the second to be the first's job", first.Duplicate(), second.Duplicate(), first.ID(), second.ID())
+		}
+		if got, err := r.wait(second); got != "1" || err != nil {
+			t.Errorf("got %q, %v; want the one run's result", got, err)
+		}
+		events := eventsOf[stem.TaskEnqueued](r)
+		if len(events) != 2 || events[0].Duplicate || !events[1].Duplicate {
+			t.Errorf("got %+v, want two TaskEnqueued, the second a duplicate", events)
+		}
+	})
+}
+
+func TestArgsThatAreTooLargeAreRefused(t *testing.T) {
+	client, err := stem.NewClient(new(memory.Store), stem.ClientConfig{MaxPayload: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	def := stem.Define(stem.TaskSpec{Name: "t"}, text, text).Via(client)
+	if _, err := def.Enqueue(t.Context(), "four"); err != nil {
+		t.Errorf("5 bytes: got %v, want nil", err)
+	}
+	_, err = def.Enqueue(t.Context(), "fiver")
+	var large *stem.PayloadTooLargeError
+	if !errors.As(err, &large) || large.Size != 6 || large.Limit != 5 || large.What != "args" {
+		t.Errorf("6 bytes: got %v, want a *stem.PayloadTooLargeError", err)
+	}
+}
+
+func TestWaitTellsWhyThereIsNoResult(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		hello := r.task("hello", greet)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		queued := r.enqueue(hello, "")
+		if _, err := queued.Wait(ctx); !errors.Is(err, stem.ErrNoResult) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("queued: got %v, want ErrNoResult and the context's error", err)
+		}
+		if s := r.status(queued); s.State != stem.StatePending {
+			t.Errorf("queued: got %s, want pending", s.State)
+		}
+		r.work(stem.WorkerConfig{})
+		if _, err := r.wait(r.enqueue(hello, "", stem.IgnoreResult())); !errors.Is(err, stem.ErrResultIgnored) {
+			t.Errorf("ignored: got %v, want ErrResultIgnored", err)
+		}
+		brief := r.enqueue(hello, "", stem.KeepResult(time.Minute))
+		time.Sleep(2 * time.Minute)
+		if _, err := r.wait(brief); !errors.Is(err, stem.ErrResultExpired) {
+			t.Errorf("after its retention: got %v, want ErrResultExpired", err)
+		}
+		known, err := hello.Job(t.Context(), brief.ID())
+		if err != nil || known.ID() != brief.ID() {
+			t.Errorf("a job of a known id: got %v, %v", known.ID(), err)
+		}
+		if _, err := hello.Job(t.Context(), ""); err == nil {
+			t.Error("a job of no id: got nil, want an error")
+		}
+	})
+}
+
+func TestABackendWithoutAWatchIsPolled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		results := new(memory.Store)
+		r := newRig(t, nil, stem.ClientConfig{Backend: struct{ stem.Backend }{results}})
+		hello := r.task("hello", func(context.Context, string) (string, error) { time.Sleep(time.Minute); return "x", nil })
+		r.work(stem.WorkerConfig{})
+		job := r.enqueue(hello, "")
+		begin := time.Now()
+		if got, err := r.wait(job); got != "x" || err != nil || time.Since(begin) > time.Minute+time.Second {
+			t.Errorf("got %q, %v after %v; want x within a second of its end", got, err, time.Since(begin))
+		}
+		if _, err := results.Load(t.Context(), job.ID()); err != nil {
+			t.Errorf("the configured backend: got %v, want the record there", err)
+		}
+	})
+}
+
+func TestWithoutABackendNobodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(s *memory.Store) stem.Broker { return struct{ stem.Broker }{s} }, stem.ClientConfig{})
+		ran := make(chan struct{})
+		hello := r.task("hello", func(context.Context, string) (string, error) { close(ran); return "", nil })
+		r.work(stem.WorkerConfig{})
+		job := r.enqueue(hello, "")
+		<-ran
+		if _, err := r.wait(job); !errors.Is(err, stem.ErrNoBackend) {
+			t.Errorf("got %v, want ErrNoBackend", err)
+		}
+	})
+}
+
+func TestNewClientRefuses(t *testing.T) {
+	if _, err := stem.NewClient(nil, stem.ClientConfig{}); err == nil || !strings.Contains(err.Error(), "the broker is nil") {
+		t.Errorf("no broker: got %v, want an error", err)
+	}
+	for want, cfg := range map[string]stem.ClientConfig{
+		"ClientConfig.MaxPayload -1":    {MaxPayload: -1},
+		"ClientConfig.CallTimeout -1ns": {CallTimeout: -1},
+	} {
+		if _, err := stem.NewClient(new(memory.Store), cfg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error with %q", err, want)
+		}
+	}
+}
+
+func TestAnObserverThatPanicsHarmsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil, stem.ClientConfig{Observer: stem.ObserverFunc(func(context.Context, stem.Event) { panic("oh") })})
+		hello := r.task("hello", greet)
+		r.work(stem.WorkerConfig{})
+		if got, err := r.wait(r.enqueue(hello, "Stem")); got != "Hello Stem" || err != nil {
+			t.Errorf("got %q, %v; want Hello Stem", got, err)
+		}
+	})
+}
+
+func TestTheRegistryRefuses(t *testing.T) {
+	var r stem.Registry
+	handler := func(context.Context, *stem.Delivery) ([]byte, error) { return nil, nil }
+	if err := r.Register(stem.TaskSpec{Name: "t", Source: "a.go:1"}, handler); err != nil {
+		t.Fatal(err)
+	}
+	err := r.Register(stem.TaskSpec{Name: "t", Source: "b.go:2"}, handler)
+	var duplicate *stem.DuplicateTaskError
+	if !errors.As(err, &duplicate) || !strings.Contains(err.Error(), "first at a.go:1, again at b.go:2") {
+		t.Errorf("a name twice: got %v, want a *stem.DuplicateTaskError with both places", err)
+	}
+	if err := r.Register(stem.TaskSpec{Name: "u"}, nil); err == nil || !strings.Contains(err.Error(), `task "u" has no handler`) {
+		t.Errorf("no handler: got %v, want an error", err)
+	}
+	if err := stem.Handle(&r, stem.Define(stem.TaskSpec{Name: "u"}, text, text), nil); err == nil {
+		t.Error("Handle with a nil function: got nil, want an error")
+	}
+	if err := r.Register(stem.TaskSpec{}, handler); err == nil || !strings.Contains(err.Error(), "task name") {
+		t.Errorf("no name: got %v, want an error", err)
+	}
+	if err := (*stem.Registry)(nil).Register(stem.TaskSpec{Name: "t"}, handler); err == nil {
+		t.Error("a nil registry: got nil, want an error")
+	}
+	if specs := r.Tasks(); len(specs) != 1 || specs[0].Name != "t" {
+		t.Errorf("got %v, want the one task", specs)
+	}
+}

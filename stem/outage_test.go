@@ -1,0 +1,247 @@
+package stem_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gostem/gostem/adapters/memory"
+	"github.com/gostem/gostem/stem"
+)
+
+// faulty is a store behind a network that fails when the test says so.
+type faulty struct {
+	*memory.Store
+
+	away  atomic.Bool // calls fail without reaching the store
+	eats  atomic.Bool // answers of Receive are lost after the store has lent
+	hangs atomic.Bool // Extend blocks until its context ends
+	calls atomic.Int64
+}
+
+var errAway = errors.New("the store is away")
+
+func (f *faulty) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.Delivery, error) {
+	if f.calls.Add(1); f.away.Load() {
+		return nil, errAway
+	}
+	ds, err := f.Store.Receive(ctx, req)
+	if err == nil && f.eats.CompareAndSwap(true, false) {
+		return nil, errAway
+	}
+	return ds, err
+}
+
+func (f *faulty) Extend(ctx context.Context, s stem.Session, held ...stem.Delivery) ([]stem.Notice, error) {
+	if f.calls.Add(1); f.hangs.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	if f.away.Load() {
+		return nil, errAway
+	}
+	return f.Store.Extend(ctx, s, held...)
+}
+
+func (f *faulty) SaveAndSettle(ctx context.Context, ss ...stem.Settlement) error {
+	if f.calls.Add(1); f.away.Load() {
+		return errAway
+	}
+	return f.Store.SaveAndSettle(ctx, ss...)
+}
+
+func faultyRig(t *testing.T, story func(t *testing.T, r *rig, f *faulty)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f := new(faulty)
+		r := newRig(t, func(s *memory.Store) stem.Broker { f.Store = s; return f }, stem.ClientConfig{})
+		story(t, r, f)
+	})
+}
+
+func TestALongHandlerKeepsItsLease(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		var end ending
+		nap := r.task("nap", sleeper(&end))
+		r.work(stem.WorkerConfig{Name: "one"})
+		job := r.enqueue(nap, "2h")
+		synctest.Wait()
+		r.work(stem.WorkerConfig{Name: "two"}) // would take it over
+		if got, err := r.wait(job); got != "slept" || err != nil {
+			t.Fatalf("got %q, %v; want slept", got, err)
+		}
+		if s := r.status(job); s.Worker != "one" || s.Interruptions != 0 {
+			t.Errorf("got %+v, want the first worker's, without an interruption", s)
+		}
+	})
+}
+
+func TestAWorkerThatIsCutOffCancelsBeforeItsLeaseEnds(t *testing.T) {
+	for name, cut := range map[string]func(*faulty){
+		"calls fail": func(f *faulty) { f.away.Store(true) },
+		"calls hang": func(f *faulty) { f.hangs.Store(true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+				var end ending
+				nap := r.task("nap", sleeper(&end))
+				r.work(stem.WorkerConfig{Lease: 30 * time.Second})
+				r.enqueue(nap, "24h")
+				time.Sleep(time.Minute + time.Millisecond)
+				begin := time.Now() // the lease was renewed a millisecond ago
+				cut(f)
+				time.Sleep(30 * time.Second)
+				if cause, at := end.get(); !errors.Is(cause, stem.ErrLeaseLost) {
+					t.Errorf("got cause %v after %v, want ErrLeaseLost within the lease of 30s", cause, at.Sub(begin))
+				}
+			})
+		})
+	}
+}
+
+func TestALongerVisibilityOutlastsTheLease(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		var end ending
+		nap := r.task("nap", sleeper(&end), stem.Visibility(time.Hour))
+		r.work(stem.WorkerConfig{})
+		job := r.enqueue(nap, "50m")
+		synctest.Wait()
+		f.away.Store(true)
+		time.Sleep(55 * time.Minute)
+		f.away.Store(false)
+		if got, err := r.wait(job); got != "slept" || err != nil {
+			t.Errorf("got %q, %v; want slept", got, err)
+		}
+	})
+}
+
+func TestAfterATakeoverTheOldHoldersEndIsRefused(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		var mu sync.Mutex
+		runs := 0
+		stubborn := r.task("stubborn", func(context.Context, string) (string, error) {
+			mu.Lock()
+			runs++
+			mine := runs
+			mu.Unlock()
+			time.Sleep(10 * time.Minute) // deaf to its context
+			return map[int]string{1: "stale", 2: "fresh"}[mine], nil
+		})
+		r.work(stem.WorkerConfig{Name: "old"})
+		job := r.enqueue(stubborn, "")
+		synctest.Wait()
+		f.away.Store(true)
+		time.Sleep(time.Minute)
+
+		r.client, _ = stem.NewClient(r.store, stem.ClientConfig{Observer: r, Logger: slog.New(slog.DiscardHandler)})
+		r.work(stem.WorkerConfig{Name: "new"}) // reaches the store, and takes over
+		synctest.Wait()
+		f.away.Store(false)
+
+		if got, err := r.wait(job); got != "fresh" || err != nil {
+			t.Errorf("got %q, %v; want the new holder's result", got, err)
+		}
+		synctest.Wait()
+		lost := eventsOf[stem.LeaseLost](r)
+		if len(lost) != 1 || lost[0].Worker != "old" {
+			t.Errorf("got LeaseLost events %+v, want one of the old worker", lost)
+		}
+		if s := r.status(job); s.Worker != "new" || s.Interruptions != 1 || s.Attempt != 1 {
+			t.Errorf("got %+v, want the new worker's record", s)
+		}
+	})
+}
+
+func TestATaskThatNobodyTookOverIsGivenBackAfterACutOff(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		var end ending
+		nap := r.task("nap", sleeper(&end))
+		r.work(stem.WorkerConfig{})
+		job := r.enqueue(nap, "40s")
+		synctest.Wait()
+		f.away.Store(true)
+		time.Sleep(20 * time.Second) // longer than the lease
+		f.away.Store(false)
+		if got, err := r.wait(job); got != "slept" || err != nil {
+			t.Fatalf("got %q, %v; want slept, in a second run", got, err)
+		}
+		if s := r.status(job); s.Attempt != 1 {
+			t.Errorf("got attempt %d, want 1", s.Attempt)
+		}
+	})
+}
+
+func TestALostAnswerStrandsNothing(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		hello := r.task("hello", greet)
+		r.work(stem.WorkerConfig{})
+		synctest.Wait()
+		f.eats.Store(true)
+		job := r.enqueue(hello, "Stem")
+		begin := time.Now()
+		if got, err := r.wait(job); got != "Hello Stem" || err != nil {
+			t.Fatalf("got %q, %v; want Hello Stem", got, err)
+		}
+		if took := time.Since(begin); took > 15*time.Second {
+			t.Errorf("took %v, want less than the lease of 15s", took)
+		}
+		if s := r.status(job); s.Interruptions != 0 || s.Attempt != 1 {
+			t.Errorf("got %+v, want no interruption: no worker had it", s)
+		}
+	})
+}
+
+func TestAnOutageOfTenMinutesIsSurvivedWithoutAHotLoop(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		var end ending
+		nap := r.task("nap", sleeper(&end))
+		r.work(stem.WorkerConfig{})
+		settling := r.enqueue(nap, "1s") // ends while the store is away
+		synctest.Wait()
+		f.away.Store(true)
+		before := f.calls.Load()
+		time.Sleep(10 * time.Minute)
+		// Three loops (receive, extend, settle), each at least every 2.5 s once
+		// it has backed off.
+		if calls := f.calls.Load() - before; calls > 3*(10*60/2.5+20) {
+			t.Errorf("got %d calls in ten minutes, want back-off", calls)
+		}
+		f.away.Store(false)
+		if got, err := r.wait(settling); got != "slept" || err != nil {
+			t.Errorf("the task that ended in the outage: got %q, %v; want its result kept", got, err)
+		}
+		if s := r.status(settling); s.Interruptions != 0 {
+			t.Errorf("got %+v, want the first run's record", s)
+		}
+		if got, err := r.wait(r.enqueue(nap, "1s")); got != "slept" || err != nil {
+			t.Errorf("a task after the outage: got %q, %v; want it run", got, err)
+		}
+		if n := len(eventsOf[stem.StoreFailed](r)); n == 0 {
+			t.Error("got no StoreFailed events")
+		}
+	})
+}
+
+func TestAClosedStoreEndsTheWorkerWithAnError(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.task("hello", greet)
+		w, err := stem.NewWorker(r.client, &r.registry, stem.WorkerConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error)
+		go func() { done <- w.Run(t.Context()) }()
+		synctest.Wait()
+		if err := r.store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; !errors.Is(err, stem.ErrClosed) {
+			t.Errorf("got %v, want ErrClosed", err)
+		}
+	})
+}
