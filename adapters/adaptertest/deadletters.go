@@ -56,13 +56,14 @@ func deadLetterSays(x *exam) {
 	s := x.session()
 	x.settle(end(x.takeOne(s), stem.VerdictRetry))
 	x.settle(end(x.takeOne(s), stem.VerdictRelease))
-	x.settle(stem.Settlement{Delivery: x.takeOne(s), Verdict: stem.VerdictDeadLetter, Reason: hostile})
+	last := x.takeOne(s)
+	x.settle(stem.Settlement{Delivery: last, Verdict: stem.VerdictDeadLetter, Reason: hostile})
 	letters := x.peer().deadLetters(queue, 10)
 	same(x, "dead letters", letterIDs(letters), []string{"a"})
 	got := letters[0]
 	got.At, got.Envelope = time.Time{}, nil
 	same(x, "dead letter", got,
-		stem.DeadLetter{ID: "a", Task: "exam.task", Queue: queue, Reason: hostile, Attempt: 2, Delivery: 3})
+		stem.DeadLetter{ID: "a", Task: "exam.task", Queue: queue, Reason: hostile, Attempt: 2, Delivery: last.Number})
 }
 
 // "Envelope is the original bytes (see ParseEnvelope)."

@@ -8,9 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/gostem/gostem/stem"
 )
 
@@ -224,55 +221,6 @@ func (x *exam) extend(s stem.Session, held ...stem.Delivery) []stem.Notice {
 		x.Fatalf("extend: got error %v, want none", err)
 	}
 	return ns
-}
-
-// lost expects a batch call's error to name exactly the items at the indices,
-// each with ErrLeaseLost.
-func (x *exam) lost(err error, indices ...int) {
-	x.Helper()
-	want := make(map[int]error, len(indices))
-	for _, i := range indices {
-		want[i] = stem.ErrLeaseLost
-	}
-	x.partial(err, want)
-}
-
-// partial expects a *PartialError that names exactly the wanted items, in order.
-func (x *exam) partial(err error, want map[int]error) {
-	x.Helper()
-	var partial *stem.PartialError
-	if !errors.As(err, &partial) {
-		x.Fatalf("got error %v, want a *PartialError with %v", err, want)
-	}
-	last := -1
-	for _, item := range partial.Items {
-		if !errors.Is(item.Err, want[item.Index]) || want[item.Index] == nil {
-			x.Errorf("item %d: got error %v, want %v", item.Index, item.Err, want[item.Index])
-		}
-		if item.Index <= last {
-			x.Errorf("got item %d after item %d, want ascending order", item.Index, last)
-		}
-		last = item.Index
-	}
-	same(x, "items that failed", len(partial.Items), len(want))
-}
-
-// same expects got to equal want; nil and empty are the same.
-func same[T any](x *exam, what string, got, want T) {
-	x.Helper()
-	if !cmp.Equal(got, want, cmpopts.EquateEmpty()) {
-		x.Errorf("%s: got %v, want %v\n(- got, + want)\n%s", what, brief(got), brief(want),
-			cmp.Diff(got, want, cmpopts.EquateEmpty()))
-	}
-}
-
-// brief keeps a failure readable where a value is big.
-func brief(v any) string {
-	s := fmt.Sprintf("%+v", v)
-	if len(s) > 300 {
-		return fmt.Sprintf("%.300s… (%d bytes)", s, len(s))
-	}
-	return s
 }
 
 // ids gives the ids of deliveries, in order.

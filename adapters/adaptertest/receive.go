@@ -251,15 +251,19 @@ func (x *exam) drain(ctx context.Context, req stem.ReceiveRequest, taken chan<- 
 // store's clock.
 func delayIsKept(x *exam) {
 	x.publish(task("hour", delay(time.Hour)), task("day", delay(24*time.Hour)), task("now"))
-	same(x, "at once", ids(x.take(x.session(), 1)), []string{"now"})
+	now := x.takeOne(x.session())
+	same(x, "at once", now.ID, "now")
+	x.settle(ack(now)...)
 	x.Advance(time.Hour - time.Minute)
 	x.nothing()
 	x.Advance(time.Minute)
-	same(x, "after an hour", ids(x.take(x.session(), 1)), []string{"hour"})
+	hour := x.takeOne(x.session())
+	same(x, "after an hour", hour.ID, "hour")
+	x.settle(ack(hour)...)
 	x.Advance(22 * time.Hour)
 	x.nothing()
 	x.Advance(time.Hour)
-	same(x, "after a day", ids(x.take(x.session(), 1)), []string{"day"})
+	same(x, "after a day", x.takeOne(x.session()).ID, "day")
 }
 
 // "It is woken by … a due delay."

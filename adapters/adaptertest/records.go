@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/gostem/gostem/stem"
 )
 
@@ -83,10 +80,8 @@ func (x *exam) stands(want ...stem.Result) {
 // between Save and the store, which need not give it back.
 func (x *exam) sameRecord(got, want stem.Result) {
 	x.Helper()
-	options := cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreFields(stem.Result{}, "Keep")}
-	if !cmp.Equal(got, want, options) {
-		x.Errorf("record: got %s, want %s\n(- got, + want)\n%s", brief(got), brief(want), brief(cmp.Diff(got, want, options)))
-	}
+	got.Keep = want.Keep
+	same(x, "record", got, want)
 }
 
 // absent expects that there is no record, whether or not the store still knows
@@ -94,19 +89,9 @@ func (x *exam) sameRecord(got, want stem.Result) {
 func (x *exam) absent(id string) {
 	x.Helper()
 	_, err := x.tryLoad(id)
-	if item := x.itemOf(err, 0); !errors.Is(item, stem.ErrNoResult) && !errors.Is(item, stem.ErrResultExpired) {
+	if item := stem.ItemErr(x.asPartial(err), 0); !errors.Is(item, stem.ErrNoResult) && !errors.Is(item, stem.ErrResultExpired) {
 		x.Errorf("load %s: got error %v, want %v or %v", id, item, stem.ErrNoResult, stem.ErrResultExpired)
 	}
-}
-
-// itemOf gives what a *PartialError says about an item, and expects err to be one.
-func (x *exam) itemOf(err error, i int) error {
-	x.Helper()
-	var partial *stem.PartialError
-	if !errors.As(err, &partial) {
-		x.Fatalf("got error %v, want a *PartialError", err)
-	}
-	return stem.ItemErr(err, i)
 }
 
 // records gives n outcomes with ids that sort in their order.

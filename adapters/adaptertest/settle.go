@@ -1,7 +1,6 @@
 package adaptertest
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -232,14 +231,6 @@ func repeatedSettlement(x *exam) {
 		same(x, v.String()+": attempt + snoozes + releases", again.Attempt+again.Snoozes+again.Releases, 2)
 		x.nothing()
 		x.settle(ack(again)...)
-	}
-}
-
-// nilOrLost expects item i to have either answer that a repetition may get.
-func (x *exam) nilOrLost(what string, err error, i int) {
-	x.Helper()
-	if item := stem.ItemErr(err, i); item != nil && !errors.Is(item, stem.ErrLeaseLost) {
-		x.Errorf("%s: got error %v, want nil or %v", what, item, stem.ErrLeaseLost)
 	}
 }
 
