@@ -14,7 +14,7 @@ type boundContext struct {
 	deadline time.Time
 
 	mu     sync.Mutex
-	timed  context.Context // nil until Done, Err or a cancel needs it
+	timed  context.Context // nil until Done needs it
 	cancel context.CancelFunc
 }
 
@@ -30,7 +30,23 @@ func bound(ctx context.Context, d time.Duration) *boundContext {
 
 func (c *boundContext) Deadline() (time.Time, bool) { return c.deadline, true }
 func (c *boundContext) Done() <-chan struct{}       { return c.arm().Done() }
-func (c *boundContext) Err() error                  { return c.arm().Err() }
+
+// Err needs no timer: it looks at the parent and at the clock.
+func (c *boundContext) Err() error {
+	c.mu.Lock()
+	timed := c.timed
+	c.mu.Unlock()
+	if timed != nil {
+		return timed.Err()
+	}
+	if err := c.parent.Err(); err != nil {
+		return err
+	}
+	if !time.Now().Before(c.deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
 
 // Value looks into the armed context first, where there is one, so that
 // contexts derived from this one find its canceller without a goroutine.

@@ -129,6 +129,9 @@ func (e *PartialError) Unwrap() []error {
 // ItemErr gives what a batch call's error says about item i: nil where it
 // succeeded, its own error where err is a *PartialError, else err.
 func ItemErr(err error, i int) error {
+	if err == nil {
+		return nil // without the cost of errors.As
+	}
 	var partial *PartialError
 	if !errors.As(err, &partial) {
 		return err

@@ -31,13 +31,18 @@ type judgement struct {
 // judge decides what the outcome of a run means. It is pure: the same delivery
 // and outcome give the same judgement.
 func judge(d *Delivery, o outcome) judgement {
+	if o.err == nil {
+		return judgement{verdict: VerdictAck, state: StateSucceeded, payload: o.result}
+	}
+	return judgeError(d, o)
+}
+
+func judgeError(d *Delivery, o outcome) judgement {
 	var snooze *snoozeError
 	var permanent *permanentError
 	var malformed *malformedError
 	var after *retryAfterError
 	switch {
-	case o.err == nil:
-		return judgement{verdict: VerdictAck, state: StateSucceeded, payload: o.result}
 	case errors.Is(o.cause, ErrRevoked):
 		return cancelled(FailureRevoked, "revoked while it ran")
 	case errors.As(o.err, &malformed):

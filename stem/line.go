@@ -37,8 +37,9 @@ type parcel struct {
 	envs    []Envelope
 	answers []Published
 	err     error
-	// single is where the envelope of an Enqueue is made.
+	// single and draft are where the envelope of an Enqueue is made.
 	single [1]Envelope
+	draft  draft
 
 	// turn wakes the caller: to lead, or because the parcel is done.
 	turn chan struct{}
@@ -220,15 +221,16 @@ func (l *line) deliver(answers []Published, err error) {
 
 // share cuts the answers and errors of n envelopes from those of a batch.
 func share(into, answers []Published, err error, first, n int) ([]Published, error) {
-	var partial *PartialError
-	if err != nil && !errors.As(err, &partial) {
-		return into[:0], err
-	}
+	into = into[:0]
 	if len(answers) >= first+n {
-		into = append(into[:0], answers[first:first+n]...)
+		into = append(into, answers[first:first+n]...)
 	}
-	if partial == nil {
+	if err == nil {
 		return into, nil
+	}
+	var partial *PartialError
+	if !errors.As(err, &partial) {
+		return into[:0], err
 	}
 	var items []ItemError
 	for _, item := range partial.Items {

@@ -1,6 +1,8 @@
 package stem
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"time"
 )
@@ -118,6 +120,31 @@ func Header(key, value string) Option {
 	}
 }
 
+// resolve makes the draft a complete envelope out of what the client, the
+// definition and the call say, in this order.
+func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, payload []byte, opts []Option) error {
+	limit := defaultMaxPayload
+	if client != nil {
+		*e.Envelope, limit = client.base, client.cfg.MaxPayload
+	} else {
+		*e.Envelope = builtin()
+	}
+	e.apply(spec.Options)
+	e.apply(opts)
+	e.Task, e.Payload = spec.Name, payload
+	if parent := loanFrom(ctx); parent != nil {
+		e.Parent, e.Root = parent.ID, parent.family()
+	}
+	e.derive()
+	if err := e.Validate(); err != nil {
+		return fmt.Errorf("stem: enqueue task %s: %w", clip(spec.Name), err)
+	}
+	if len(payload) > limit {
+		return &PayloadTooLargeError{Task: spec.Name, What: "args", Size: len(payload), Limit: limit}
+	}
+	return nil
+}
+
 // builtin is what holds where nobody says otherwise.
 func builtin() Envelope {
 	return Envelope{
@@ -138,8 +165,8 @@ func (e *draft) apply(opts []Option) {
 	}
 }
 
-// complete fills in what is derived and checks the whole.
-func (e *draft) complete() error {
+// derive fills in what follows from the rest.
+func (e *draft) derive() {
 	switch {
 	case e.DedupeKey != "":
 	case e.ID != "":
@@ -150,5 +177,4 @@ func (e *draft) complete() error {
 	if e.ID == "" {
 		e.ID = newID()
 	}
-	return e.Validate()
 }

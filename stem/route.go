@@ -50,7 +50,8 @@ func (r route) enqueue(ctx context.Context, spec *TaskSpec, payload []byte, opts
 	p := client.line.take()
 	defer client.line.giveBack(p)
 	p.envs = p.single[:]
-	if err := resolve(ctx, client, &p.single[0], spec, payload, opts); err != nil {
+	p.draft.Envelope = &p.single[0]
+	if err := p.draft.resolve(ctx, client, spec, payload, opts); err != nil {
 		return ticket{}, err
 	}
 	if err := client.line.send(ctx, p); err != nil {
@@ -68,7 +69,8 @@ func (r route) enqueueMany(ctx context.Context, spec *TaskSpec, payloads [][]byt
 	}
 	envs := make([]Envelope, len(payloads))
 	for i := range envs {
-		if err := resolve(ctx, client, &envs[i], spec, payloads[i], opts); err != nil {
+		d := draft{Envelope: &envs[i]}
+		if err := d.resolve(ctx, client, spec, payloads[i], opts); err != nil {
 			return nil, err
 		}
 	}
@@ -90,31 +92,6 @@ func (r route) enqueueMany(ctx context.Context, spec *TaskSpec, payloads [][]byt
 		}
 	}
 	return tickets, err
-}
-
-// resolve makes a complete envelope out of what the client, the definition and
-// the call say, in this order.
-func resolve(ctx context.Context, client *Client, e *Envelope, spec *TaskSpec, payload []byte, opts []Option) error {
-	limit := defaultMaxPayload
-	if client != nil {
-		*e, limit = client.base, client.cfg.MaxPayload
-	} else {
-		*e = builtin()
-	}
-	d := draft{Envelope: e}
-	d.apply(spec.Options)
-	d.apply(opts)
-	e.Task, e.Payload = spec.Name, payload
-	if parent := loanFrom(ctx); parent != nil {
-		e.Parent, e.Root = parent.ID, parent.family()
-	}
-	if err := d.complete(); err != nil {
-		return fmt.Errorf("stem: enqueue task %s: %w", clip(spec.Name), err)
-	}
-	if len(payload) > limit {
-		return &PayloadTooLargeError{Task: spec.Name, What: "args", Size: len(payload), Limit: limit}
-	}
-	return nil
 }
 
 func newTicket(ctx context.Context, client *Client, e *Envelope, p Published) ticket {

@@ -12,7 +12,8 @@ type Error struct {
 	// names on the wire, elements of arrays and entries of maps by their position.
 	// It is empty where the outermost value is at fault.
 	Path string
-	// Offset is the number of bytes before the value at fault.
+	// Offset is the number of bytes before the value at fault; for one that came
+	// whole but was refused (see [Reader.Fail]), the number up to its end.
 	Offset int
 	// Err says what is wrong there.
 	Err error
@@ -106,8 +107,8 @@ func (r *Reader) failRange(off int, want string) {
 }
 
 // failShort fails because what comes next announces n things, such as "bytes", which
-// cannot all follow.
-func (r *Reader) failShort(n int, things string) {
+// cannot all be among the left bytes after its header.
+func (r *Reader) failShort(n int, things string, left int) {
 	r.fail(r.off, errors.New(r.Kind().String()+" of "+strconv.Itoa(n)+" "+things+
-		" with "+strconv.Itoa(len(r.data)-r.off)+" bytes left"))
+		" with "+strconv.Itoa(max(left, 0))+" bytes left"))
 }

@@ -51,7 +51,7 @@ func (r *Reader) Ext() (id int8, data []byte) {
 		r.failWant(Ext.String())
 		return 0, nil
 	case n > len(rest)-size-1:
-		r.failShort(n, "bytes")
+		r.failShort(n, "bytes", len(rest)-size-1)
 		return 0, nil
 	}
 	id, data = int8(rest[size]), rest[size+1:size+1+n:size+1+n]

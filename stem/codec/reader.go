@@ -152,7 +152,7 @@ func (r *Reader) enter(kind Kind, fix, code16 byte) int {
 		r.failWant(kind.String())
 		return 0
 	case n > (len(rest)-size)/least:
-		r.failShort(n, things)
+		r.failShort(n, things, len(rest)-size)
 		return 0
 	case r.depth >= MaxDepth:
 		r.fail(r.off, ErrTooDeep)

@@ -49,7 +49,7 @@ func (r *Reader) view(want Kind) []byte {
 		r.failWant(want.String())
 		return nil
 	case n > len(rest)-size:
-		r.failShort(n, "bytes")
+		r.failShort(n, "bytes", len(rest)-size)
 		return nil
 	}
 	r.off += size + n
