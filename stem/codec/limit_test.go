@@ -25,11 +25,11 @@ func TestALengthIsBelievedOnlyAsFarAsBytesAreLeft(t *testing.T) {
 		data    string
 		want    string
 	}{
-		{"2³¹ elements in 12 bytes", "\x81\xa5Items\xdd\x80\x00\x00\x00", "Items: array of 2147483648 elements with 0 bytes left at offset 7"},
-		{"2³¹ entries", "\x81\xa6labels\xdf\x80\x00\x00\x00", "labels: map of 2147483648 entries with 0 bytes left at offset 8"},
-		{"2³¹ bytes", "\x81\xa9signature\xc6\x80\x00\x00\x00", "signature: bin of 2147483648 bytes with 0 bytes left at offset 11"},
-		{"2³¹ bytes of text", "\x81\xa2id\xdb\x80\x00\x00\x00", "id: str of 2147483648 bytes with 0 bytes left at offset 4"},
-		{"2³¹ bytes of an unknown ext", "\x81\xa1x\xc9\x80\x00\x00\x00\x01", "x: ext of 2147483648 bytes with 0 bytes left at offset 3"},
+		{"2³¹−1 elements in 11 bytes", "\x81\xa5Items\xdd\x7f\xff\xff\xff", "Items: array of 2147483647 elements with 0 bytes left at offset 7"},
+		{"2³¹−1 entries", "\x81\xa6labels\xdf\x7f\xff\xff\xff", "labels: map of 2147483647 entries with 0 bytes left at offset 8"},
+		{"2³¹−1 bytes", "\x81\xa9signature\xc6\x7f\xff\xff\xff", "signature: bin of 2147483647 bytes with 0 bytes left at offset 11"},
+		{"2³¹−1 bytes of text", "\x81\xa2id\xdb\x7f\xff\xff\xff", "id: str of 2147483647 bytes with 0 bytes left at offset 4"},
+		{"2³¹−1 bytes of an unknown ext", "\x81\xa1x\xc9\x7f\xff\xff\xff\x01", "x: ext of 2147483647 bytes with 0 bytes left at offset 3"},
 		{"an entry takes two bytes", "\x81\xa6labels\x82\xa0\xa0\xa0", "labels: map of 2 entries with 3 bytes left at offset 8"},
 	} {
 		var err error
