@@ -1,0 +1,152 @@
+// Stemgen writes stem_gen.go into each package that has functions marked
+// //stem:task. Use it as a tool of your module:
+//
+//	go get -tool github.com/gostem/gostem/cmd/stemgen
+//
+// then with a line in any file of the package
+//
+//	//go:generate go tool stemgen
+//
+// or for a whole module, in CI for instance, as
+//
+//	go tool stemgen -check ./...
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+
+	"github.com/gostem/gostem/stemgen"
+)
+
+const usage = `usage: stemgen [flags] [packages]
+
+Stemgen writes stem_gen.go into each package that has functions marked //stem:task.
+Packages are named as for the go command; the default is the one in the current
+directory.
+
+It exits with 0 when all is well, with 1 when -check found files to be written or
+removed, and with 2 when something is wrong with the packages or the command line.
+
+`
+
+// Exit codes.
+const (
+	exitClean = 0
+	exitStale = 1
+	exitWrong = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// A command is one run of stemgen.
+type command struct {
+	check, diff, json, verbose bool
+	stdout, stderr             io.Writer
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c := command{stdout: stdout, stderr: stderr}
+	var cfg stemgen.Config
+	flags := flag.NewFlagSet("stemgen", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.BoolVar(&c.check, "check", false, "write nothing; list files that are stale, missing or orphaned")
+	flags.BoolVar(&c.diff, "diff", false, "write nothing; show what would change")
+	flags.BoolVar(&c.json, "json", false, "print diagnostics as JSON, one a line")
+	flags.BoolVar(&c.verbose, "v", false, "name each file, also those that need no change")
+	flags.StringVar(&cfg.Tags, "tags", "", "build `tags`, separated by commas")
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		flags.PrintDefaults()
+	}
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return exitClean
+	case err != nil:
+		return exitWrong
+	}
+	cfg.Patterns = flags.Args()
+	cfg.Logf = func(format string, args ...any) { fmt.Fprintf(stderr, "stemgen: "+format+"\n", args...) }
+
+	out, err := stemgen.Generate(ctx, cfg)
+	if err != nil {
+		fmt.Fprintln(stderr, "stemgen:", err)
+		return exitWrong
+	}
+	wrong := c.report(out.Diagnostics)
+	stale, err := c.settle(out.Files)
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, "stemgen:", err)
+		return exitWrong
+	case wrong:
+		return exitWrong
+	case stale && c.check:
+		return exitStale
+	}
+	return exitClean
+}
+
+// report prints the diagnostics and tells whether any of them is an error.
+func (c *command) report(ds []stemgen.Diagnostic) (wrong bool) {
+	for _, d := range ds {
+		wrong = wrong || !d.Warning
+		d.File = shorten(d.File)
+		if c.json {
+			line, err := json.Marshal(d)
+			if err != nil { // a struct of strings and numbers always has a JSON form
+				panic(err)
+			}
+			fmt.Fprintf(c.stdout, "%s\n", line)
+			continue
+		}
+		fmt.Fprintln(c.stderr, d)
+	}
+	return wrong
+}
+
+// settle writes the files, or shows what it would do.
+func (c *command) settle(files []stemgen.File) (stale bool, err error) {
+	for _, f := range files {
+		name, state := shorten(f.Path), f.State()
+		stale = stale || state != stemgen.Current
+		if c.diff && state != stemgen.Current {
+			fmt.Fprint(c.stdout, unifiedDiff(name, f.Have, f.Want))
+		}
+		if c.check && state != stemgen.Current || c.verbose {
+			fmt.Fprintf(c.stderr, "%s: %s\n", name, state)
+		}
+		if !c.check && !c.diff {
+			if err := f.Write(); err != nil {
+				return stale, err
+			}
+		}
+	}
+	return stale, nil
+}
+
+// shorten gives a path relative to the current directory where that is shorter.
+func shorten(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	rel, err := filepath.Rel(wd, path)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return path
+	}
+	return rel
+}

@@ -1,0 +1,169 @@
+package stemgen
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// checkNames finds names that would be declared twice once the generated file is
+// there, and settles which task the package-level Enqueue is for.
+func checkNames(model *Package, rep *report) {
+	chooseEnqueue(model)
+	c := &nameCheck{taken: model.Taken, generated: make(Names), rep: rep}
+	for _, task := range model.Tasks {
+		c.claim(task.Var, task.VarPos, "the variable of task "+task.Name, "choose another with var=…, or rename yours")
+		if args := task.ArgsType; args != nil {
+			c.claim(args.Name, args.Pos, "the args of task "+task.Name, "choose another with args=…, or rename yours")
+		}
+		if task.Enqueue != "" {
+			pos, given := task.Options.Places["func"]
+			if !given {
+				pos = task.Func.Pos
+			}
+			c.claim(task.Enqueue, pos, "the function that enqueues task "+task.Name, "choose another with func=…, or rename yours")
+		}
+	}
+	for _, group := range handlerGroups(model) {
+		c.claim(group.register(), group.tasks[0].Func.Pos, "the function that binds handlers", "rename yours")
+	}
+	if len(model.Tasks) > 0 {
+		c.claim("Tasks", model.Tasks[0].Func.Pos, "the list of the package's tasks", "rename yours")
+	}
+}
+
+type nameCheck struct {
+	taken     Names // by the package's author
+	generated Names
+	rep       *report
+}
+
+// claim takes a name for something generated.
+func (c *nameCheck) claim(name string, pos token.Position, what, fix string) {
+	if other, taken := c.taken[name]; taken {
+		c.rep.errorf(pos, CodeNameTaken, fix, "%s is to be called %s, but that name is declared at %s", what, name, brief(other))
+		return
+	}
+	if other, taken := c.generated[name]; taken {
+		c.rep.errorf(pos, CodeNameTaken, fix, "%s is to be called %s, but so is what is made for %s", what, name, brief(other))
+		return
+	}
+	c.generated[name] = pos
+}
+
+// brief gives a place in a few letters, for the middle of a sentence.
+func brief(pos token.Position) string {
+	return fmt.Sprintf("%s:%d:%d", filepath.Base(pos.Filename), pos.Line, pos.Column)
+}
+
+// chooseEnqueue gives the task whose function bears its package's name the function
+// Enqueue, unless its author says otherwise or has an Enqueue already.
+func chooseEnqueue(model *Package) {
+	if _, taken := model.Taken["Enqueue"]; taken {
+		return
+	}
+	for _, task := range model.Tasks {
+		if task.Enqueue == "Enqueue" {
+			return
+		}
+	}
+	for _, task := range model.Tasks {
+		if task.Enqueue == "" && task.Func.Receiver == nil && strings.EqualFold(task.Func.Name, model.Name) {
+			task.Enqueue = "Enqueue"
+			return
+		}
+	}
+}
+
+// A handlerGroup is the tasks that one Register function binds: plain functions, or
+// the methods of one type.
+type handlerGroup struct {
+	receiver *Receiver // nil for plain functions
+	tasks    []*Task
+}
+
+func (g handlerGroup) register() string {
+	if g.receiver == nil {
+		return "Register"
+	}
+	return "Register" + upperFirst(g.receiver.Base)
+}
+
+// handlerGroups gives the groups in the order of their first tasks, plain functions
+// first. Without plain functions there is no group for them, and no Register: one
+// that binds nothing would only hide that RegisterMailer was forgotten.
+func handlerGroups(model *Package) []handlerGroup {
+	var plain handlerGroup
+	var methods []handlerGroup
+	for _, task := range model.Tasks {
+		r := task.Func.Receiver
+		if r == nil {
+			plain.tasks = append(plain.tasks, task)
+			continue
+		}
+		i := slices.IndexFunc(methods, func(g handlerGroup) bool { return g.receiver.Base == r.Base })
+		if i < 0 {
+			methods = append(methods, handlerGroup{receiver: r})
+			i = len(methods) - 1
+		}
+		group := &methods[i]
+		group.tasks = append(group.tasks, task)
+		if r.Type.Form == PointerForm {
+			group.receiver = r // a pointer has the methods of the value too
+		}
+	}
+	if plain.tasks == nil {
+		return methods
+	}
+	return append([]handlerGroup{plain}, methods...)
+}
+
+// checkTaskNames finds tasks of one name anywhere in the run: a worker that knows
+// both could not tell them apart.
+func checkTaskNames(models []*Package, rep *report) {
+	first := make(map[string]*Task)
+	for _, model := range models {
+		for _, task := range model.Tasks {
+			other, taken := first[task.Name]
+			if !taken {
+				first[task.Name] = task
+				continue
+			}
+			where := brief(other.NamePos)
+			if filepath.Dir(other.NamePos.Filename) != filepath.Dir(task.NamePos.Filename) {
+				where = filepath.Base(filepath.Dir(other.NamePos.Filename)) + "/" + where
+			}
+			rep.errorf(task.NamePos, CodeDuplicateTask, "give it another with name=…", "task %s exists already, at %s", task.Name, where)
+		}
+	}
+}
+
+// checkUniverse finds predeclared names that the package declares anew and that the
+// generated file needs in their first meaning.
+func checkUniverse(generated *ast.File, model *Package, rep *report) {
+	needed := make(map[string]bool)
+	ast.Inspect(generated, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			ast.Inspect(n.X, func(n ast.Node) bool {
+				if id, ok := n.(*ast.Ident); ok {
+					needed[id.Name] = true
+				}
+				return true
+			})
+			return false
+		case *ast.Ident:
+			needed[n.Name] = true
+		}
+		return true
+	})
+	for _, name := range types.Universe.Names() {
+		if pos, taken := model.Taken[name]; taken && needed[name] {
+			rep.errorf(pos, CodeHiddenUniverse, "rename it", "generated code needs Go's own %s, which this package declares anew", name)
+		}
+	}
+}

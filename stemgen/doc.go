@@ -1,0 +1,25 @@
+// Package stemgen writes the code that makes tasks of plain Go functions.
+//
+// It looks for functions marked //stem:task and gives each package that has any one
+// file, stem_gen.go: a typed definition of each task, a codec for what it takes and
+// gives, and the functions that bind handlers. [Generate] says what should be
+// written, and what stands in the way; [File.Write] writes it.
+//
+// The code is a pipeline. To read it, follow a package through it:
+//
+//	load.go         one run of the go command: syntax of the matched packages, export data of the rest
+//	placement.go    which comments are directives, and which function each stands on
+//	directive.go    a directive into words; option.go the words into options
+//	typecheck.go    the package as the type checker sees it, with or without generated code
+//	build.go        types into the model: signature.go the functions, wiretype.go and
+//	                structfield.go how types travel, gotype.go how they are written
+//	model.go        the model: plain data, past which nothing knows go/types
+//	check.go        names that would be declared twice
+//	render.go       the model into code: render_task.go definitions, render_codec.go and
+//	                render_func.go codecs
+//	genfile.go      the header of a generated file, and what it tells of its past
+//	write.go        onto the disk
+//
+// generate.go puts these in order. Everything that is wrong is collected as a
+// [Diagnostic] on the way, so that one run shows it all.
+package stemgen

@@ -1,0 +1,229 @@
+package stemgen
+
+import (
+	"bytes"
+	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Config says what to generate.
+type Config struct {
+	// Dir is where patterns are resolved. The default is the current directory.
+	Dir string
+	// Patterns name packages as the go command understands them. The default is ".".
+	Patterns []string
+	// Tags are build tags, separated by commas. The default is none.
+	Tags string
+	// Env is the environment of the go command. The default is that of this process.
+	Env []string
+	// Logf is told what takes long. The default is silence.
+	Logf func(format string, args ...any)
+}
+
+// Output is what a run has found and would write.
+type Output struct {
+	// Files are the generated files of all packages that have tasks or had some, by
+	// path. A package with errors has none: its file stays as it is.
+	Files []File
+	// Diagnostics are those of the whole run, by place.
+	Diagnostics []Diagnostic
+}
+
+// A File is the generated file of one package.
+type File struct {
+	Path string // absolute
+	Have []byte // what is on disk; nil where there is none
+	Want []byte // what should be; nil where the package has no tasks any more
+}
+
+// Generate reads the packages and says what should be written. It writes nothing and
+// may be called concurrently. An error means that there was nothing to read; what is
+// wrong with what was read is in the diagnostics.
+func Generate(ctx context.Context, cfg Config) (Output, error) {
+	prog, err := load(ctx, cfg)
+	if err != nil {
+		return Output{}, err
+	}
+	return prog.generate()
+}
+
+func (prog *program) generate() (Output, error) {
+	rep := new(report)
+	var results []*result
+	for _, src := range prog.sources {
+		r := prog.generateOne(src)
+		if r == nil {
+			prog.recheck(src)
+			continue
+		}
+		rep.list = append(rep.list, r.rep.list...)
+		results = append(results, r)
+	}
+	slices.SortFunc(results, func(a, b *result) int { return strings.Compare(a.src.dir, b.src.dir) })
+	var models []*Package
+	for _, r := range results {
+		if r.model != nil {
+			models = append(models, r.model)
+		}
+	}
+	checkTaskNames(models, rep)
+
+	out := Output{Diagnostics: rep.sorted()}
+	for _, r := range results {
+		failed := slices.ContainsFunc(out.Diagnostics, func(d Diagnostic) bool {
+			return !d.Warning && filepath.Dir(d.File) == r.src.dir
+		})
+		if !failed && r.src.dir != "" {
+			out.Files = append(out.Files, File{Path: r.src.generatedPath(), Have: r.have, Want: r.want})
+		}
+	}
+	return out, nil
+}
+
+// A result is what became of one package.
+type result struct {
+	src        *source
+	rep        *report
+	model      *Package
+	have, want []byte
+}
+
+// generateOne takes one package through the pipeline. It gives nil for a package
+// that stemgen has no business with.
+func (prog *program) generateOne(src *source) *result {
+	isRuntime := src.PkgPath == runtimePath || src.PkgPath == codecPath
+	if !src.asked || isRuntime {
+		return nil // asked for by us, or not at all
+	}
+	r := &result{src: src, rep: new(report)}
+	var funcs []marked
+	for _, file := range src.files {
+		funcs = append(funcs, findMarked(prog.fset, file, r.rep)...)
+	}
+	prog.reportStray(src, r.rep)
+	if prog.reportBroken(src, len(funcs) > 0, r.rep) {
+		return r
+	}
+	have, err := src.readGenerated()
+	if err != nil {
+		r.rep.errorf(token.Position{Filename: src.generatedPath()}, CodeBadPackage, "", "%s", err)
+		return r
+	}
+	r.have = have
+	switch {
+	case len(funcs) == 0 && len(r.rep.list) > 0:
+		return r
+	case len(funcs) == 0:
+		if !src.writable() || have == nil || !isOurs(have) {
+			return nil
+		}
+		return r // orphaned: nothing is wanted
+	case !prog.mayGenerate(src, funcs, have, r.rep):
+		return r
+	}
+	r.model, r.want = prog.write(src, funcs, r.rep)
+	if bytes.Equal(normal(r.want), normal(r.have)) {
+		r.want = r.have // line ends are the version control system's business
+	}
+	return r
+}
+
+// mayGenerate looks for what forbids to write into the package.
+func (prog *program) mayGenerate(src *source, funcs []marked, have []byte, rep *report) bool {
+	first := funcs[0].at.pos
+	file := token.Position{Filename: src.generatedPath(), Line: 1, Column: 1}
+	switch {
+	case !src.writable():
+		rep.errorf(first, CodeOutsideModule, "run stemgen inside that module", "package %s is not of this module", src.PkgPath)
+		return false
+	case have != nil && !isOurs(have):
+		rep.errorf(file, CodeForeignFile, "rename the file: stemgen needs this name", "%s was not written by stemgen and is left alone", GeneratedName)
+		return false
+	case have != nil && isNewer(have):
+		rep.errorf(file, CodeNewerStemgen, "update the tool: go get -tool github.com/gostem/gostem/cmd/stemgen@latest", "a later stemgen wrote this file")
+		return false
+	case have != nil && isEdited(have):
+		rep.warnf(file, CodeHandEdited, "change the function or its directive instead", "%s was edited by hand, and is written anew", GeneratedName)
+	}
+	if runtime := prog.byPath[runtimePath]; runtime == nil || len(runtime.GoFiles) == 0 {
+		rep.errorf(first, CodeNoRuntime, "run: go get github.com/gostem/gostem", "generated code needs package %s, which this module does not require", runtimePath)
+		return false
+	}
+	return true
+}
+
+// write models, checks and renders the package. It gives no content where something
+// is wrong.
+func (prog *program) write(src *source, funcs []marked, rep *report) (*Package, []byte) {
+	v, model := prog.model(src, funcs, rep)
+	prog.checked[src.PkgPath] = v.pkg
+	checkNames(model, rep)
+	if hasErrors(rep.list) {
+		return model, nil
+	}
+	want, err := render(model)
+	if err != nil {
+		rep.errorf(funcs[0].at.pos, CodeInternal, reportBug, "the generated file does not parse: %s", err)
+		return model, nil
+	}
+	file, err := parser.ParseFile(prog.fset, src.generatedPath(), want, parser.SkipObjectResolution)
+	if err != nil {
+		rep.errorf(funcs[0].at.pos, CodeInternal, reportBug, "the generated file does not parse: %s", err)
+		return model, nil
+	}
+	checkUniverse(file, model, rep)
+	if hasErrors(rep.list) {
+		return model, nil
+	}
+	v = prog.check(src, file)
+	prog.checked[src.PkgPath] = v.pkg
+	if err, found := v.errorWithin(file.FileStart, file.FileEnd); found {
+		rep.errorf(prog.fset.Position(err.Pos), CodeInternal, reportBug, "the generated file would not compile: %s", err.Msg)
+		return model, nil
+	}
+	return model, want
+}
+
+const reportBug = "this is a bug of stemgen's; please report it with the function and its types"
+
+// model makes the package's model. Signatures may mention args structs that only the
+// generated file declares: as long as that resolves more of them, the package is
+// looked at again with these.
+func (prog *program) model(src *source, funcs []marked, rep *report) (*view, *Package) {
+	v := prog.check(src)
+	for missing := -1; ; {
+		found := new(report)
+		model := buildModel(prog, src, v, funcs, found)
+		unresolved := found.count(CodeUnresolvedType)
+		again := unresolved > 0 && unresolved != missing
+		var args *ast.File
+		if again {
+			args = prog.argsFile(src, model)
+		}
+		if args == nil {
+			rep.list = append(rep.list, found.list...)
+			return v, model
+		}
+		missing = unresolved
+		v = prog.check(src, args)
+	}
+}
+
+// argsFile gives the declarations of the args structs as a file, or nil where there
+// are none.
+func (prog *program) argsFile(src *source, model *Package) *ast.File {
+	code, err := renderArgs(model)
+	if err != nil || code == nil {
+		return nil
+	}
+	file, err := parser.ParseFile(prog.fset, src.generatedPath(), code, parser.SkipObjectResolution)
+	if err != nil {
+		return nil
+	}
+	return file
+}

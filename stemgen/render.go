@@ -1,0 +1,341 @@
+package stemgen
+
+import (
+	"bytes"
+	"fmt"
+	"go/format"
+	"go/token"
+	"go/types"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/dave/jennifer/jen"
+)
+
+// render gives the generated file of a package whose model has passed its checks.
+func render(model *Package) ([]byte, error) {
+	r := newRenderer(model)
+	r.handshake()
+	for _, task := range model.Tasks {
+		r.task(task)
+	}
+	for _, group := range handlerGroups(model) {
+		r.register(group)
+	}
+	r.tasks()
+	r.codecs()
+	code, err := r.source()
+	if err != nil {
+		return nil, err
+	}
+	return seal(code), nil
+}
+
+// renderArgs gives a file with the args structs alone, nil where there are none.
+func renderArgs(model *Package) ([]byte, error) {
+	r := newRenderer(model)
+	some := false
+	for _, task := range model.Tasks {
+		if task.ArgsType != nil && !writesInvalid(task.Func.Params) {
+			r.argsType(task)
+			some = true
+		}
+	}
+	if !some {
+		return nil, nil
+	}
+	return r.source()
+}
+
+// writesInvalid tells whether a type is among those that the compiler does not know.
+func writesInvalid(ts []GoType) bool {
+	for _, t := range ts {
+		if t.Name == types.Typ[types.Invalid].Name() || writesInvalid(t.Args) ||
+			t.Elem != nil && writesInvalid([]GoType{*t.Elem}) || t.Key != nil && writesInvalid([]GoType{*t.Key}) {
+			return true
+		}
+	}
+	return false
+}
+
+// A renderer writes the file of one package.
+type renderer struct {
+	model   *Package
+	file    *jen.File
+	imports map[string]string // names by path, in the generated file
+	inUse   map[string]bool   // the package's own names that code inside functions refers to
+}
+
+// locals are the names of variables in generated functions. Imports keep clear of
+// them, and they of the package's own names.
+var locals = []string{"args", "b", "ctx", "data", "depth", "e", "enc", "err", "i", "k", "key", "m", "n", "ok", "opts", "r", "raw", "s", "scratch", "v"}
+
+func newRenderer(model *Package) *renderer {
+	r := &renderer{
+		model:   model,
+		file:    jen.NewFilePathName(model.Path, model.Name),
+		imports: make(map[string]string),
+		inUse:   make(map[string]bool),
+	}
+	used := make(map[string]bool)
+	for _, name := range locals {
+		used[name] = true
+	}
+	for _, p := range [][2]string{
+		{runtimePath, "stem"}, {codecPath, "codec"}, {"context", "context"}, {"errors", "errors"}, {"fmt", "fmt"}, {"time", "time"},
+	} {
+		r.importAs(p[0], p[1], used)
+	}
+	visit := func(g GoType) {
+		switch {
+		case g.Pkg == model.Path:
+			r.inUse[g.Name] = true
+		case g.Pkg != "":
+			r.importAs(g.Pkg, g.Base, used)
+		}
+	}
+	for _, task := range model.Tasks {
+		r.inUse[task.Func.Name], r.inUse[task.Var] = true, true
+		for _, g := range task.Func.Params {
+			g.walk(visit)
+		}
+		if task.Func.Result != nil {
+			task.Func.Result.walk(visit)
+		}
+	}
+	for _, t := range model.Types {
+		t.walk(visit)
+	}
+	return r
+}
+
+// walk visits every named type that is written within a type.
+func (g GoType) walk(visit func(GoType)) {
+	if g.Form == NamedForm {
+		visit(g)
+	}
+	for _, inner := range g.Args {
+		inner.walk(visit)
+	}
+	for _, inner := range []*GoType{g.Key, g.Elem} {
+		if inner != nil {
+			inner.walk(visit)
+		}
+	}
+	for _, f := range g.Fields {
+		f.Type.walk(visit)
+	}
+}
+
+// walk visits every named type that the functions of a type mention.
+func (t *Type) walk(visit func(GoType)) {
+	t.Go.walk(visit)
+	for _, f := range t.Fields {
+		f.Type.Go.walk(visit)
+		for _, hop := range f.Via {
+			hop.Elem.walk(visit)
+		}
+	}
+}
+
+// importAs chooses the name of an import: the package's own, unless something else
+// bears it here.
+func (r *renderer) importAs(path, base string, used map[string]bool) {
+	if _, known := r.imports[path]; known {
+		return
+	}
+	free := func(name string) bool {
+		_, taken := r.model.Taken[name]
+		return !taken && !used[name] && types.Universe.Lookup(name) == nil && !token.IsKeyword(name)
+	}
+	name := base
+	for n := 1; !free(name); n++ {
+		name = base + "pkg"
+		if n > 1 {
+			name += strconv.Itoa(n)
+		}
+	}
+	used[name] = true
+	r.imports[path] = name
+	if name == base {
+		r.file.ImportName(path, name)
+	} else {
+		r.file.ImportAlias(path, name)
+	}
+}
+
+// local gives a local variable's name, which hides nothing that the code refers to.
+func (r *renderer) local(name string) string {
+	for r.inUse[name] {
+		name += "1"
+	}
+	return name
+}
+
+func (r *renderer) id(name string) *jen.Statement { return jen.Id(r.local(name)) }
+
+// source gives the file as gofmt would have it, the imports of the standard library
+// before the others.
+func (r *renderer) source() ([]byte, error) {
+	var buf bytes.Buffer
+	if err := r.file.Render(&buf); err != nil {
+		return nil, err
+	}
+	return format.Source(groupImports(buf.Bytes()))
+}
+
+// groupImports parts the block of imports in two.
+func groupImports(code []byte) []byte {
+	const open, end = "import (\n", "\n)\n"
+	head, rest, found := strings.Cut(string(code), open)
+	block, tail, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		return code
+	}
+	var standard, others []string
+	for line := range strings.SplitSeq(block, "\n") {
+		path := line[strings.IndexByte(line, '"')+1:]
+		first, _, _ := strings.Cut(path, "/")
+		if strings.Contains(first, ".") {
+			others = append(others, line)
+		} else {
+			standard = append(standard, line)
+		}
+	}
+	groups := strings.Join(standard, "\n") + "\n\n" + strings.Join(others, "\n")
+	return []byte(head + open + strings.Trim(groups, "\n") + end + tail)
+}
+
+// typ writes a type.
+func (r *renderer) typ(g GoType) *jen.Statement {
+	switch g.Form {
+	case PointerForm:
+		return jen.Op("*").Add(r.typ(*g.Elem))
+	case SliceForm:
+		return jen.Index().Add(r.typ(*g.Elem))
+	case ArrayForm:
+		return jen.Index(jen.Lit(int(g.Len))).Add(r.typ(*g.Elem))
+	case MapForm:
+		return jen.Map(r.typ(*g.Key)).Add(r.typ(*g.Elem))
+	case StructForm:
+		var fields []jen.Code
+		for _, f := range g.Fields {
+			field := r.typ(f.Type)
+			if !f.Embedded {
+				field = jen.Id(f.Name).Add(field)
+			}
+			if f.Tag != "" {
+				field.Op(tagLiteral(f.Tag))
+			}
+			fields = append(fields, field)
+		}
+		return jen.Struct(fields...)
+	}
+	name := jen.Id(g.Name)
+	if g.Pkg != "" {
+		name = jen.Qual(g.Pkg, g.Name)
+	}
+	if len(g.Args) == 0 {
+		return name
+	}
+	var args []jen.Code
+	for _, arg := range g.Args {
+		args = append(args, r.typ(arg))
+	}
+	return name.Types(args...)
+}
+
+func tagLiteral(tag string) string {
+	if strconv.CanBackquote(tag) {
+		return "`" + tag + "`"
+	}
+	return strconv.Quote(tag)
+}
+
+// text writes a string, each of its lines on one of its own.
+func text(s string) *jen.Statement {
+	lines := strings.SplitAfter(s, "\n")
+	code := jen.Op(strconv.Quote(lines[0]))
+	for _, line := range lines[1:] {
+		code.Op("+").Line().Op(strconv.Quote(line))
+	}
+	return code
+}
+
+// duration writes a duration in the largest unit that it is a whole number of.
+func duration(d time.Duration) *jen.Statement {
+	for _, unit := range []struct {
+		name string
+		size time.Duration
+	}{
+		{"Hour", time.Hour}, {"Minute", time.Minute}, {"Second", time.Second}, {"Millisecond", time.Millisecond}, {"Microsecond", time.Microsecond},
+	} {
+		switch {
+		case d == unit.size:
+			return jen.Qual("time", unit.name)
+		case d%unit.size == 0:
+			return jen.Lit(int(d/unit.size)).Op("*").Qual("time", unit.name)
+		}
+	}
+	return jen.Lit(int(d)).Op("*").Qual("time", "Nanosecond")
+}
+
+// lines writes items in brackets, each on a line of its own.
+func lines(open, end string, items ...jen.Code) *jen.Statement {
+	return jen.Custom(jen.Options{Open: open, Close: end, Separator: ",", Multi: true}, items...)
+}
+
+// wireLiteral writes bytes of the wire as a string that shows the names in it.
+func wireLiteral(parts []wirePart) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, part := range parts {
+		for _, c := range part.head {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		}
+		for i, c := range part.name {
+			if c == utf8.RuneError || !unicode.IsPrint(c) {
+				_, size := utf8.DecodeRuneInString(part.name[i:])
+				for _, raw := range []byte(part.name[i : i+size]) {
+					fmt.Fprintf(&b, `\x%02x`, raw)
+				}
+				continue
+			}
+			if c == '"' || c == '\\' {
+				b.WriteByte('\\')
+			}
+			b.WriteRune(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// A wirePart is a header and the text that follows it.
+type wirePart struct {
+	head []byte
+	name string
+}
+
+// keyPart is a key as it stands on the wire.
+func keyPart(name string) wirePart {
+	switch n := len(name); {
+	case n < 32:
+		return wirePart{[]byte{0xa0 | byte(n)}, name}
+	case n < 1<<8:
+		return wirePart{[]byte{0xd9, byte(n)}, name}
+	default:
+		return wirePart{[]byte{0xda, byte(n >> 8), byte(n)}, name}
+	}
+}
+
+// mapPart is the beginning of a map of n entries.
+func mapPart(n int) wirePart {
+	if n < 16 {
+		return wirePart{head: []byte{0x80 | byte(n)}}
+	}
+	return wirePart{head: []byte{0xde, byte(n >> 8), byte(n)}}
+}

@@ -1,0 +1,286 @@
+package stemgen
+
+import (
+	"strings"
+
+	"github.com/dave/jennifer/jen"
+)
+
+// codecs writes the codec of each type that is the args or the result of a task, then
+// the functions that these lead to.
+func (r *renderer) codecs() {
+	written := make(map[string]bool)
+	for _, task := range r.model.Tasks {
+		for _, t := range []*Type{task.Args, task.Result} {
+			if t != nil && !written[t.Suffix] {
+				written[t.Suffix] = true
+				r.codec(t)
+			}
+		}
+	}
+	for _, t := range r.model.Types {
+		r.appendFunc(t)
+		r.readFunc(t)
+	}
+}
+
+// codecName gives the variable that holds a type's codec.
+func codecName(t *Type) string  { return "stemCodec" + t.Suffix }
+func appendName(t *Type) string { return "stemAppend" + t.Suffix }
+func readName(t *Type) string   { return "stemRead" + t.Suffix }
+
+// codec writes the variable that a definition is given.
+func (r *renderer) codec(t *Type) {
+	r.comment("%s is the codec of %s.", codecName(t), carried(t.Go))
+	r.file.Var().Id(codecName(t)).Op("=").Qual(codecPath, "Codec").Types(r.typ(t.Go)).Add(
+		lines("{", "}", field("Append", r.codecAppend(t)), field("Read", r.codecRead(t))),
+	)
+	r.file.Line()
+}
+
+// codecAppend writes how the codec appends. A value of unknown size that is to go into
+// a buffer of its own is encoded on the stack first.
+func (r *renderer) codecAppend(t *Type) *jen.Statement {
+	b, v, err := r.local("b"), r.local("v"), r.local("err")
+	p := place{value: "*" + v, address: v}
+	fn := jen.Func().Params(r.byteParam(), jen.Id(v).Op("*").Add(r.typ(t.Go))).Params(jen.Index().Byte(), jen.Error())
+	if t.Kind == Pointer {
+		var body []jen.Code
+		if t.Inner().Fallible {
+			body = append(body, jen.Var().Id(err).Error())
+		}
+		body = append(body, r.appendValue(t, p, scope{depth: "1"})...)
+		return fn.Block(append(body, jen.Return(jen.Id(b), jen.Nil()))...)
+	}
+	if !t.OwnFunctions() {
+		return fn.Block(jen.Return(r.appended(t, b, p), jen.Nil()))
+	}
+	scratch, enc := r.local("scratch"), r.local("enc")
+	toScratch := func(code ...jen.Code) jen.Code {
+		return jen.If(jen.Id(b).Op("==").Nil()).BlockFunc(func(g *jen.Group) {
+			g.Comment("Encode on the stack, so that the buffer is made once and fits.")
+			g.Var().Id(scratch).Index(jen.Lit(1024)).Byte()
+			for _, c := range code {
+				g.Add(c)
+			}
+		})
+	}
+	joined := jen.Append(jen.Id(b), jen.Id(enc).Op("..."))
+	if t.Fallible {
+		return fn.Block(
+			toScratch(
+				jen.List(jen.Id(enc), jen.Id(err)).Op(":=").Add(r.callAppend(t, scratch+"[:0]", p, "1")),
+				jen.Return(joined, jen.Id(err)),
+			),
+			jen.Return(r.callAppend(t, b, p, "1")),
+		)
+	}
+	return fn.Block(
+		toScratch(jen.Return(jen.Append(jen.Id(b), r.callAppend(t, scratch+"[:0]", p, "").Op("...")), jen.Nil())),
+		jen.Return(r.callAppend(t, b, p, ""), jen.Nil()),
+	)
+}
+
+func (r *renderer) codecRead(t *Type) *jen.Statement {
+	if t.OwnFunctions() {
+		return jen.Id(readName(t))
+	}
+	v := r.local("v")
+	return jen.Func().Params(r.readerParam(), jen.Id(v).Op("*").Add(r.typ(t.Go))).Block(
+		r.readValue(t, place{value: "*" + v, address: v})...,
+	)
+}
+
+// byPointer tells whether the function that appends values of the type takes a
+// pointer: a slice or a map is one already.
+func byPointer(t *Type) bool {
+	switch t.Kind {
+	case Text, Binary, Struct, Array, ByteEnumArray:
+		return true
+	}
+	return false
+}
+
+func (r *renderer) byteParam() *jen.Statement { return r.id("b").Index().Byte() }
+
+func (r *renderer) readerParam() *jen.Statement {
+	return r.id("r").Op("*").Qual(codecPath, "Reader")
+}
+
+func (r *renderer) call(name string, args ...jen.Code) *jen.Statement {
+	return jen.Qual(codecPath, name).Call(args...)
+}
+
+// A place is a value as code writes it, and its address.
+type place struct{ value, address string }
+
+func at(expr string) place { return place{value: expr, address: "&" + expr} }
+
+// bytes writes the place, an array of bytes, as a slice.
+func (p place) bytes() *jen.Statement {
+	if strings.HasPrefix(p.value, "*") {
+		return jen.Id(p.address + "[:]")
+	}
+	return jen.Id(p.value + "[:]")
+}
+
+// converted writes the place as its underlying type.
+func (p place) converted(t *Type, to *jen.Statement) *jen.Statement {
+	if !t.Defined {
+		return jen.Id(p.value)
+	}
+	return to.Parens(jen.Id(p.value))
+}
+
+// A scalar is how the runtime appends and reads a kind.
+type scalar struct {
+	append, takes string // what it appends with, and the type which that takes
+	read, gives   string
+}
+
+var scalars = map[Kind]scalar{
+	Bool:    {"AppendBool", "bool", "Bool", "bool"},
+	Int:     {"AppendInt", "int64", "Int", "int"},
+	Int8:    {"AppendInt", "int64", "Int8", "int8"},
+	Int16:   {"AppendInt", "int64", "Int16", "int16"},
+	Int32:   {"AppendInt", "int64", "Int32", "int32"},
+	Int64:   {"AppendInt", "int64", "Int64", "int64"},
+	Uint:    {"AppendUint", "uint64", "Uint", "uint"},
+	Uint8:   {"AppendUint", "uint64", "Uint8", "uint8"},
+	Uint16:  {"AppendUint", "uint64", "Uint16", "uint16"},
+	Uint32:  {"AppendUint", "uint64", "Uint32", "uint32"},
+	Uint64:  {"AppendUint", "uint64", "Uint64", "uint64"},
+	Float32: {"AppendFloat32", "float32", "Float32", "float32"},
+	Float64: {"AppendFloat64", "float64", "Float64", "float64"},
+	String:  {"AppendString", "string", "Str", "string"},
+}
+
+// appended writes the expression that is buffer b with the value appended, or nil for
+// kinds that take statements.
+func (r *renderer) appended(t *Type, b string, p place) *jen.Statement {
+	if s, ok := scalars[t.Kind]; ok {
+		value := jen.Id(p.value)
+		if t.Defined || s.takes != s.gives {
+			value = jen.Id(s.takes).Parens(value)
+		}
+		return r.call(s.append, jen.Id(b), value)
+	}
+	switch t.Kind {
+	case Bytes:
+		return r.call("AppendBytes", jen.Id(b), jen.Id(p.value))
+	case ByteArray:
+		return r.call("AppendBytes", jen.Id(b), p.bytes())
+	case Time:
+		return r.call("AppendTime", jen.Id(b), p.converted(t, jen.Qual("time", "Time")))
+	case Duration:
+		return r.call("AppendDuration", jen.Id(b), jen.Id(p.value))
+	}
+	if t.OwnFunctions() && !t.Fallible {
+		return r.callAppend(t, b, p, "")
+	}
+	return nil
+}
+
+// callAppend writes the call of a type's own append function.
+func (r *renderer) callAppend(t *Type, b string, p place, depth string) *jen.Statement {
+	value := p.value
+	if byPointer(t) {
+		value = p.address
+	}
+	args := []jen.Code{jen.Id(b), jen.Id(value)}
+	if t.Depth {
+		args = append(args, jen.Id(depth))
+	}
+	return jen.Id(appendName(t)).Call(args...)
+}
+
+// A scope is what the code around a value knows of it.
+type scope struct {
+	depth string         // at which the value lies, as an expression
+	fail  *jen.Statement // what to return besides b where its encoding fails; nil for err as it is
+}
+
+// appendValue writes the statements that append the value to b. An err is declared.
+func (r *renderer) appendValue(t *Type, p place, in scope) []jen.Code {
+	b, err := r.local("b"), r.local("err")
+	if one := r.appended(t, b, p); one != nil {
+		return []jen.Code{jen.Id(b).Op("=").Add(one)}
+	}
+	if t.Kind == Pointer {
+		code := jen.If(jen.Id(p.value).Op("==").Nil()).Block(r.grow("AppendNil")).Else()
+		inner := r.appendValue(t.Elem, place{value: "*" + p.value, address: p.value}, in)
+		if t.Elem.Fallible {
+			return []jen.Code{code.Add(inner[0])} // else if
+		}
+		return []jen.Code{code.Block(inner...)}
+	}
+	fail := in.fail
+	if fail == nil {
+		fail = jen.Id(err)
+	}
+	return []jen.Code{jen.If(
+		jen.List(jen.Id(b), jen.Id(err)).Op("=").Add(r.callAppend(t, b, p, in.depth)),
+		jen.Id(err).Op("!=").Nil(),
+	).Block(jen.Return(jen.Id(b), fail))}
+}
+
+// readExpr writes the expression that reads a value, or nil for kinds that are read
+// into a place.
+func (r *renderer) readExpr(t *Type) *jen.Statement {
+	reader := r.id("r")
+	if s, ok := scalars[t.Kind]; ok {
+		if t.Defined {
+			return r.typ(t.Go).Parens(reader.Dot(s.read).Call())
+		}
+		return reader.Dot(s.read).Call()
+	}
+	switch t.Kind {
+	case Bytes:
+		return reader.Dot("Bytes").Call()
+	case Duration:
+		return reader.Dot("Duration").Call()
+	case Time:
+		if t.Defined {
+			return r.typ(t.Go).Parens(reader.Dot("Time").Call())
+		}
+		return reader.Dot("Time").Call()
+	}
+	return nil
+}
+
+// readValue writes the statements that read a value into a place.
+func (r *renderer) readValue(t *Type, p place) []jen.Code {
+	if expr := r.readExpr(t); expr != nil {
+		return []jen.Code{jen.Id(p.value).Op("=").Add(expr)}
+	}
+	reader := r.id("r")
+	switch t.Kind {
+	case ByteArray:
+		return []jen.Code{reader.Dot("BytesInto").Call(p.bytes())}
+	case Pointer:
+		inner := []jen.Code{jen.Id(p.value).Op("=").New(r.typ(t.Elem.Go))}
+		inner = append(inner, r.readValue(t.Elem, place{value: "*" + p.value, address: p.value})...)
+		return []jen.Code{
+			jen.If(reader.Dot("Nil").Call()).Block(jen.Id(p.value).Op("=").Nil()).Else().Block(inner...),
+		}
+	default:
+		return []jen.Code{jen.Id(readName(t)).Call(reader, jen.Id(p.address))}
+	}
+}
+
+// carried names a type for a comment.
+func carried(g GoType) string {
+	switch g.Form {
+	case PointerForm:
+		return "pointers to " + carried(*g.Elem)
+	case SliceForm:
+		return "slices of " + carried(*g.Elem)
+	case ArrayForm:
+		return "arrays of " + carried(*g.Elem)
+	case MapForm:
+		return "maps from " + carried(*g.Key) + " to " + carried(*g.Elem)
+	case StructForm:
+		return "a struct"
+	}
+	return g.Name
+}

@@ -1,0 +1,402 @@
+package stemgen
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dave/jennifer/jen"
+)
+
+// appendFunc writes the function that appends values of a type.
+func (r *renderer) appendFunc(t *Type) {
+	b, v, depth := r.local("b"), r.local("v"), r.local("depth")
+	typ := r.typ(t.Go)
+	if byPointer(t) {
+		typ = jen.Op("*").Add(typ)
+	}
+	params := []jen.Code{r.byteParam(), jen.Id(v).Add(typ)}
+	if t.Depth {
+		params = append(params, jen.Id(depth).Int())
+	}
+	if t.Recursive {
+		r.comment("%s takes the depth at which %s lies, for it may hold more of its kind.", appendName(t), v)
+	}
+	fn := r.file.Func().Id(appendName(t)).Params(params...)
+	if t.Fallible {
+		fn.Params(jen.Index().Byte(), jen.Error())
+	} else {
+		fn.Index().Byte()
+	}
+	var body []jen.Code
+	if !byPointer(t) {
+		body = append(body, jen.If(jen.Id(v).Op("==").Nil()).Block(r.giveBack(t, r.call("AppendNil", jen.Id(b)))))
+	}
+	if t.Depth {
+		body = append(body, jen.If(jen.Id(depth).Op(">").Qual(codecPath, "MaxDepth")).Block(
+			jen.Return(jen.Id(b), jen.Qual(codecPath, "ErrTooDeep")),
+		))
+	}
+	fn.Block(append(body, r.appendBody(t)...)...)
+	r.file.Line()
+}
+
+// giveBack writes the return of an append function.
+func (r *renderer) giveBack(t *Type, b jen.Code) jen.Code {
+	if t.Fallible {
+		return jen.Return(b, jen.Nil())
+	}
+	return jen.Return(b)
+}
+
+// appendBody writes what follows once it is clear that there is a value.
+func (r *renderer) appendBody(t *Type) []jen.Code {
+	b, v, raw := r.local("b"), r.local("v"), r.local("raw")
+	var code []jen.Code
+	add := func(c ...jen.Code) { code = append(code, c...) }
+	switch t.Kind {
+	case Text, Binary:
+		return r.marshal(t)
+	case Struct:
+		add(r.appendStruct(t)...)
+	case Slice:
+		add(r.grow("AppendArrayLen", jen.Len(jen.Id(v))), r.appendElements(t))
+	case Array:
+		add(r.grow("AppendArrayLen", jen.Lit(int(t.Len))), r.appendElements(t))
+	case Map:
+		add(r.grow("AppendMapLen", jen.Len(jen.Id(v))), r.appendEntries(t))
+	case ByteEnums:
+		add(jen.Id(raw).Op(":=").Make(jen.Index().Byte(), jen.Len(jen.Id(v))), r.copyEach(raw, jen.Byte(), v))
+		return append(code, jen.Return(r.call("AppendBytes", jen.Id(b), jen.Id(raw))))
+	default: // ByteEnumArray
+		add(jen.Var().Id(raw).Index(jen.Lit(int(t.Len))).Byte(), r.copyEach(raw, jen.Byte(), v))
+		return append(code, jen.Return(r.call("AppendBytes", jen.Id(b), jen.Id(raw+"[:]"))))
+	}
+	return append(code, r.giveBack(t, jen.Id(b)))
+}
+
+// grow writes that b grows by a call of the runtime.
+func (r *renderer) grow(name string, args ...jen.Code) jen.Code {
+	b := r.id("b")
+	return jen.Add(b).Op("=").Add(r.call(name, append([]jen.Code{b}, args...)...))
+}
+
+// marshal writes what the value says of itself. What is nil says nothing.
+func (r *renderer) marshal(t *Type) []jen.Code {
+	b, v, data, err := r.local("b"), r.local("v"), r.local("data"), r.local("err")
+	var code []jen.Code
+	if t.Zero == "nil" {
+		code = append(code, jen.If(jen.Op("*").Id(v).Op("==").Nil()).Block(jen.Return(r.call("AppendNil", jen.Id(b)), jen.Nil())))
+	}
+	return append(code,
+		jen.List(jen.Id(data), jen.Id(err)).Op(":=").Id(v).Dot("Marshal"+marshalForm(t)).Call(),
+		jen.If(jen.Id(err).Op("!=").Nil()).Block(jen.Return(jen.Id(b), jen.Id(err))),
+		jen.Return(r.call("AppendBytes", jen.Id(b), jen.Id(data)), jen.Nil()),
+	)
+}
+
+func marshalForm(t *Type) string {
+	if t.Kind == Text {
+		return "Text"
+	}
+	return "Binary"
+}
+
+// inner gives the scope of what a type holds. A failure is told with its place, but
+// not within a recursive type: a path would be as long as the value is deep.
+func (r *renderer) inner(t *Type, where string, args ...jen.Code) scope {
+	in := scope{depth: r.local("depth") + "+1"}
+	if !t.Recursive {
+		err := r.local("err")
+		in.fail = jen.Qual("fmt", "Errorf").Call(append(append([]jen.Code{jen.Lit(where + ": %w")}, args...), jen.Id(err))...)
+	}
+	return in
+}
+
+// appendElements writes the loop over a slice or an array.
+func (r *renderer) appendElements(t *Type) jen.Code {
+	v, i := r.local("v"), r.local("i")
+	in := r.inner(t, "[%d]", jen.Id(i))
+	return jen.For(jen.Id(i).Op(":=").Range().Id(v)).Block(
+		r.withErr(t.Elem, r.appendValue(t.Elem, at(v+"["+i+"]"), in))...,
+	)
+}
+
+// withErr declares err before code that appends a value which may fail.
+func (r *renderer) withErr(t *Type, code []jen.Code) []jen.Code {
+	if !t.Inner().Fallible {
+		return code
+	}
+	return append([]jen.Code{jen.Var().Add(r.id("err")).Error()}, code...)
+}
+
+// copyEach writes a loop that converts each element.
+func (r *renderer) copyEach(to string, typ *jen.Statement, from string) jen.Code {
+	i, e := r.local("i"), r.local("e")
+	return jen.For(jen.List(jen.Id(i), jen.Id(e)).Op(":=").Range().Id(from)).Block(
+		jen.Id(to).Index(jen.Id(i)).Op("=").Add(typ).Parens(jen.Id(e)),
+	)
+}
+
+// appendStruct writes the fields one after the other. What does not depend on the
+// value is put together into constants.
+func (r *renderer) appendStruct(t *Type) []jen.Code {
+	b, v := r.local("b"), r.local("v")
+	var code []jen.Code
+	if slices.ContainsFunc(t.Fields, func(f Field) bool { return f.Type.Inner().Fallible }) {
+		code = append(code, jen.Var().Add(r.id("err")).Error())
+	}
+	var pending []wirePart
+	flush := func() {
+		if pending != nil {
+			code = append(code, jen.Id(b).Op("=").Append(jen.Id(b), jen.Op(wireLiteral(pending)).Op("...")))
+			pending = nil
+		}
+	}
+	if always, optional := splitOptional(t.Fields); len(optional) == 0 {
+		pending = append(pending, mapPart(len(t.Fields)))
+	} else {
+		n := r.local("n")
+		code = append(code, jen.Id(n).Op(":=").Lit(always))
+		for _, f := range optional {
+			code = append(code, jen.If(r.isPresent(f, v)).Block(jen.Id(n).Op("++")))
+		}
+		code = append(code, r.grow("AppendMapLen", jen.Id(n)))
+	}
+	for _, f := range t.Fields {
+		value := r.appendField(t, f, v)
+		if f.OmitEmpty {
+			flush()
+			key := jen.Id(b).Op("=").Append(jen.Id(b), jen.Op(wireLiteral([]wirePart{keyPart(f.Wire)})).Op("..."))
+			code = append(code, jen.If(r.isPresent(f, v)).Block(append([]jen.Code{key}, value...)...))
+			continue
+		}
+		pending = append(pending, keyPart(f.Wire))
+		flush()
+		code = append(code, value...)
+	}
+	flush()
+	return code
+}
+
+func splitOptional(fields []Field) (always int, optional []Field) {
+	for _, f := range fields {
+		if f.OmitEmpty {
+			optional = append(optional, f)
+		} else {
+			always++
+		}
+	}
+	return always, optional
+}
+
+// appendField writes the value of a field; one that an embedded pointer which is nil
+// would hold is nil.
+func (r *renderer) appendField(t *Type, f Field, v string) []jen.Code {
+	value := r.appendValue(f.Type, at(v+"."+f.Select), r.inner(t, strings.ReplaceAll(f.Wire, "%", "%%")))
+	if len(f.Via) == 0 || f.OmitEmpty {
+		return value
+	}
+	var missing *jen.Statement
+	for _, hop := range f.Via {
+		isNil := jen.Id(v + "." + hop.Select).Op("==").Nil()
+		if missing == nil {
+			missing = isNil
+		} else {
+			missing.Op("||").Add(isNil)
+		}
+	}
+	return []jen.Code{jen.If(missing).Block(r.grow("AppendNil")).Else().Block(value...)}
+}
+
+// isPresent writes the condition under which a field with omitempty is not left out.
+func (r *renderer) isPresent(f Field, v string) *jen.Statement {
+	value := jen.Id(v + "." + f.Select)
+	var present *jen.Statement
+	switch t := f.Type; {
+	case t.HasZero:
+		present = jen.Op("!").Add(value).Dot("IsZero").Call()
+	case t.Kind == Bool && t.Defined:
+		present = jen.Bool().Parens(value)
+	case t.Kind == Bool:
+		present = value
+	case t.Kind == String:
+		present = value.Op("!=").Lit("")
+	case t.Kind == Pointer:
+		present = value.Op("!=").Nil()
+	case t.Kind == Bytes, t.Kind == Slice, t.Kind == Map, t.Kind == ByteEnums:
+		present = jen.Len(value).Op("!=").Lit(0)
+	default:
+		present = value.Op("!=").Lit(0)
+	}
+	for i := len(f.Via) - 1; i >= 0; i-- {
+		present = jen.Id(v + "." + f.Via[i].Select).Op("!=").Nil().Op("&&").Add(present)
+	}
+	return present
+}
+
+// appendEntries writes the loop over a map, in the order of its keys.
+func (r *renderer) appendEntries(t *Type) jen.Code {
+	v, i, k, e := r.local("v"), r.local("i"), r.local("k"), r.local("e")
+	if t.Key.Kind == Bool {
+		body := r.appendValue(t.Key, at(k), scope{})
+		body = append(body, r.withErr(t.Elem, r.appendValue(t.Elem, at(e), scope{depth: r.local("depth") + "+1"}))...)
+		both := jen.Index(jen.Op("...")).Add(r.typ(t.Key.Go)).Values(jen.False(), jen.True())
+		return jen.For(jen.List(jen.Id("_"), jen.Id(k)).Op(":=").Range().Add(both)).Block(
+			jen.If(jen.List(jen.Id(e), r.id("ok")).Op(":=").Id(v).Index(jen.Id(k)), r.id("ok")).Block(body...),
+		)
+	}
+	// An entry goes by its position: its key is part of the payload.
+	in := r.inner(t, "[%d]", jen.Id(i))
+	body := r.appendValue(t.Key, at(e+".Key"), scope{})
+	body = append(body, r.withErr(t.Elem, r.appendValue(t.Elem, at(e+".Value"), in))...)
+	if !t.Elem.Inner().Fallible || in.fail == nil {
+		i = "_"
+	}
+	entry := jen.Index().Qual(codecPath, "Entry").Types(r.typ(t.Key.Go), r.typ(t.Elem.Go))
+	entries := r.call("SortedEntries", jen.Make(entry, jen.Lit(0), jen.Lit(8)), jen.Id(v))
+	return jen.For(jen.List(jen.Id(i), jen.Id(e)).Op(":=").Range().Add(entries)).Block(body...)
+}
+
+// readFunc writes the function that reads values of a type.
+func (r *renderer) readFunc(t *Type) {
+	v, reader := r.local("v"), r.local("r")
+	fn := r.file.Func().Id(readName(t)).Params(r.readerParam(), jen.Id(v).Op("*").Add(r.typ(t.Go)))
+	leave := jen.Id(reader).Dot("Leave").Call()
+	i := r.local("i")
+	switch t.Kind {
+	case Struct:
+		fn.Block(r.readStruct(t)...)
+	case Text, Binary:
+		fn.Block(r.unmarshal(t)...)
+	case Slice:
+		n, s := r.local("n"), r.local("s")
+		fn.Block(
+			r.readNil(),
+			jen.Id(n).Op(":=").Id(reader).Dot("EnterArray").Call(),
+			jen.Id(s).Op(":=").Make(r.typ(t.Go), r.capacity("Cap", r.typ(t.Elem.Go))),
+			jen.For(jen.Id(i).Op(":=").Range().Id(n)).BlockFunc(func(g *jen.Group) {
+				g.If(jen.Id(i).Op("==").Len(jen.Id(s))).Block(
+					jen.Comment("Those came, so the rest is believed."),
+					jen.Id(s).Op("=").Append(jen.Id(s), jen.Make(r.typ(t.Go), jen.Id(n+"-"+i)).Op("...")),
+				)
+				for _, c := range r.readValue(t.Elem, at(s+"["+i+"]")) {
+					g.Add(c)
+				}
+				g.Add(r.stopAt("InIndex", i))
+			}),
+			leave,
+			jen.Op("*").Id(v).Op("=").Id(s),
+		)
+	case Array:
+		fn.Block(
+			jen.For(jen.Id(i).Op(":=").Range().Id(reader).Dot("EnterFixedArray").Call(jen.Lit(int(t.Len)))).Block(
+				append(r.readValue(t.Elem, at(v+"["+i+"]")), r.stopAt("InIndex", i))...,
+			),
+			leave,
+		)
+	case Map:
+		fn.Block(
+			r.readNil(),
+			r.id("n").Op(":=").Id(reader).Dot("EnterMap").Call(),
+			r.id("m").Op(":=").Make(r.typ(t.Go), r.capacity("MapCap", r.typ(t.Key.Go), r.typ(t.Elem.Go))),
+			jen.For(jen.Id(i).Op(":=").Range().Add(r.id("n"))).Block(append(r.readEntry(t), r.stopAt("InIndex", i))...),
+			leave,
+			jen.Op("*").Id(v).Op("=").Add(r.id("m")),
+		)
+	case ByteEnums:
+		fn.Block(
+			r.id("raw").Op(":=").Id(reader).Dot("View").Call(),
+			jen.If(r.id("raw").Op("==").Nil()).Block(jen.Op("*").Id(v).Op("=").Nil(), jen.Return()),
+			r.id("s").Op(":=").Make(r.typ(t.Go), jen.Len(r.id("raw"))),
+			r.copyEach(r.local("s"), r.typ(t.Elem.Go), r.local("raw")),
+			jen.Op("*").Id(v).Op("=").Add(r.id("s")),
+		)
+	default: // ByteEnumArray
+		fn.Block(
+			jen.Var().Add(r.id("raw")).Index(jen.Lit(int(t.Len))).Byte(),
+			jen.Id(reader).Dot("BytesInto").Call(jen.Id(r.local("raw")+"[:]")),
+			r.copyEach(v, r.typ(t.Elem.Go), r.local("raw")),
+		)
+	}
+	r.file.Line()
+}
+
+// unmarshal writes that the value takes what it has said of itself.
+func (r *renderer) unmarshal(t *Type) []jen.Code {
+	v, data, reader := r.local("v"), r.local("data"), r.local("r")
+	zero := jen.Id(t.Zero)
+	if t.Zero == "{}" {
+		zero = r.typ(t.Go).Values()
+	}
+	return []jen.Code{
+		jen.If(jen.Id(reader).Dot("Nil").Call()).Block(jen.Op("*").Id(v).Op("=").Add(zero), jen.Return()),
+		jen.If(jen.Id(data).Op(":=").Id(reader).Dot("View").Call(), jen.Op("!").Id(reader).Dot("Failed").Call()).Block(
+			jen.Id(reader).Dot("Fail").Call(jen.Id(v).Dot("Unmarshal" + marshalForm(t)).Call(jen.Id(data))),
+		),
+	}
+}
+
+// capacity writes how much to make room for before n things have come.
+func (r *renderer) capacity(name string, types ...jen.Code) *jen.Statement {
+	return jen.Qual(codecPath, name).Types(types...).Call(r.id("n"))
+}
+
+// readNil writes the way out for a nil slice or map.
+func (r *renderer) readNil() jen.Code {
+	return jen.If(r.id("r").Dot("Nil").Call()).Block(jen.Op("*").Add(r.id("v")).Op("=").Nil(), jen.Return())
+}
+
+// stopAt writes the way out after a failure.
+func (r *renderer) stopAt(method, where string) jen.Code {
+	return jen.If(r.id("r").Dot("Failed").Call()).Block(r.id("r").Dot(method).Call(jen.Id(where)), jen.Return())
+}
+
+func (r *renderer) readEntry(t *Type) []jen.Code {
+	k, m, e := r.local("k"), r.local("m"), r.local("e")
+	code := []jen.Code{jen.Id(k).Op(":=").Add(r.readExpr(t.Key))}
+	if expr := r.readExpr(t.Elem); expr != nil {
+		return append(code, jen.Id(m).Index(jen.Id(k)).Op("=").Add(expr))
+	}
+	code = append(code, jen.Var().Id(e).Add(r.typ(t.Elem.Go)))
+	code = append(code, r.readValue(t.Elem, at(e))...)
+	return append(code, jen.Id(m).Index(jen.Id(k)).Op("=").Id(e))
+}
+
+func (r *renderer) readStruct(t *Type) []jen.Code {
+	v, reader, n, key := r.local("v"), r.local("r"), r.local("n"), r.local("key")
+	if len(t.Fields) == 0 {
+		return []jen.Code{jen.Id(reader).Dot("Skip").Call()}
+	}
+	var cases []jen.Code
+	for _, f := range t.Fields {
+		names := []jen.Code{jen.Lit(f.Wire)}
+		for _, alias := range f.Aliases {
+			names = append(names, jen.Lit(alias))
+		}
+		cases = append(cases, jen.Case(names...).Block(r.readField(f, v)...))
+	}
+	cases = append(cases, jen.Default().Block(jen.Id(reader).Dot("Skip").Call()))
+	return []jen.Code{
+		jen.For(jen.Id(n).Op(":=").Id(reader).Dot("EnterMap").Call(), jen.Id(n).Op(">").Lit(0), jen.Id(n).Op("--")).Block(
+			jen.Id(key).Op(":=").Id(reader).Dot("Key").Call(),
+			jen.Switch(jen.String().Parens(jen.Id(key))).Block(cases...),
+			r.stopAt("InField", key),
+		),
+		jen.Id(reader).Dot("Leave").Call(),
+	}
+}
+
+// readField writes what reads a field. Embedded pointers on the way are made when
+// there is something for them to hold.
+func (r *renderer) readField(f Field, v string) []jen.Code {
+	code := r.readValue(f.Type, at(v+"."+f.Select))
+	if len(f.Via) == 0 {
+		return code
+	}
+	var hops []jen.Code
+	for _, hop := range f.Via {
+		to := v + "." + hop.Select
+		hops = append(hops, jen.If(jen.Id(to).Op("==").Nil()).Block(jen.Id(to).Op("=").New(r.typ(hop.Elem))))
+	}
+	return []jen.Code{jen.If(jen.Op("!").Add(r.id("r")).Dot("Nil").Call()).Block(append(hops, code...)...)}
+}

@@ -1,0 +1,134 @@
+package stemgen
+
+import (
+	"bytes"
+	"go/ast"
+	"go/build"
+	"go/build/constraint"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/tools/go/packages"
+)
+
+// reportStray reports directives in files that not every build compiles: tests, and
+// files for some systems or tags only. The generated file is compiled everywhere and
+// could not refer to them.
+func (prog *program) reportStray(src *source, rep *report) {
+	for _, file := range src.files {
+		if line := constraintOf(prog.fset, file); line != "" {
+			for _, m := range findMarked(prog.fset, file, new(report)) {
+				rep.errorf(m.at.pos, CodeConstrained, "put the task into a file without constraints, and what differs into a function that it calls",
+					"func %s is compiled only where %s, but its generated code everywhere", m.decl.Name.Name, line)
+			}
+		}
+	}
+	others := slices.Clone(src.IgnoredFiles)
+	if src.dir != "" {
+		tests, _ := filepath.Glob(filepath.Join(src.dir, "*_test.go")) // the pattern is well-formed
+		others = append(others, tests...)
+	}
+	slices.Sort(others)
+	for _, name := range slices.Compact(others) {
+		content, err := os.ReadFile(name)
+		if err != nil || !bytes.Contains(content, []byte(directivePrefix)) {
+			continue
+		}
+		file, err := parser.ParseFile(prog.fset, name, content, parser.ParseComments|parser.SkipObjectResolution)
+		if file == nil || err != nil && len(file.Decls) == 0 {
+			continue
+		}
+		for _, m := range findMarked(prog.fset, file, new(report)) {
+			if strings.HasSuffix(name, "_test.go") {
+				rep.errorf(m.at.pos, CodeTestFile, "move it out of the test", "func %s is in a test, where no worker finds it", m.decl.Name.Name)
+			} else {
+				rep.errorf(m.at.pos, CodeConstrained, "put the task into a file without constraints",
+					"func %s is in a file that this build leaves out", m.decl.Name.Name)
+			}
+		}
+	}
+}
+
+// constraintOf says what keeps a file out of some builds, "" where nothing does. A
+// constraint that names a version of Go only does not count.
+func constraintOf(fset *token.FileSet, file *ast.File) string {
+	for _, group := range file.Comments {
+		if group.Pos() >= file.Package {
+			break
+		}
+		for _, comment := range group.List {
+			if !constraint.IsGoBuild(comment.Text) {
+				continue
+			}
+			expr, err := constraint.Parse(comment.Text)
+			if err != nil {
+				continue
+			}
+			isVersion := func(tag string) bool { return strings.HasPrefix(tag, "go1.") }
+			always := expr.Eval(isVersion) && expr.Eval(func(string) bool { return true })
+			if !always {
+				return expr.String()
+			}
+		}
+	}
+	name := fset.File(file.FileStart).Name()
+	nowhere := build.Context{GOOS: "nowhere", GOARCH: "nowhere", Compiler: "gc", ReleaseTags: build.Default.ReleaseTags, CgoEnabled: true}
+	if matches, err := nowhere.MatchFile(filepath.Dir(name), filepath.Base(name)); err == nil && !matches {
+		return "the system is that of its name"
+	}
+	return ""
+}
+
+// reportBroken reports what keeps a package from being read at all. What is broken
+// in code that no task touches is none of our business.
+func (prog *program) reportBroken(src *source, hasTasks bool, rep *report) bool {
+	broken := false
+	for _, err := range src.Errors {
+		pos := parsePosition(err.Pos)
+		switch {
+		case len(src.files) == 0:
+			rep.errorf(pos, CodeBadPackage, "", "%s: %s", src.ID, strings.TrimSpace(err.Msg))
+		case err.Kind == packages.ParseError && hasDirective(pos.Filename):
+			rep.errorf(pos, CodeSyntax, "", "%s", strings.TrimSpace(err.Msg))
+		default:
+			continue
+		}
+		broken = true
+	}
+	return broken
+}
+
+func hasDirective(name string) bool {
+	content, err := os.ReadFile(name)
+	return err == nil && bytes.Contains(content, []byte(directivePrefix))
+}
+
+// parsePosition reads "file:line:col", where the last two may be missing.
+func parsePosition(s string) token.Position {
+	var numbers []int
+	for range 2 {
+		i := strings.LastIndexByte(s, ':')
+		n, err := strconv.Atoi(s[i+1:])
+		if i < 0 || err != nil {
+			break
+		}
+		numbers = append(numbers, n)
+		s = s[:i]
+	}
+	pos := token.Position{Filename: s}
+	switch len(numbers) {
+	case 1:
+		pos.Line = numbers[0]
+	case 2:
+		pos.Line, pos.Column = numbers[1], numbers[0]
+	}
+	if s == "-" {
+		pos.Filename = ""
+	}
+	return pos
+}

@@ -1,0 +1,240 @@
+package stemgen
+
+import (
+	"fmt"
+	"go/token"
+	"go/types"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// A candidate is a field that might travel, before it is settled which of several
+// with one name does.
+type candidate struct {
+	Field
+	depth int
+	pos   token.Position
+	index []int // from the outermost struct
+}
+
+// fields gives the fields of a struct that travel, in the order of declaration, those
+// of embedded structs among them. Of several with one wire name the shallowest wins,
+// as in Go itself; two at one depth are refused.
+func (b *builder) fields(t types.Type, s *types.Struct, at trail) []Field {
+	c := &fieldCollector{builder: b, outer: t}
+	c.collect(s, at, candidate{})
+	var fields []Field
+	byWire := make(map[string]candidate)
+	for _, f := range c.found {
+		if best, seen := byWire[f.Wire]; !seen || f.depth < best.depth {
+			byWire[f.Wire] = f
+		}
+	}
+	for _, f := range c.found {
+		switch best := byWire[f.Wire]; {
+		case f.depth > best.depth: // hidden
+		case !slices.Equal(f.index, best.index):
+			b.rep.errorf(f.pos, CodeFieldClash, "give one of them another name with a tag, or leave it out with `msgpack:\"-\"`",
+				"%s.%s and the field in line %d both travel as %q", at.path, f.Select, best.pos.Line, f.Wire)
+		default:
+			fields = append(fields, f.Field)
+		}
+	}
+	for _, f := range c.found {
+		for _, alias := range f.Aliases {
+			if _, taken := byWire[alias]; taken {
+				b.rep.errorf(f.pos, CodeFieldClash, "drop the alias", "%s.%s is also read from %q, which another field travels as", at.path, f.Select, alias)
+			}
+			byWire[alias] = f
+		}
+	}
+	if len(fields) == 0 && s.NumFields() > 0 && !c.excluded {
+		b.rep.errorf(at.pos, CodeEmptyStruct, "carry the values that matter, or leave the field out with `msgpack:\"-\"`",
+			"%s cannot travel: all fields of %s are unexported, so that nothing of it would arrive", at.path, b.short(t))
+	}
+	return fields
+}
+
+type fieldCollector struct {
+	*builder
+	outer    types.Type
+	found    []candidate
+	excluded bool           // the author left out fields
+	inside   []*types.Named // the embedded types on the way
+}
+
+// collect adds the fields of s; base says how s itself is reached.
+func (c *fieldCollector) collect(s *types.Struct, at trail, base candidate) {
+	for i := range s.NumFields() {
+		f := s.Field(i)
+		to := c.fieldPlace(f, at)
+		tag, ok := c.readTag(s.Tag(i), f, to)
+		if !ok {
+			c.excluded = true
+			continue
+		}
+		next := candidate{
+			Field: Field{Wire: tag.name, Aliases: tag.aliases, OmitEmpty: tag.omitEmpty, Select: join(base.Select, f.Name()), Via: base.Via},
+			depth: base.depth,
+			pos:   to.pos,
+			index: append(base.index[:len(base.index):len(base.index)], i),
+		}
+		if next.Wire == "" {
+			next.Wire = f.Name()
+		}
+		switch {
+		case f.Embedded() && c.promote(f, tag, to, next):
+		case !f.Exported():
+			if tag.given && f.Pkg().Path() == c.src.PkgPath {
+				c.rep.warnf(to.pos, CodeTaggedHidden, "export the field, or drop its tag", "%s has a tag but is unexported, and does not travel", to.path)
+			}
+		default:
+			next.Type = c.wire(f.Type(), to)
+			if next.OmitEmpty {
+				c.judgeOmitEmpty(next.Type, to)
+			}
+			if c.reach(&next, f) {
+				c.found = append(c.found, next)
+			} else {
+				c.rep.errorf(to.pos, CodeEmbedded, "carry a type of your own with the same fields", "%s cannot travel: package %s does not export what it is embedded in", to.path, f.Pkg().Name())
+			}
+		}
+	}
+}
+
+// promote takes the fields of an embedded struct for those of the outer one. It
+// leaves other embedded types to be fields under their own names.
+func (c *fieldCollector) promote(f *types.Var, tag fieldTag, at trail, to candidate) bool {
+	t := types.Unalias(f.Type())
+	pointer, isPointer := t.(*types.Pointer)
+	if isPointer {
+		t = types.Unalias(pointer.Elem())
+	}
+	s, isStruct := t.Underlying().(*types.Struct)
+	if !isStruct {
+		return false
+	}
+	named, _ := t.(*types.Named)
+	if isTime(s) || named != nil && c.marshaler(&Type{}, named, at) {
+		c.rep.errorf(at.pos, CodeEmbedded, "give the field a name", "%s is embedded: its methods would speak for the whole struct", at.path)
+		return true
+	}
+	if tag.name != "" {
+		c.rep.errorf(at.pos, CodeBadTag, "drop the tag's name to have its fields promoted, or give the field a name", "%s is embedded and has a tag with a name: MessagePack libraries differ in what that means", at.path)
+		return true
+	}
+	for _, outer := range c.inside {
+		if outer == named {
+			return true // embeds itself: Go promotes nothing either
+		}
+	}
+	if isPointer {
+		if !f.Exported() && f.Pkg().Path() != c.src.PkgPath {
+			c.rep.errorf(at.pos, CodeEmbedded, "carry a type of your own with the same fields", "%s cannot travel: package %s does not export what it embeds, so that it cannot be made", at.path, f.Pkg().Name())
+			return true
+		}
+		to.Via = append(to.Via[:len(to.Via):len(to.Via)], Hop{Select: to.Select, Elem: c.goType(t, at)})
+	}
+	c.inside = append(c.inside, named)
+	to.depth++
+	c.collect(s, at, to)
+	c.inside = c.inside[:len(c.inside)-1]
+	return true
+}
+
+// reach makes sure that the generated file can select the field. The full path says
+// most; where it leads through an embedded type that another package keeps to
+// itself, the promoted name has to do.
+func (c *fieldCollector) reach(f *candidate, v *types.Var) bool {
+	if v.Pkg().Path() == c.src.PkgPath || !strings.Contains(f.Select, ".") {
+		return true
+	}
+	hidden := false
+	for name := range strings.SplitSeq(f.Select, ".") {
+		hidden = hidden || !token.IsExported(name)
+	}
+	if !hidden {
+		return true
+	}
+	_, index, _ := types.LookupFieldOrMethod(c.outer, true, c.view.pkg, v.Name())
+	f.Select = v.Name()
+	return slices.Equal(index, f.index)
+}
+
+// fieldPlace goes from a struct to one of its fields. A place in another package
+// helps nobody, so there the place stays that of the struct.
+func (b *builder) fieldPlace(f *types.Var, at trail) trail {
+	at.path = join(at.path, f.Name())
+	if f.Pkg().Path() == b.src.PkgPath && f.Pos().IsValid() {
+		at.pos, at.from, at.to = b.position(f.Pos()), f.Pos(), b.lineEnd(f.Pos())
+	}
+	return at
+}
+
+// lineEnd gives the end of the line on which pos lies.
+func (b *builder) lineEnd(pos token.Pos) token.Pos {
+	file := b.prog.fset.File(pos)
+	line := file.Line(pos)
+	if line >= file.LineCount() {
+		return token.Pos(file.Base() + file.Size())
+	}
+	return file.LineStart(line+1) - 1
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// A fieldTag is what a field's tag says about how it travels.
+type fieldTag struct {
+	given     bool
+	name      string
+	omitEmpty bool
+	aliases   []string
+}
+
+// readTag reads `msgpack:"name,omitempty"`. It gives false for a field that its
+// author leaves out.
+func (b *builder) readTag(tag string, f *types.Var, at trail) (fieldTag, bool) {
+	value, given := reflect.StructTag(tag).Lookup("msgpack")
+	name, list, _ := strings.Cut(value, ",")
+	if name == "-" {
+		return fieldTag{}, false
+	}
+	t := fieldTag{given: given, name: name}
+	for option := range strings.SplitSeq(list, ",") {
+		key, arg, _ := strings.Cut(option, ":")
+		switch {
+		case key == "":
+		case key == "omitempty":
+			t.omitEmpty = true
+		case key == "alias" && arg != "":
+			t.aliases = append(t.aliases, arg)
+		case key == "inline" && f.Embedded():
+		case key == "omitzero", key == "inline", key == "noinline", key == "as_array", key == "asArray", key == "intern":
+			b.rep.errorf(at.pos, CodeBadTag, "leave it out for now", "%s: the tag's option %s is not available yet", at.path, key)
+		default:
+			fix := "the options are omitempty and alias:old"
+			if guess := nearest(key, []string{"omitempty", "alias", "inline"}); guess != "" {
+				fix = fmt.Sprintf("did you mean %q?", guess)
+			}
+			b.rep.errorf(at.pos, CodeBadTag, fix, "%s: the tag has an unknown option %q", at.path, key)
+		}
+	}
+	return t, true
+}
+
+// judgeOmitEmpty refuses omitempty where it would never leave anything out.
+func (b *builder) judgeOmitEmpty(t *Type, at trail) {
+	if t.HasZero {
+		return
+	}
+	switch t.Kind {
+	case Struct, Array, ByteArray, ByteEnumArray, Text, Binary:
+		b.rep.errorf(at.pos, CodeBadTag, "use a pointer, or drop omitempty", "%s: omitempty never leaves out %s", at.path, at.path)
+	}
+}

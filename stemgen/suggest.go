@@ -1,0 +1,55 @@
+package stemgen
+
+import "strings"
+
+// nearest gives the candidate that a person who typed word most likely meant, or
+// "" where none is close.
+func nearest(word string, candidates []string) string {
+	word = strings.ReplaceAll(strings.ToLower(word), "_", "-")
+	best, bestDistance := "", 3
+	for _, c := range candidates {
+		d := distance(word, c)
+		if d >= max(len(c), len(word))/2+1 {
+			continue // so far off that nothing of the word is left
+		}
+		if d < bestDistance {
+			best, bestDistance = c, d
+		}
+	}
+	if best != "" {
+		return best
+	}
+	for _, c := range candidates {
+		if len(c) >= 4 && len(word) >= 4 && (strings.Contains(word, c) || strings.Contains(c, word)) {
+			return c
+		}
+	}
+	return ""
+}
+
+// distance counts the edits from a to b: letters put in, left out, replaced, or
+// swapped with their neighbour.
+func distance(a, b string) int {
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range len(b) + 1 {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d = min(d, rows[i-2][j-2]+1)
+			}
+			rows[i][j] = d
+		}
+	}
+	return rows[len(a)][len(b)]
+}

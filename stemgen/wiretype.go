@@ -1,0 +1,259 @@
+package stemgen
+
+import (
+	"fmt"
+	"go/types"
+)
+
+// wire finds out how values of a type travel. Where they cannot, it has reported why.
+func (b *builder) wire(t types.Type, at trail) *Type {
+	t = types.Unalias(t)
+	key := types.TypeString(t, nil)
+	if known := b.types[key]; known != nil {
+		return known
+	}
+	w := &Type{Go: b.goType(t, at)}
+	before := len(b.rep.list)
+	_, named := t.(*types.Named)
+	if named {
+		b.types[key] = w // before its parts, which may lead back to it
+	}
+	listed := len(b.model.Types)
+	b.model.Types = append(b.model.Types, w)
+	b.classify(w, t, at)
+	if !w.OwnFunctions() {
+		b.model.Types = append(b.model.Types[:listed], b.model.Types[listed+1:]...)
+	}
+	// What is wrong with a type without a name is reported at each place where it stands.
+	if !named && len(b.rep.list) == before {
+		b.types[key] = w
+	}
+	return w
+}
+
+// classify chooses the kind: the rules for single types first, then the type's own
+// marshalers, then what it is made of.
+func (b *builder) classify(w *Type, t types.Type, at trail) {
+	switch {
+	case isInvalid(t):
+		b.unresolvedAt(at)
+		return
+	case isNamed(t, "time", "Time"):
+		w.Kind, w.HasZero = Time, true
+		return
+	case isNamed(t, "time", "Duration"):
+		w.Kind = Duration
+		return
+	}
+	named, _ := t.(*types.Named)
+	if named != nil {
+		w.HasZero = hasIsZero(t)
+		if b.marshaler(w, named, at) {
+			return
+		}
+	}
+	w.Defined = named != nil
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		b.basic(w, u, t, at)
+	case *types.Pointer:
+		w.Kind = Pointer
+		if _, double := u.Elem().Underlying().(*types.Pointer); double {
+			b.refuse(at, "point to the value itself", "%s, a pointer to a pointer: on the wire both are nil", b.short(t))
+			return
+		}
+		w.Elem = b.wire(u.Elem(), at)
+	case *types.Slice:
+		w.Kind, w.Elem = b.elements(u.Elem(), at, Slice, Bytes, ByteEnums)
+	case *types.Array:
+		w.Len = u.Len()
+		w.Kind, w.Elem = b.elements(u.Elem(), at, Array, ByteArray, ByteEnumArray)
+	case *types.Map:
+		w.Kind, w.Key = Map, b.mapKey(u.Key(), at)
+		at.path += "[value]"
+		w.Elem = b.wire(u.Elem(), at)
+	case *types.Struct:
+		if isTime(u) {
+			w.Kind = Time
+			return
+		}
+		w.Kind, w.Fields = Struct, b.fields(t, u, at)
+	default:
+		b.refuse(at, "carry a type that says what it holds", "%s, %s", b.short(t), manner(u))
+	}
+}
+
+// elements finds out how the elements of a slice or an array travel. Bytes, and
+// numbers of one byte under names of their own, go as one bin.
+func (b *builder) elements(t types.Type, at trail, plain, bytes, enums Kind) (Kind, *Type) {
+	at.path += "[]"
+	if basic, ok := t.Underlying().(*types.Basic); ok && basic.Kind() == types.Uint8 {
+		elem := &Type{Kind: Uint8, Go: b.goType(t, at)}
+		if _, elem.Defined = types.Unalias(t).(*types.Named); elem.Defined {
+			return enums, elem
+		}
+		return bytes, elem
+	}
+	return plain, b.wire(t, at)
+}
+
+// isTime tells whether a struct is that of time.Time, under another name.
+func isTime(s *types.Struct) bool {
+	return s.NumFields() == 3 && s.Field(0).Name() == "wall" && s.Field(0).Pkg().Path() == "time"
+}
+
+var basicKinds = map[types.BasicKind]Kind{
+	types.Bool: Bool,
+	types.Int:  Int, types.Int8: Int8, types.Int16: Int16, types.Int32: Int32, types.Int64: Int64,
+	types.Uint: Uint, types.Uint8: Uint8, types.Uint16: Uint16, types.Uint32: Uint32, types.Uint64: Uint64,
+	types.Float32: Float32, types.Float64: Float64,
+	types.String: String,
+}
+
+func (b *builder) basic(w *Type, basic *types.Basic, t types.Type, at trail) {
+	kind, ok := basicKinds[basic.Kind()]
+	if !ok {
+		b.refuse(at, "carry a number, a string or a struct of them", "%s, %s", b.short(t), manner(basic))
+		return
+	}
+	w.Kind = kind
+}
+
+// manner says in a few words why a type cannot travel.
+func manner(t types.Type) string {
+	switch t := t.(type) {
+	case *types.Interface:
+		return "an interface: the reader would not know what to make of the bytes"
+	case *types.Chan:
+		return "a channel, which lives in one process"
+	case *types.Signature:
+		return "a function, which lives in one process"
+	case *types.Basic:
+		switch {
+		case t.Kind() == types.UnsafePointer || t.Kind() == types.Uintptr:
+			return "an address, which lives in one process"
+		case t.Info()&types.IsComplex != 0:
+			return "a complex number, which MessagePack does not know"
+		}
+	}
+	return "which MessagePack does not know"
+}
+
+func (b *builder) refuse(at trail, fix, format string, args ...any) {
+	b.rep.errorf(at.pos, CodeUnsupportedType, fix, "%s cannot travel: it is %s", at.path, fmt.Sprintf(format, args...))
+}
+
+func (b *builder) unresolvedAt(at trail) {
+	b.unresolved(at.from, at.to, at.path)
+}
+
+// mapKey finds out how the keys of a map travel.
+func (b *builder) mapKey(t types.Type, at trail) *Type {
+	at.path += "[key]"
+	w := b.wire(t, at)
+	switch {
+	case w.Kind == Text || w.Kind == Binary:
+		b.rep.errorf(at.pos, CodeMapKey, "use string keys", "%s cannot travel: keys with marshalers of their own, such as %s, are not available yet", at.path, b.short(t))
+	case w.Kind > String || w.Kind == Float32 || w.Kind == Float64:
+		b.rep.errorf(at.pos, CodeMapKey, "use string keys", "%s cannot travel: a key is a string, an int or a bool, not %s", at.path, b.short(t))
+	}
+	return w
+}
+
+// marshaler gives a type with marshalers of its own the kind Binary or Text. A
+// marshaler that came with an embedded field does not count: it would drop the
+// other fields.
+func (b *builder) marshaler(w *Type, t *types.Named, at trail) bool {
+	if types.IsInterface(t) {
+		return false
+	}
+	for _, method := range []string{"EncodeMsgpack", "DecodeMsgpack", "MarshalMsgpack", "UnmarshalMsgpack"} {
+		if ownMethod(t, method) != nil {
+			b.refuse(at, "carry a plain struct", "%s, whose method %s is not available yet", b.short(t), method)
+			return true
+		}
+	}
+	if ownMethod(t, "ProtoReflect") != nil {
+		b.refuse(at, "carry the encoded message as []byte", "%s, a protobuf message", b.short(t))
+		return true
+	}
+	half := ""
+	for _, form := range []struct {
+		kind Kind
+		name string
+	}{{Binary, "Binary"}, {Text, "Text"}} {
+		marshal, unmarshal := "Marshal"+form.name, "Unmarshal"+form.name
+		m, u := ownMethod(t, marshal), ownMethod(t, unmarshal)
+		isM := m != nil && types.Identical(m.Type(), marshalType)
+		isU := u != nil && types.Identical(u.Type(), unmarshalType)
+		switch {
+		case isM && isU:
+			w.Kind, w.Zero = form.kind, zeroOf(t)
+			return true
+		case isM && half == "":
+			half = fmt.Sprintf("%s has %s and no %s", b.short(t), marshal, unmarshal)
+		case isU && half == "":
+			half = fmt.Sprintf("%s has %s and no %s", b.short(t), unmarshal, marshal)
+		}
+	}
+	if half != "" {
+		b.rep.errorf(at.pos, CodeHalfMarshaler, "write both methods or neither", "%s cannot travel: %s", at.path, half)
+		return true
+	}
+	return false
+}
+
+var (
+	bytesType     = types.NewSlice(types.Typ[types.Byte])
+	errorType     = types.Universe.Lookup("error").Type()
+	marshalType   = types.NewSignatureType(nil, nil, nil, nil, tuple(bytesType, errorType), false)
+	unmarshalType = types.NewSignatureType(nil, nil, nil, tuple(bytesType), tuple(errorType), false)
+)
+
+func tuple(ts ...types.Type) *types.Tuple {
+	vars := make([]*types.Var, len(ts))
+	for i, t := range ts {
+		vars[i] = types.NewParam(0, nil, "", t)
+	}
+	return types.NewTuple(vars...)
+}
+
+// ownMethod gives a method that the type or the pointer to it declares itself.
+func ownMethod(t *types.Named, name string) *types.Func {
+	obj, index, _ := types.LookupFieldOrMethod(types.NewPointer(t), true, t.Obj().Pkg(), name)
+	if fn, ok := obj.(*types.Func); ok && len(index) == 1 {
+		return fn
+	}
+	return nil
+}
+
+// zeroOf gives the zero value of a type as code writes it; "{}" goes behind the
+// type's name.
+func zeroOf(t types.Type) string {
+	switch u := t.Underlying().(type) {
+	case *types.Slice, *types.Map:
+		return "nil"
+	case *types.Basic:
+		switch {
+		case u.Info()&types.IsString != 0:
+			return `""`
+		case u.Info()&types.IsBoolean != 0:
+			return "false"
+		default:
+			return "0"
+		}
+	default:
+		return "{}"
+	}
+}
+
+// hasIsZero tells whether values of the type say themselves whether they are zero.
+func hasIsZero(t types.Type) bool {
+	obj, _, _ := types.LookupFieldOrMethod(t, false, nil, "IsZero")
+	fn, ok := obj.(*types.Func)
+	if !ok {
+		return false
+	}
+	sig := fn.Signature()
+	return sig.Params().Len() == 0 && sig.Results().Len() == 1 && types.Identical(sig.Results().At(0).Type(), types.Typ[types.Bool])
+}

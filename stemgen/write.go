@@ -1,0 +1,80 @@
+package stemgen
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// A State is how a generated file on disk stands to what it should be.
+type State string
+
+// The states.
+const (
+	Current  State = "current"
+	Missing  State = "missing"
+	Stale    State = "stale"
+	Orphaned State = "orphaned" // its package has no tasks any more
+)
+
+// State tells how the file on disk stands to what it should be.
+func (f File) State() State {
+	switch {
+	case f.Want == nil:
+		return Orphaned
+	case f.Have == nil:
+		return Missing
+	case bytes.Equal(f.Have, f.Want):
+		return Current
+	default:
+		return Stale
+	}
+}
+
+// Write makes the file on disk what it should be. It does nothing where it is that
+// already, leaves a file alone that stemgen did not write, and replaces the old one in
+// one step, so that nobody ever sees half of it.
+func (f File) Write() error {
+	state := f.State()
+	if state == Current {
+		return nil
+	}
+	have, err := os.ReadFile(f.Path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if state == Orphaned {
+			return nil
+		}
+	case err != nil:
+		return err
+	case !isOurs(have):
+		return fmt.Errorf("%s was not written by stemgen and is left alone", f.Path)
+	}
+	if state == Orphaned {
+		return os.Remove(f.Path)
+	}
+	return replace(f.Path, f.Want)
+}
+
+// replace writes a file beside the old one and renames it into its place.
+func replace(path string, content []byte) (err error) {
+	temp, err := os.CreateTemp(filepath.Dir(path), ".stem_gen-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(temp.Name()))
+		}
+	}()
+	_, err = temp.Write(content)
+	if err == nil {
+		err = temp.Chmod(0o644)
+	}
+	if err = errors.Join(err, temp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), path)
+}
