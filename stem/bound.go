@@ -6,65 +6,47 @@ import (
 	"time"
 )
 
-// boundContext ends at a deadline, and with its parent if it has one to end with. Its
-// timer exists only once somebody asks for Done, which spares stores that never
-// block most of the cost of context.WithTimeout.
+// boundContext ends with its parent, but not long after somebody has begun to
+// depend on it: the time runs from the first look at Done or Deadline. Until then it has no
+// timer and asks no clock, which spares stores that never block the cost of
+// context.WithTimeout.
 type boundContext struct {
-	parent   context.Context
-	deadline time.Time
+	parent  context.Context
+	timeout time.Duration
 
 	mu     sync.Mutex
-	timed  context.Context // nil until Done needs it
+	timed  context.Context // nil until somebody looks
 	cancel context.CancelFunc
 }
 
-// bound gives a context that ends with ctx, but d from now at the latest. The
-// caller must call release.
-func bound(ctx context.Context, d time.Duration) *boundContext {
-	deadline := time.Now().Add(d)
-	if earlier, ok := ctx.Deadline(); ok && earlier.Before(deadline) {
-		deadline = earlier
-	}
-	return &boundContext{parent: ctx, deadline: deadline}
+// bound gives a context for one call to a store. The caller must call release.
+func bound(ctx context.Context, timeout time.Duration) *boundContext {
+	return &boundContext{parent: ctx, timeout: timeout}
 }
 
-func (c *boundContext) Deadline() (time.Time, bool) { return c.deadline, true }
+func (c *boundContext) Deadline() (time.Time, bool) { return c.arm().Deadline() }
 func (c *boundContext) Done() <-chan struct{}       { return c.arm().Done() }
-
-// Err needs no timer: it looks at the parent and at the clock.
-func (c *boundContext) Err() error {
-	c.mu.Lock()
-	timed := c.timed
-	c.mu.Unlock()
-	if timed != nil {
-		return timed.Err()
-	}
-	if err := c.parent.Err(); err != nil {
-		return err
-	}
-	if !time.Now().Before(c.deadline) {
-		return context.DeadlineExceeded
-	}
-	return nil
-}
+func (c *boundContext) Err() error                  { return c.current().Err() }
 
 // Value looks into the armed context first, where there is one, so that
 // contexts derived from this one find its canceller without a goroutine.
-func (c *boundContext) Value(key any) any {
+func (c *boundContext) Value(key any) any { return c.current().Value(key) }
+
+// current gives the armed context where there is one, else the parent.
+func (c *boundContext) current() context.Context {
 	c.mu.Lock()
-	timed := c.timed
-	c.mu.Unlock()
-	if timed != nil {
-		return timed.Value(key)
+	defer c.mu.Unlock()
+	if c.timed != nil {
+		return c.timed
 	}
-	return c.parent.Value(key)
+	return c.parent
 }
 
 func (c *boundContext) arm() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.timed == nil {
-		c.timed, c.cancel = context.WithDeadline(c.parent, c.deadline)
+		c.timed, c.cancel = context.WithTimeout(c.parent, c.timeout)
 	}
 	return c.timed
 }

@@ -12,7 +12,8 @@ import (
 // execute runs one delivery to its end: it judges whether it may start, calls
 // the handler and gives the judgement of its outcome to the settler.
 func (w *Worker) execute(l *loan) {
-	inHand := time.Since(l.received)
+	now := time.Now()
+	inHand := now.Sub(l.received)
 	l.waited = l.Waited + inHand
 	handler := w.handlers[l.Task]
 	if j, refused := judgeUnstarted(&l.Delivery, inHand, handler != nil, w.cfg.MaxInterruptions); refused {
@@ -24,12 +25,12 @@ func (w *Worker) execute(l *loan) {
 		w.finish(l, judge(&l.Delivery, outcome{err: lost, cause: lost}))
 		return
 	}
-	w.call(ctx, cancel, handler, l)
+	w.call(ctx, cancel, handler, l, now)
 }
 
 // call runs the handler and finishes the loan, also when the handler panics or
 // ends its goroutine.
-func (w *Worker) call(ctx context.Context, cancel context.CancelCauseFunc, handler Handler, l *loan) {
+func (w *Worker) call(ctx context.Context, cancel context.CancelCauseFunc, handler Handler, l *loan, started time.Time) {
 	if l.Timeout > 0 {
 		timed, stop := context.WithTimeoutCause(ctx, l.Timeout, ErrTimeout)
 		defer stop()
@@ -41,7 +42,6 @@ func (w *Worker) call(ctx context.Context, cancel context.CancelCauseFunc, handl
 	}
 
 	o := outcome{err: errGoexit}
-	started := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
 			o = outcome{err: &panicError{value: p, stack: debug.Stack()}}
