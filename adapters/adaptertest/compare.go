@@ -14,12 +14,8 @@ import (
 )
 
 // alike compares what a store gives back: nil and empty are the same, and an
-// error is that which it wraps. Bytes are compared as a whole, since a megabyte
-// of them takes a minute one by one.
-var alike = cmp.Options{
-	cmpopts.EquateEmpty(), cmpopts.EquateErrors(),
-	cmp.FilterValues(func(a, b []byte) bool { return len(a)+len(b) > 0 }, cmp.Comparer(bytes.Equal)),
-}
+// error is that which it wraps.
+var alike = cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateErrors()}
 
 // same expects got to be like want.
 func same[T any](x *exam, what string, got, want T) {
@@ -27,6 +23,24 @@ func same[T any](x *exam, what string, got, want T) {
 	if !cmp.Equal(got, want, alike) {
 		x.Errorf("%s: got %s, want %s\n(- got, + want)\n%s", what, brief(got), brief(want), brief(cmp.Diff(got, want, alike)))
 	}
+}
+
+// samePayload compares payloads, which may be too big to be shown.
+func (x *exam) samePayload(got, want []byte) {
+	x.Helper()
+	if !bytes.Equal(got, want) {
+		const most = 300
+		x.Errorf("payload: got %d bytes, %.*q…, want %d bytes, %.*q…", len(got), most, got, len(want), most, want)
+	}
+}
+
+// sameEnvelope compares all that an envelope says.
+func (x *exam) sameEnvelope(got *stem.Envelope, want stem.Envelope) {
+	x.Helper()
+	x.samePayload(got.Payload, want.Payload)
+	rest := *got
+	rest.Payload, want.Payload = nil, nil
+	same(x, "envelope", rest, want)
 }
 
 // brief keeps a failure readable where a value is big or bends a terminal.

@@ -76,7 +76,7 @@ func deadLetterHoldsEnvelope(x *exam) {
 	if err != nil {
 		x.Fatalf("parse the dead letter's envelope: got error %v, want none", err)
 	}
-	same(x, "envelope", got, want)
+	x.sameEnvelope(&got, want)
 }
 
 // "DeadLetters answers at most limit", and "shows dead letters, newest first".

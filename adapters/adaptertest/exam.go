@@ -123,6 +123,8 @@ func (x *exam) lawful(req stem.ReceiveRequest, ds []stem.Delivery) {
 			x.Fatalf("receive: got a delivery without envelope, want one with it")
 		case d.Session != req.Session.ID:
 			x.Fatalf("receive: got a delivery of session %q, want %q", d.Session, req.Session.ID)
+		case !slices.Contains(req.Queues, d.Queue):
+			x.Fatalf("receive: got a delivery from queue %q, want one of %q", d.Queue, req.Queues)
 		case d.Number < 1 || d.Attempt < 1:
 			x.Fatalf("receive: got number %d and attempt %d, want both to be positive", d.Number, d.Attempt)
 		case d.Malformed != nil:
@@ -172,6 +174,12 @@ func (x *exam) nothingFor(req stem.ReceiveRequest) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		x.Fatalf("receive: got error %v, want the context's own: %v", err, context.DeadlineExceeded)
 	}
+}
+
+// meanwhile gives a receiver that should be gone, and is not, the time to act.
+func (x *exam) meanwhile() {
+	x.Helper()
+	x.nothingFor(stem.ReceiveRequest{Session: x.session(), Queues: []string{"elsewhere"}, Max: 1})
 }
 
 // rises expects the number of a later delivery of an id to be higher.

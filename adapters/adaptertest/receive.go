@@ -151,7 +151,9 @@ func contextHasEnded(x *exam) {
 		x.Fatalf("receive from an empty queue: got %v and error %v, want %v", ids(ds), err, context.Canceled)
 	}
 	x.publish(task("a"))
+	x.meanwhile()
 	ds, err := x.Broker.Receive(ctx, ask(x.session()))
+	x.meanwhile()
 	switch {
 	case err == nil:
 		same(x, "received", ids(ds), []string{"a"})
@@ -171,6 +173,7 @@ func cancelledTakesNothing(x *exam) {
 	c.cancel()
 	_, _ = c.end()
 	x.publish(task("a"))
+	x.meanwhile()
 	same(x, "received by the next", ids(x.take(x.session(), 1)), []string{"a"})
 }
 
@@ -198,27 +201,27 @@ func cancelledAmidPublishes(x *exam) {
 
 // An envelope is lent to one session at a time.
 func neverShared(x *exam) {
-	const total, receivers = 300, 4
-	x.publish(tasks("a", total)...)
+	const rounds, each, receivers = 40, 8, 4
 	ctx, cancel := x.bounded()
 	defer cancel()
-	taken := make(chan []stem.Delivery, total)
-	var calls []*call[int]
+	taken := make(chan string, 2*rounds*each)
+	var calls []*call[none]
 	for range receivers {
 		req := ask(x.session())
-		req.Max = 7
-		calls = append(calls, start(x, func(context.Context) (int, error) { return x.drain(ctx, req, taken) }))
+		req.Max = 3
+		calls = append(calls, start(x, func(context.Context) (none, error) { return none{}, x.drain(ctx, req, taken) }))
+	}
+	calls[0].blocks()
+	for round := range rounds {
+		x.publish(tasks(fmt.Sprint(round), each)...)
 	}
 	times := map[string]int{}
-	for n := 0; n < total; {
+	for n := 0; n < rounds*each; n++ {
 		select {
-		case ds := <-taken:
-			for _, d := range ds {
-				times[d.ID]++
-			}
-			n += len(ds)
+		case id := <-taken:
+			times[id]++
 		case <-ctx.Done():
-			x.Fatalf("got %d deliveries, want %d", n, total)
+			x.Fatalf("got %d deliveries, want %d", n, rounds*each)
 		}
 	}
 	x.nothing()
@@ -226,24 +229,29 @@ func neverShared(x *exam) {
 	for _, c := range calls {
 		c.answer()
 	}
-	same(x, "different envelopes lent", len(times), total)
+	same(x, "different envelopes lent", len(times), rounds*each)
+	same(x, "deliveries beyond those", len(taken), 0)
 }
 
-// drain receives and acknowledges until ctx ends, and hands on what it received.
-func (x *exam) drain(ctx context.Context, req stem.ReceiveRequest, taken chan<- []stem.Delivery) (n int, err error) {
+// drain receives and acknowledges until ctx ends, and names what it received.
+func (x *exam) drain(ctx context.Context, req stem.ReceiveRequest, taken chan<- string) error {
 	for {
 		ds, err := x.Broker.Receive(ctx, req)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
-			if ctx.Err() != nil {
-				err = nil
+			return err
+		}
+		for _, d := range ds {
+			select {
+			case taken <- d.ID:
+			case <-ctx.Done():
 			}
-			return n, err
 		}
 		if err := x.trySettle(ack(ds...)...); err != nil {
-			return n, err
+			return err
 		}
-		n += len(ds)
-		taken <- ds
 	}
 }
 

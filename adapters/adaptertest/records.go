@@ -80,7 +80,9 @@ func (x *exam) stands(want ...stem.Result) {
 // between Save and the store, which need not give it back.
 func (x *exam) sameRecord(got, want stem.Result) {
 	x.Helper()
+	x.samePayload(got.Payload, want.Payload)
 	got.Keep = want.Keep
+	got.Payload, want.Payload = nil, nil
 	same(x, "record", got, want)
 }
 

@@ -114,16 +114,19 @@ func sameIDInBatch(x *exam) {
 
 // The fence holds between writers that do not know of each other.
 func concurrentNumbers(x *exam) {
-	const savers = 16
-	var calls []*call[none]
-	for i := range savers {
-		calls = append(calls, x.saving(outcome("a", int64(i+1), worker(fmt.Sprint(i)))))
+	const rounds, savers = 10, 8
+	for round := range rounds {
+		highest := int64((round + 1) * savers)
+		var calls []*call[none]
+		for i := range int64(savers) {
+			calls = append(calls, x.saving(outcome("a", highest-i)))
+		}
+		for i, c := range calls {
+			_, err := c.end()
+			x.nilOrLost(fmt.Sprintf("saver %d", i), err, 0)
+		}
+		x.stands(outcome("a", highest))
 	}
-	for i, c := range calls {
-		_, err := c.end()
-		x.nilOrLost(fmt.Sprintf("saver %d", i), err, 0)
-	}
-	x.stands(outcome("a", savers, worker(fmt.Sprint(savers-1))))
 }
 
 // "The first to reach it wins and the loser is told."

@@ -209,7 +209,7 @@ func unchangedAfterRetry(x *exam) {
 	for _, v := range []stem.Verdict{stem.VerdictRetry, stem.VerdictSnooze, stem.VerdictRelease} {
 		x.settle(end(x.takeOne(x.session()), v))
 	}
-	same(x, "envelope", *x.takeOne(x.session()).Envelope, want)
+	x.sameEnvelope(x.takeOne(x.session()).Envelope, want)
 }
 
 // "A settlement that is repeated answers nil where the store can tell …, else

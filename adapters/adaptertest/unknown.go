@@ -67,7 +67,7 @@ func unknownIsNotCounted(x *exam) {
 		x.nothingFor(knowing(x.session(), "known"))
 	}
 	d := x.collect(knowing(x.session(), "unknown"), 1)[0]
-	same(x, "envelope", *d.Envelope, want)
+	x.sameEnvelope(d.Envelope, want)
 	same(x, "attempt", d.Attempt, 1)
 	same(x, "interruptions, snoozes, releases", [3]int{d.Interruptions, d.Snoozes, d.Releases}, [3]int{})
 }

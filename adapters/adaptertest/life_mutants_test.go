@@ -1,0 +1,183 @@
+package adaptertest_test
+
+import (
+	"context"
+	"time"
+
+	"github.com/gostem/gostem/adapters/adaptertest"
+	"github.com/gostem/gostem/stem"
+)
+
+var lifeMutants = []mutant{
+	{"never lets a session lapse", request(func(req *stem.ReceiveRequest) { req.Session.Lease *= 1000 }), []string{
+		"Broker/an expired lease is delivered again and counted",
+		"Broker/a blocked receive is woken by the lapse of another session",
+		"Broker/a lapse is found by another connection",
+		"Broker/only the session that lapsed is robbed",
+		"Broker/a shorter visibility than the lease changes nothing",
+		"Broker/interruptions add up over takeovers",
+	}},
+
+	{"lets sessions lapse at once", request(func(req *stem.ReceiveRequest) { req.Session.Lease /= 10_000 }), []string{
+		"Broker/a live session is never robbed",
+		"Broker/a receive opens its session again after a lapse",
+		"Broker/a shorter visibility than the lease changes nothing",
+	}},
+
+	{"extends nothing", broker(func(b *faultyBroker) {
+		b.extend = func(context.Context, stem.Session, []stem.Delivery) ([]stem.Notice, error) { return nil, nil }
+	}), []string{
+		"Broker/an extended session keeps what it holds",
+		"Broker/one extension keeps all that a session holds",
+		"Broker/only the session that lapsed is robbed",
+		"Broker/a lapsed session that nobody robbed may come back",
+		"Broker/visibility counts from when its worker was last heard of",
+		"Broker/notices name the lost deliveries",
+	}},
+
+	{"extends only what is named", broker(func(b *faultyBroker) {
+		b.extend = func(ctx context.Context, s stem.Session, held []stem.Delivery) ([]stem.Notice, error) {
+			if len(held) == 0 {
+				return nil, nil
+			}
+			return b.Broker.Extend(ctx, s, held...)
+		}
+	}), []string{"Broker/one extension keeps all that a session holds"}},
+
+	{"adds extensions up", broker(func(b *faultyBroker) {
+		times := time.Duration(1)
+		b.session = func(s *stem.Session) { times++; s.Lease *= times }
+	}), []string{"Broker/an extension counts from now"}},
+
+	{"refuses what a lapsed session settles", broker(forgetLapsed), []string{
+		"Broker/a lapsed session that nobody robbed may settle",
+		"Broker/a lapsed session that nobody robbed may come back",
+	}},
+
+	{"names the wrong delivery in a notice", broker(func(b *faultyBroker) {
+		b.notices = func(ns []stem.Notice) []stem.Notice {
+			for i := range ns {
+				ns[i].Index = 0
+			}
+			return ns
+		}
+	}), []string{"Broker/notices name the lost deliveries"}},
+
+	{"gives every notice", broker(func(b *faultyBroker) {
+		b.extend = func(ctx context.Context, s stem.Session, held []stem.Delivery) ([]stem.Notice, error) {
+			_, err := b.Broker.Extend(ctx, s, held...)
+			ns := make([]stem.Notice, len(held))
+			for i := range ns {
+				ns[i] = stem.Notice{Index: i, Cause: stem.ErrLeaseLost}
+			}
+			return ns, err
+		}
+	}), []string{"Broker/notices name the lost deliveries", "Broker/an extended session keeps what it holds"}},
+
+	{"counts no interruptions", delivery(func(d *stem.Delivery) { d.Interruptions = 0 }), []string{
+		"Broker/an expired lease is delivered again and counted",
+		"Broker/lapsed deliveries are taken over only by those who know them",
+		"Broker/interruptions add up over takeovers",
+		"Broker/a release keeps the count of interruptions",
+		"Broker/a verdict starts the count of interruptions anew",
+	}},
+
+	{"counts an interruption as an attempt", delivery(func(d *stem.Delivery) { d.Attempt += d.Interruptions }),
+		[]string{"Broker/an expired lease is delivered again and counted"}},
+
+	{"counts interruptions for ever", broker(func(b *faultyBroker) {
+		total := 0
+		b.delivery = func(d *stem.Delivery) {
+			if d.Interruptions > 0 {
+				total++
+			}
+			d.Interruptions = total
+		}
+	}), []string{"Broker/a verdict starts the count of interruptions anew"}},
+
+	{"never marks what is too late", delivery(func(d *stem.Delivery) { d.Expired = false }), []string{
+		"Broker/an envelope that is too late is lent and marked",
+		"Broker/expiry counts from the publication, not from when it was due",
+	}},
+
+	{"lets the time to expiry begin with the end of the delay", envelope(func(e *stem.Envelope) {
+		if e.ExpiresIn > 0 {
+			e.ExpiresIn += e.Delay
+		}
+	}), []string{"Broker/expiry counts from the publication, not from when it was due"}},
+
+	{"lends nothing that is too late", broker(func(b *faultyBroker) {
+		b.deliveries = func(ds []stem.Delivery) []stem.Delivery {
+			kept := ds[:0]
+			for _, d := range ds {
+				if !d.Expired {
+					kept = append(kept, d)
+				}
+			}
+			return kept
+		}
+	}), []string{"Broker/an envelope that is too late is lent and marked"}},
+
+	{"forgets marks", delivery(func(d *stem.Delivery) { d.Marks = nil }), []string{
+		"Broker/marks come back with the next delivery",
+		"Broker/marks replace earlier ones",
+		"Broker/a release keeps the marks that stand, or brings its own",
+		"Broker/marks survive an interruption",
+	}},
+
+	{"forgets the marks of the interrupted", delivery(func(d *stem.Delivery) {
+		if d.Interruptions > 0 {
+			d.Marks = nil
+		}
+	}), []string{"Broker/marks survive an interruption"}},
+
+	{"adds marks to those that stand", settlement(func(s *stem.Settlement) {
+		marks := map[string]string{}
+		for _, from := range []map[string]string{s.Delivery.Marks, s.Marks} {
+			for k, v := range from {
+				marks[k] = v
+			}
+		}
+		s.Marks = marks
+	}), []string{"Broker/marks replace earlier ones", "Broker/a release keeps the marks that stand, or brings its own"}},
+}
+
+// forgetLapsed has a clock of its own for sessions and is too strict with it:
+// what lapsed is lost, whether or not anybody has taken it over.
+func forgetLapsed(b *faultyBroker) {
+	heard := map[string]time.Time{}
+	lapsed := func(id string) bool { return time.Since(heard[id]) > time.Minute }
+	b.delivery = func(d *stem.Delivery) { heard[d.Session] = time.Now() }
+	b.settle = func(ctx context.Context, ss []stem.Settlement) error {
+		if lapsed(ss[0].Delivery.Session) {
+			return &stem.PartialError{Items: []stem.ItemError{{Err: stem.ErrLeaseLost}}}
+		}
+		return b.Broker.Settle(ctx, ss...)
+	}
+	b.extend = func(ctx context.Context, s stem.Session, held []stem.Delivery) ([]stem.Notice, error) {
+		if lapsed(s.ID) && len(held) > 0 {
+			return []stem.Notice{{Index: 0, Cause: stem.ErrLeaseLost}}, nil
+		}
+		return b.Broker.Extend(ctx, s, held...)
+	}
+}
+
+// perConnection knows a delivery only where it was received.
+func perConnection(s *adaptertest.Stores) {
+	connection := func() *faultyBroker {
+		b := &faultyBroker{Broker: s.Broker}
+		mine := map[string]bool{}
+		b.delivery = func(d *stem.Delivery) { mine[d.ID] = true }
+		b.settle = func(ctx context.Context, ss []stem.Settlement) error {
+			if !mine[ss[0].Delivery.ID] {
+				return &stem.PartialError{Items: []stem.ItemError{{Err: stem.ErrLeaseLost}}}
+			}
+			return b.Broker.Settle(ctx, ss...)
+		}
+		return b
+	}
+	peer := *s
+	peer.Broker = connection()
+	s.Broker = connection()
+	s.Peer = withPeer(peer)
+}
