@@ -13,6 +13,7 @@ type Backend interface {
 	// delivery number than the one that stands is refused with ErrLeaseLost, a
 	// higher one replaces it, and among equals a terminal state is final (the
 	// same terminal record once more is not an error; another one is refused).
+	// A record that has expired does not stand.
 	Save(ctx context.Context, rs ...Result) error
 
 	// Load answers one record per id, in order. For an id without a record the

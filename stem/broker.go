@@ -18,14 +18,19 @@ import (
 // Ids and names are printable ASCII; other texts (reasons, failures, marks) are
 // valid UTF-8 without NUL; payloads and headers are any bytes.
 //
+// An adapter never repeats a call by itself, nor lets its driver do so, where
+// that could publish or lend twice: the answer of the first may be on its way,
+// and only the caller knows what it has seen.
+//
 // The broker counts, times and fences; the worker judges what an outcome means.
 type Broker interface {
 	Publisher
 
 	// Receive lends due envelopes to a session. It blocks until there is at
 	// least one or ctx ends (then it answers ctx.Err(), or what it had taken by
-	// then); it takes nothing that it does not return. It is woken by a publish, a due delay and the lapse
-	// of another session, and need not be asked again and again.
+	// then); it takes nothing that it does not return. It is woken by a publish,
+	// a release, a due delay and the lapse of another session, and need not be
+	// asked again and again.
 	//
 	// The session is opened where it is not open, also after a lapse. Queues
 	// are emptied in the order given, and within a queue higher priorities
@@ -39,8 +44,9 @@ type Broker interface {
 	// Extend renews the session's lease for s.Lease from now: one write,
 	// however many deliveries the session holds. It opens the session again
 	// where it had lapsed: deliveries that nobody has taken over are its own
-	// as before. The notices name those among held that it has lost or that
-	// were revoked.
+	// as before. All that the session holds is renewed; held only says what the
+	// worker believes to hold, and the notices name those among it that the
+	// session has lost or that were revoked.
 	Extend(ctx context.Context, s Session, held ...Delivery) ([]Notice, error)
 
 	// Settle ends deliveries. Each settlement is atomic and fenced: it is
@@ -118,9 +124,9 @@ type Delivery struct {
 	// Number is the fence of all writes. It rises with every receive of the id
 	// and never goes back, also when the id is published again (else the record
 	// of an earlier life would refuse those of the next), and whichever broker
-	// comes to stand before the same result backend. Adapters lend
-	// max(the last number + 1, the clock's Unix milliseconds << 11), which is
-	// exact in a double (below 2^53) until the year 2109. It is no count.
+	// comes to stand before the same result backend: so adapters derive it from
+	// their clock, for example max(the last number + 1, Unix milliseconds << 11).
+	// It is below 2^53, so that a double holds it exactly, and no count.
 	Number int64
 	// Attempt is 1 plus the runs that ended in a failure.
 	Attempt int
@@ -140,8 +146,9 @@ type Delivery struct {
 	// The worker judges them; the store lends such envelopes like others.
 	Expired, Revoked bool
 	// Malformed tells why the stored bytes are no envelope that this build can
-	// read. Envelope then holds what the store knows beside them (at least ID
-	// and Queue), and a dead letter takes the original bytes along.
+	// read. Envelope then holds what the store knows beside them, at least ID
+	// and Queue (an id of the adapter's making where there is none), and a dead
+	// letter takes the original bytes along.
 	Malformed error
 	// Receipt is the adapter's own: whatever it needs to find the loan again.
 	// Nobody else reads it.

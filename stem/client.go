@@ -103,28 +103,48 @@ func (c *Client) EnqueueRaw(ctx context.Context, task string, payload []byte, op
 }
 
 // Publish takes complete envelopes to the broker. Calls that arrive while a
-// round trip is under way share the next one. A call whose ctx ends leaves it
-// open whether its envelopes were stored, if they were on their way already.
+// round trip is under way share the next one. More envelopes than one round trip
+// takes go in several; of those, the items of a trip that failed as a whole have errors that
+// match ErrUnknownOutcome.
 func (c *Client) Publish(ctx context.Context, envs ...Envelope) ([]Published, error) {
 	if c == nil {
 		return nil, ErrNoClient
 	}
-	published := make([]Published, 0, len(envs))
+	if len(envs) <= mostPerTrip {
+		return c.line.publish(ctx, envs)
+	}
+	published := make([]Published, len(envs))
 	var failed []ItemError
-	for start := 0; start < len(envs); start += mostPerTrip {
-		chunk := envs[start:min(start+mostPerTrip, len(envs))]
-		answers, err := c.line.publish(ctx, chunk)
-		for i := range chunk {
-			if itemErr := ItemErr(err, i); itemErr != nil {
-				failed = append(failed, ItemError{start + i, itemErr})
-			}
-		}
-		published = append(published, append(answers, make([]Published, len(chunk)-len(answers))...)...)
+	for first := 0; first < len(envs); first += mostPerTrip {
+		trip := envs[first:min(first+mostPerTrip, len(envs))]
+		answers, err := c.line.publish(ctx, trip)
+		copy(published[first:], answers)
+		failed = append(failed, itemErrors(err, first, len(trip))...)
 	}
 	if failed != nil {
 		return published, &PartialError{failed}
 	}
 	return published, nil
+}
+
+// itemErrors gives a trip's error as those of its items, of which the first is
+// item first of the whole.
+func itemErrors(err error, first, n int) []ItemError {
+	if err == nil {
+		return nil
+	}
+	var partial *PartialError
+	whole := !errors.As(err, &partial)
+	var items []ItemError
+	for i := range n {
+		switch itemErr := ItemErr(err, i); {
+		case whole:
+			items = append(items, ItemError{first + i, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)})
+		case itemErr != nil:
+			items = append(items, ItemError{first + i, itemErr})
+		}
+	}
+	return items
 }
 
 // load answers the record of one task.

@@ -39,8 +39,9 @@ var (
 	// ErrCancelled: the task did not run to its end because it was revoked or
 	// expired. Job.Wait's error, a *TaskError, wraps it.
 	ErrCancelled = errors.New("stem: the task was cancelled")
-	// ErrUnknownTask: no definition of that name is registered.
-	ErrUnknownTask = errors.New("stem: unknown task")
+	// ErrUnknownOutcome: the item may have been handled or not; the answer was
+	// lost, or never given.
+	ErrUnknownOutcome = errors.New("stem: the outcome is unknown")
 )
 
 // OptionError says that an option or a field has a value that is not allowed.
@@ -89,7 +90,8 @@ func orUnknown(s string) string {
 	return s
 }
 
-// PartialError says which items of a batch failed; the others succeeded.
+// PartialError says which items of a batch failed; the others succeeded. An
+// item that it names was not handled, unless its error matches ErrUnknownOutcome.
 type PartialError struct {
 	// Items are in ascending order of Index.
 	Items []ItemError

@@ -70,13 +70,13 @@ func (s *stall) next() time.Duration {
 // returns an error only where going on makes no sense.
 func (w *Worker) fetch(ctx context.Context) error {
 	var failing stall
-	var suspicious time.Time // until when lost answers are looked for
+	search := search{lease: w.session.Lease, last: time.Now()}
 	for ctx.Err() == nil {
 		free := w.room.wait(ctx)
 		if free == 0 {
 			return nil
 		}
-		deliveries, err := w.receive(ctx, free, time.Now().Before(suspicious))
+		deliveries, err := w.receive(ctx, free, &search)
 		switch {
 		case err == nil:
 			w.accept(deliveries)
@@ -85,40 +85,67 @@ func (w *Worker) fetch(ctx context.Context) error {
 			return nil
 		case errors.Is(err, ErrClosed):
 			return fmt.Errorf("stem: worker %s: receive: %w", w.cfg.Name, err)
-		case errors.Is(err, errLookAgain):
+		case errors.Is(err, errSearchIsDue):
 		default:
 			wait := failing.next()
 			w.storeFailed(ctx, "receive", err, wait)
 			if !sleep(ctx, wait) {
 				return nil
 			}
-			suspicious = time.Now().Add(w.session.Lease)
+			search.suspect()
 		}
 	}
 	return nil
 }
 
-// errLookAgain ends a receive so that the next one looks for lost answers again.
-var errLookAgain = errors.New("stem: look again for lost answers")
+// errSearchIsDue ends a receive so that the next one searches.
+var errSearchIsDue = errors.New("stem: it is time to search for lost answers")
 
-// receive asks for as many deliveries as are free. After a failure the broker
-// may have lent, or, if the call is still on its way, may yet lend, something
-// whose answer nobody read: for a while each receive looks for that, and none
-// blocks for long.
-func (w *Worker) receive(ctx context.Context, free int, suspicious bool) ([]Delivery, error) {
+// receive asks for as many deliveries as are free, and for those whose answers
+// were lost when a search is due.
+func (w *Worker) receive(ctx context.Context, free int, s *search) ([]Delivery, error) {
 	req := ReceiveRequest{Session: w.session, Queues: w.cfg.Queues, Tasks: w.known, Max: free}
-	if !suspicious {
-		return w.client.broker.Receive(ctx, req)
+	wait, due := s.next(time.Now())
+	if due {
+		req.Recover = true
+		_, req.Held = w.held.snapshot()
 	}
-	req.Recover = true
-	_, req.Held = w.held.snapshot()
-	brief, cancel := context.WithTimeoutCause(ctx, w.session.Lease/3, errLookAgain)
+	until, cancel := context.WithTimeoutCause(ctx, wait, errSearchIsDue)
 	defer cancel()
-	deliveries, err := w.client.broker.Receive(brief, req)
-	if err != nil && brief.Err() != nil {
-		err = context.Cause(brief)
+	deliveries, err := w.client.broker.Receive(until, req)
+	if err != nil && until.Err() != nil {
+		err = context.Cause(until)
 	}
 	return deliveries, err
+}
+
+// search says when to look for deliveries that the store has lent and whose
+// answer nobody read: their session lives, so nobody else would ever run them. A
+// call that failed may still be on its way and lend something late, so for a
+// lease after each failure every receive searches and none blocks for long;
+// else one does every few leases, for a driver that hides failures.
+type search struct {
+	lease      time.Duration
+	last       time.Time
+	suspicious time.Time // until when
+}
+
+// searchEvery is how many leases pass between two searches without a failure.
+const searchEvery = 4
+
+func (s *search) suspect() { s.suspicious = time.Now().Add(s.lease) }
+
+// next answers whether the next receive searches and how long it may block.
+func (s *search) next(now time.Time) (wait time.Duration, due bool) {
+	if now.Before(s.suspicious) {
+		s.last = now
+		return s.lease / 3, true
+	}
+	if left := s.last.Add(searchEvery * s.lease).Sub(now); left > 0 {
+		return left, false
+	}
+	s.last = now
+	return searchEvery * s.lease, true
 }
 
 // accept takes deliveries in hand. The channel has room for all that Receive was

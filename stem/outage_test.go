@@ -18,10 +18,14 @@ import (
 type faulty struct {
 	*memory.Store
 
-	away  atomic.Bool // calls fail without reaching the store
-	eats  atomic.Bool // answers of Receive are lost after the store has lent
-	hangs atomic.Bool // Extend blocks until its context ends
-	calls atomic.Int64
+	away atomic.Bool // calls fail without reaching the store
+	eats atomic.Bool // an answer of Receive is lost after the store has lent
+	// swallows loses one too, and asks again by itself, as some drivers do.
+	swallows atomic.Bool
+	hangs    atomic.Bool // Extend blocks until its context ends
+	calls    atomic.Int64
+	// bad, if set, fails settlements: a whole batch, or items of it.
+	bad atomic.Pointer[func(ss []stem.Settlement) error]
 }
 
 var errAway = errors.New("the store is away")
@@ -33,6 +37,9 @@ func (f *faulty) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.D
 	ds, err := f.Store.Receive(ctx, req)
 	if err == nil && f.eats.CompareAndSwap(true, false) {
 		return nil, errAway
+	}
+	if err == nil && f.swallows.CompareAndSwap(true, false) {
+		return f.Store.Receive(ctx, req)
 	}
 	return ds, err
 }
@@ -51,6 +58,11 @@ func (f *faulty) Extend(ctx context.Context, s stem.Session, held ...stem.Delive
 func (f *faulty) SaveAndSettle(ctx context.Context, ss ...stem.Settlement) error {
 	if f.calls.Add(1); f.away.Load() {
 		return errAway
+	}
+	if bad := f.bad.Load(); bad != nil {
+		if err := (*bad)(ss); err != nil {
+			return err
+		}
 	}
 	return f.Store.SaveAndSettle(ctx, ss...)
 }
@@ -223,6 +235,78 @@ func TestAnOutageOfTenMinutesIsSurvivedWithoutAHotLoop(t *testing.T) {
 		}
 		if n := len(eventsOf[stem.StoreFailed](r)); n == 0 {
 			t.Error("got no StoreFailed events")
+		}
+	})
+}
+
+func TestASettlementThatAlwaysFailsHoldsUpNobodyElse(t *testing.T) {
+	for _, slots := range []int{1, 5} {
+		faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+			hello := r.task("hello", greet)
+			first := r.enqueue(hello, "bad")
+			fail := func(ss []stem.Settlement) error {
+				for _, s := range ss {
+					if s.Delivery.ID == first.ID() {
+						return errors.New("one row fails the whole statement")
+					}
+				}
+				return nil
+			}
+			f.bad.Store(&fail)
+			r.work(stem.WorkerConfig{Slots: slots})
+			for range 100 {
+				job := r.enqueue(hello, "Stem")
+				if got, err := r.wait(job); got != "Hello Stem" || err != nil {
+					t.Fatalf("%d slots: got %q, %v; want Hello Stem", slots, got, err)
+				}
+			}
+			if s := r.status(first); s.State != stem.StatePending {
+				t.Errorf("the bad one: got %s, want it unsettled", s.State)
+			}
+			time.Sleep(time.Hour)
+			f.bad.Store(nil)
+			if got, err := r.wait(first); got != "Hello bad" || err != nil {
+				t.Errorf("the bad one, once the store takes it: got %q, %v; want its first run's result", got, err)
+			}
+			if s := r.status(first); s.Interruptions != 0 {
+				t.Errorf("got %+v, want no interruption", s)
+			}
+		})
+	}
+}
+
+func TestAStoreThatTakesNoSettlementStopsTheWorkerFromRunningOn(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		var runs atomic.Int64
+		count := r.task("count", func(context.Context, string) (string, error) { runs.Add(1); return "", nil })
+		fail := func([]stem.Settlement) error { return errors.New("read-only") }
+		f.bad.Store(&fail)
+		for range 1000 {
+			r.enqueue(count, "")
+		}
+		stop := r.work(stem.WorkerConfig{Slots: 2, Grace: time.Minute})
+		time.Sleep(time.Hour)
+		// 2 + 10 failed, at most 2 slots beyond that wait with one each.
+		if got := runs.Load(); got > 20 {
+			t.Errorf("got %d runs without a settlement, want them bounded", got)
+		}
+		begin := time.Now()
+		if err := stop(); err == nil || time.Since(begin) != time.Minute {
+			t.Errorf("got %v after %v, want an error after the grace period of 1m", err, time.Since(begin))
+		}
+	})
+}
+
+func TestAnswersThatGetLostUnseenAreSearchedForNowAndThen(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		hello := r.task("hello", greet)
+		r.work(stem.WorkerConfig{Lease: 10 * time.Second})
+		synctest.Wait()
+		f.swallows.Store(true)
+		job := r.enqueue(hello, "Stem")
+		begin := time.Now()
+		if got, err := r.wait(job); got != "Hello Stem" || err != nil || time.Since(begin) > 40*time.Second {
+			t.Errorf("got %q, %v after %v; want Hello Stem within four leases", got, err, time.Since(begin))
 		}
 	})
 }

@@ -9,23 +9,28 @@ import (
 // route is where the envelopes of a definition go. The zero route is the client
 // in the context.
 type route struct {
-	client *Client   // what Via bound, if that is a client
-	via    Publisher // what Via bound, if that is something else
+	client *Client   // the client that Via bound
+	via    Publisher // the publisher that Via bound, where that is no client
 	bound  bool
 }
 
-func routeVia(p Publisher) route {
+// over binds a publisher. A transaction is bound on top of a client, which goes
+// on to give defaults and results.
+func (r route) over(p Publisher) route {
+	r.bound = true
 	if c, ok := p.(*Client); ok {
-		return route{client: c, bound: true}
+		r.client, r.via = c, nil
+	} else {
+		r.via = p
 	}
-	return route{via: p, bound: true}
+	return r
 }
 
 // clientFor finds the client that resolves defaults and asks for results. A
 // transaction can do without one, but then nobody can wait for the job.
 func (r route) clientFor(ctx context.Context) (*Client, error) {
 	client := r.client
-	if !r.bound || r.via != nil {
+	if client == nil && (!r.bound || r.via != nil) {
 		client = clientFrom(ctx)
 	}
 	if client == nil && r.via == nil {

@@ -1,7 +1,6 @@
 package stem
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -15,30 +14,29 @@ type ending struct {
 }
 
 // settler commits endings in groups: what arrives while one round trip is under
-// way goes with the next. It has no goroutine of its own: a slot that finds the
-// line free carries until nothing is left. Results are saved before their
-// deliveries are settled, or with them in one atomic step where one store does both.
+// way goes with the next. It has no goroutine of its own as long as nothing
+// fails: a slot that finds the line free carries until nothing is left. Results
+// are saved before their deliveries are settled, or with them in one atomic step
+// where one store does both.
 type settler struct {
 	w      *Worker
 	saves  Backend       // nil: results are dropped
 	atomic SavingSettler // nil: two steps
-	most   int           // unsettled at the same time; beyond that slots wait
+	most   int           // on their way at the same time; beyond that slots wait
 
-	mu        sync.Mutex
-	settled   *sync.Cond
-	busy      bool
-	unsettled int
-	pending   []ending
-	batch     []ending // the carrier's own
-
-	// The carrier's own.
-	results     []Result
-	settlements []Settlement
+	mu       sync.Mutex
+	progress *sync.Cond // something was settled or has failed
+	busy     bool
+	onWay    int
+	pending  []ending
+	batch    []ending // the carrier's own
+	failed   failed
+	trip     trip // the carrier's own
 }
 
 func newSettler(w *Worker, most int) *settler {
 	s := &settler{w: w, saves: w.client.cfg.Backend, most: most}
-	s.settled = sync.NewCond(&s.mu)
+	s.progress = sync.NewCond(&s.mu)
 	both, ok := As[SavingSettler](w.client.broker)
 	if other, same := As[SavingSettler](s.saves); ok && same && both == other {
 		s.atomic = both
@@ -46,15 +44,15 @@ func newSettler(w *Worker, most int) *settler {
 	return s
 }
 
-// settle takes an ending and returns once fewer than most are unsettled with
-// it; the ending itself may be committed later, by another slot.
+// settle takes an ending and returns when few enough are on their way; the
+// ending itself may be committed later, by another slot.
 func (s *settler) settle(e ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.unsettled >= s.most {
-		s.settled.Wait()
+	for s.onWay >= s.most || len(s.failed.endings) >= s.most+spareFailures {
+		s.progress.Wait()
 	}
-	s.unsettled++
+	s.onWay++
 	s.pending = append(s.pending, e)
 	if s.busy {
 		return
@@ -63,73 +61,63 @@ func (s *settler) settle(e ending) {
 	for len(s.pending) > 0 {
 		s.pending, s.batch = s.batch[:0], s.pending
 		s.mu.Unlock()
-		s.commit(s.batch)
+		again, err := s.try(&s.trip, s.batch)
 		s.mu.Lock()
-		s.unsettled -= len(s.batch)
+		s.onWay -= len(s.batch)
 		clear(s.batch)
-		s.settled.Broadcast()
+		s.fail(again, err)
+		s.progress.Broadcast()
 	}
 	s.busy = false
 }
 
-// commit saves and settles a batch, trying again for as long as the worker
-// lives: as long as its session does, nobody else would end these deliveries.
-func (s *settler) commit(batch []ending) {
-	var failing stall
-	left := batch
-	for {
-		again := s.try(left)
-		if len(again) == 0 {
-			break
-		}
-		wait := failing.next()
-		s.w.storeFailed(s.w.base, "settle", again[0].err, wait)
-		if !sleep(s.w.hard, wait) {
-			break // the session lapses, and the tasks run elsewhere
-		}
-		left = left[:0:0]
-		for _, a := range again {
-			left = append(left, a.ending)
-		}
-	}
-	s.w.held.remove(batch)
-}
-
-type attempt struct {
-	ending
-	err error
-}
-
-// try makes one attempt and answers what must be tried again.
-func (s *settler) try(batch []ending) (again []attempt) {
+// try makes one round trip with the batch, takes leave of what is settled or
+// lost, and answers what must be tried again, with the first error.
+func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
 	if s.w.hard.Err() != nil {
-		return nil
+		s.w.held.remove(batch)
+		return nil, nil // the session lapses, and the tasks run elsewhere
 	}
-	s.prepare(batch)
-	err := s.send()
-	for i, e := range batch {
-		switch itemErr := ItemErr(err, i); {
-		case itemErr == nil:
+	s.prepare(t, batch)
+	err := s.send(t)
+	clear(t.results)
+	clear(t.settlements)
+	if err == nil {
+		s.w.held.remove(batch)
+		for _, e := range batch {
 			s.tellEnd(e)
-		case errors.Is(itemErr, ErrLeaseLost):
-			// Settled by an earlier try whose answer was lost, or lost: never
-			// a reason to run again.
-			s.w.log.Warn("stem: the end of a run was refused, the task has been settled or lent again",
-				"task", e.loan.Task, "id", e.loan.ID, "delivery", e.loan.Number)
-			s.w.observe.tell(s.w.base, LeaseLost{e.loan.ref()})
-		default:
-			again = append(again, attempt{e, itemErr})
+		}
+		return nil, nil
+	}
+	for i, e := range batch {
+		itemErr := ItemErr(err, i)
+		if itemErr != nil && !errors.Is(itemErr, ErrLeaseLost) {
+			again = append(again, e)
+			if first == nil {
+				first = itemErr
+			}
+			continue
+		}
+		s.w.held.remove(batch[i : i+1])
+		if itemErr == nil {
+			s.tellEnd(e)
+		} else {
+			s.tellLost(e)
 		}
 	}
-	clear(s.results)
-	clear(s.settlements)
-	return again
+	return again, first
 }
 
-// prepare fills in results and settlements. Not every settlement has a result.
-func (s *settler) prepare(batch []ending) {
-	s.results, s.settlements = s.results[:0], s.settlements[:0]
-	s.results = slices.Grow(s.results, len(batch)) // settlements point into it
+// trip is what goes to the store in one round trip. Not every settlement has a
+// result.
+type trip struct {
+	results     []Result
+	settlements []Settlement
+}
+
+func (s *settler) prepare(t *trip, batch []ending) {
+	t.results = slices.Grow(t.results[:0], len(batch)) // settlements point into it
+	t.settlements = t.settlements[:0]
 	for _, e := range batch {
 		settlement := Settlement{
 			Delivery: e.loan.Delivery, Verdict: e.verdict, Delay: e.delay, Reason: e.reason,
@@ -137,37 +125,37 @@ func (s *settler) prepare(batch []ending) {
 		if e.state != "" && s.saves != nil && e.loan.KeepResult > 0 {
 			r := e.loan.record(e.state)
 			r.Payload, r.Failure, r.Ran = e.payload, e.failure, e.ran
-			s.results = append(s.results, r)
-			settlement.Result = &s.results[len(s.results)-1]
+			t.results = append(t.results, r)
+			settlement.Result = &t.results[len(t.results)-1]
 		}
-		s.settlements = append(s.settlements, settlement)
+		t.settlements = append(t.settlements, settlement)
 	}
 }
 
 // send makes the round trip, or two where results live elsewhere.
-func (s *settler) send() error {
+func (s *settler) send(t *trip) error {
 	if s.atomic != nil {
 		call := s.bound()
 		defer call.release()
-		return s.atomic.SaveAndSettle(call, s.settlements...)
+		return s.atomic.SaveAndSettle(call, t.settlements...)
 	}
-	if err := s.save(); err != nil {
+	if err := s.save(t); err != nil {
 		return err
 	}
 	call := s.bound()
 	defer call.release()
-	return s.w.client.broker.Settle(call, s.settlements...)
+	return s.w.client.broker.Settle(call, t.settlements...)
 }
 
 // save stores the results. One that is refused is no error here: a newer
 // delivery's stands, and the settlement that follows will be refused too.
-func (s *settler) save() error {
-	if len(s.results) == 0 {
+func (s *settler) save(t *trip) error {
+	if len(t.results) == 0 {
 		return nil
 	}
 	call := s.bound()
 	defer call.release()
-	err := s.saves.Save(call, s.results...)
+	err := s.saves.Save(call, t.results...)
 	var partial *PartialError
 	if !errors.As(err, &partial) {
 		return err
@@ -181,7 +169,16 @@ func (s *settler) save() error {
 }
 
 func (s *settler) bound() *boundContext {
-	return bound(context.WithoutCancel(s.w.base), s.w.client.cfg.CallTimeout)
+	return bound(s.w.base, s.w.client.cfg.CallTimeout)
+}
+
+// tellLost tells that the store refused a settlement: an earlier try whose answer
+// was lost has settled it, or the lease is lost. Neither is a reason to run again.
+func (s *settler) tellLost(e ending) {
+	w, l := s.w, e.loan
+	w.log.Warn("stem: the end of a run was refused, the task has been settled or lent again",
+		"task", l.Task, "id", l.ID, "delivery", l.Number)
+	w.observe.tell(w.base, LeaseLost{l.ref()})
 }
 
 // tellEnd logs and tells how a run ended, once the store has accepted it.

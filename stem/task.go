@@ -69,10 +69,11 @@ func (d *TaskDefinition[A, R]) Name() string { return d.spec.Name }
 func (d *TaskDefinition[A, R]) Spec() TaskSpec { return d.spec }
 
 // Via gives the same task bound to p: a *Client, or a transaction of an
-// adapter. With a transaction, client defaults come from the client in the context, if any.
+// adapter. With a transaction, defaults and results are the client's that was
+// bound before, or that is in the context, if any.
 func (d *TaskDefinition[A, R]) Via(p Publisher) *TaskDefinition[A, R] {
 	bound := *d
-	bound.route = routeVia(p)
+	bound.route = d.route.over(p)
 	return &bound
 }
 

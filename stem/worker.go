@@ -125,6 +125,7 @@ type Worker struct {
 	base     context.Context
 	hard     context.Context // ends when nothing is to be attempted any more
 	work     chan *loan
+	slots    sync.WaitGroup
 	room     room
 	held     held
 	settler  *settler
@@ -190,16 +191,16 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.observe.tell(w.base, WorkerStarted{w.cfg.Name})
 
 	beating, stopBeating := context.WithCancel(w.base)
-	var extender, slots sync.WaitGroup
+	var extender sync.WaitGroup
 	extender.Go(func() { w.keepSession(beating) })
 	for range w.cfg.Slots {
-		slots.Go(func() { w.slot(&slots) })
+		w.slots.Go(w.slot)
 	}
 
 	err := w.fetch(ctx)
 	w.stopping.Store(true)
 	close(w.work)
-	err = errors.Join(err, w.drain(&slots, giveUp))
+	err = errors.Join(err, w.drain(giveUp))
 
 	stopBeating()
 	extender.Wait()
@@ -209,10 +210,10 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 // drain waits for the slots as long as the grace period allows.
-func (w *Worker) drain(slots *sync.WaitGroup, giveUp func()) error {
+func (w *Worker) drain(giveUp func()) error {
 	done := make(chan struct{})
 	go func() { // ends with the slots, at worst with a handler that hangs
-		slots.Wait()
+		w.slots.Wait()
 		close(done)
 	}()
 	patience := time.NewTimer(w.cfg.Grace / 5 * 4)
@@ -238,13 +239,13 @@ func (w *Worker) drain(slots *sync.WaitGroup, giveUp func()) error {
 }
 
 // slot runs one task after the other until there are no more.
-func (w *Worker) slot(slots *sync.WaitGroup) {
+func (w *Worker) slot() {
 	returned := false
 	defer func() {
 		if !returned {
 			// A handler ended its goroutine with runtime.Goexit. The task has been
 			// judged; the slot goes on in another goroutine.
-			slots.Go(func() { w.slot(slots) })
+			w.slots.Go(w.slot)
 		}
 	}()
 	for l := range w.work {
