@@ -18,9 +18,11 @@ type call[T any] struct {
 	err   error
 }
 
-// start makes a call in the background, bounded like any other.
+// start makes a call in the background. It may block for as long as the store's
+// clock is moved about; once somebody waits for its answer, patience is as
+// limited as with any other call.
 func start[T any](x *exam, f func(ctx context.Context) (T, error)) *call[T] {
-	ctx, cancel := x.bounded()
+	ctx, cancel := context.WithCancel(x.Context())
 	c := &call[T]{x: x, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(c.done)
@@ -77,15 +79,22 @@ func (c *call[T]) blocks() {
 // answer waits for the call and expects it to succeed.
 func (c *call[T]) answer() T {
 	c.x.Helper()
-	<-c.done
-	if c.err != nil {
-		c.x.Fatalf("got error %v, want an answer", c.err)
+	value, err := c.end()
+	if err != nil {
+		c.x.Fatalf("got error %v, want an answer", err)
 	}
-	return c.value
+	return value
 }
 
 // end waits for the call and gives its error.
 func (c *call[T]) end() (T, error) {
-	<-c.done
+	c.x.Helper()
+	ctx, cancel := c.x.bounded()
+	defer cancel()
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		c.x.Fatalf("got no answer, want one")
+	}
 	return c.value, c.err
 }

@@ -57,13 +57,13 @@ func deadLetterSays(x *exam) {
 	x.settle(end(x.takeOne(s), stem.VerdictRetry))
 	x.settle(end(x.takeOne(s), stem.VerdictRelease))
 	last := x.takeOne(s)
-	x.settle(stem.Settlement{Delivery: last, Verdict: stem.VerdictDeadLetter, Reason: hostile})
+	x.settle(stem.Settlement{Delivery: last, Verdict: stem.VerdictDeadLetter, Reason: rough})
 	letters := x.peer().deadLetters(queue, 10)
 	same(x, "dead letters", letterIDs(letters), []string{"a"})
 	got := letters[0]
 	got.At, got.Envelope = time.Time{}, nil
 	same(x, "dead letter", got,
-		stem.DeadLetter{ID: "a", Task: "exam.task", Queue: queue, Reason: hostile, Attempt: 2, Delivery: last.Number})
+		stem.DeadLetter{ID: "a", Task: "exam.task", Queue: queue, Reason: rough, Attempt: 2, Delivery: last.Number})
 }
 
 // "Envelope is the original bytes (see ParseEnvelope)."

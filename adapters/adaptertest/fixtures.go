@@ -68,9 +68,12 @@ func everyByte() []byte {
 // megabyte is a payload of 1 MiB, the largest that a client lets through by default.
 func megabyte() []byte { return blob(bytes.Repeat([]byte("0123456789abcde\n"), 1<<16)) }
 
-// hostile is text that something on the way might stumble over: NUL, bytes that
-// are not UTF-8, an escape that a terminal obeys, quotes, an overlong name.
-const hostile = "\x00\xff\xfe \x1b[2J\r\n'\";--{}%s\\ \u202e é"
+// rough is a text as a reason, a failure or a mark may be: an escape that a
+// terminal obeys, line ends, what quotes and formats, letters of several bytes.
+const rough = "\x1b[2J\r\n\t'\";--{}%s$1\\ \u202e é 𝄞"
+
+// hostile is a header: bytes that nothing on the way may take for text.
+const hostile = "\x00\xff\xfe" + rough
 
 // punctuation is every printable ASCII byte that is no letter and no digit.
 const punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"

@@ -1,10 +1,6 @@
 package adaptertest
 
-import (
-	"time"
-
-	"github.com/gostem/gostem/stem"
-)
+import "github.com/gostem/gostem/stem"
 
 var leasePromises = []promise{
 	{name: "an expired lease is delivered again and counted", check: lapsedIsTakenOver},
@@ -43,10 +39,10 @@ func lapsedIsTakenOver(x *exam) {
 func wokenByLapse(x *exam) {
 	x.publish(task("a"))
 	x.takeOne(x.session())
-	x.Advance(lease - 5*time.Second)
+	x.Advance(lease / 2)
 	c := x.receiving(ask(x.session()))
 	c.blocks()
-	x.Advance(5*time.Second + tick)
+	x.Advance(lease/2 + tick)
 	same(x, "received", ids(c.answer()), []string{"a"})
 }
 
@@ -150,15 +146,13 @@ func lapsedMayComeBack(x *exam) {
 // "The session is opened where it is not open, also after a lapse": what a
 // receive lends has a whole lease before it, however long the receive blocked.
 func receiveOpensAgain(x *exam) {
-	s := x.session()
-	s.Lease = 5 * time.Second // less than a receive may block
-	c := x.receiving(ask(s))
+	c := x.receiving(ask(x.session()))
 	c.blocks()
-	x.Advance(6 * time.Second)
+	x.lapse()
 	x.publish(task("a"))
-	d := c.answer()
+	ds := c.answer()
 	x.nothing()
-	x.settle(ack(d...)...)
+	x.settle(ack(ds...)...)
 }
 
 // "The notices name those among held that it has lost."

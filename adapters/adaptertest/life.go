@@ -10,6 +10,7 @@ import (
 var lifePromises = []promise{
 	{name: "an envelope that is too late is lent and marked", check: expiredIsMarked},
 	{name: "expiry counts from the publication, not from when it was due", check: expiryCountsFromPublication},
+	{name: "a delivery tells how long its task may still start", check: startWithin},
 	{name: "marks come back with the next delivery", check: marksComeBack},
 	{name: "marks replace earlier ones", check: marksAreReplaced},
 	{name: "a release keeps the marks that stand, or brings its own", check: marksSurviveRelease},
@@ -46,6 +47,21 @@ func expiryCountsFromPublication(x *exam) {
 	same(x, "expired", expired, map[string]bool{"a": true, "b": false})
 }
 
+// "StartWithin is what was left of the envelope's ExpiresIn when it was lent; 0
+// where it never expires."
+func startWithin(x *exam) {
+	x.publish(task("hours", expires(3*time.Hour), delay(time.Hour)), task("for-ever"))
+	x.Advance(time.Hour)
+	left := map[string]time.Duration{}
+	for _, d := range x.take(x.session(), 2) {
+		left[d.ID] = d.StartWithin
+	}
+	same(x, "for ever", left["for-ever"], 0)
+	if left["hours"] > 2*time.Hour || left["hours"] < 2*time.Hour-time.Minute {
+		x.Errorf("left of three hours after one: got %v, want two but for the time of the calls", left["hours"])
+	}
+}
+
 // marked gives the settlement of a delivery that leaves marks.
 func marked(d stem.Delivery, v stem.Verdict, marks map[string]string) stem.Settlement {
 	s := end(d, v)
@@ -57,7 +73,7 @@ func marked(d stem.Delivery, v stem.Verdict, marks map[string]string) stem.Settl
 func marksComeBack(x *exam) {
 	for _, v := range []stem.Verdict{stem.VerdictRetry, stem.VerdictSnooze, stem.VerdictRelease} {
 		x.publish(task(v.String()))
-		marks := map[string]string{"verdict": v.String(), "empty": "", hostile: hostile}
+		marks := map[string]string{"verdict": v.String(), "empty": "", rough: rough}
 		x.settle(marked(x.takeOne(x.session()), v, marks))
 		d := x.takeOne(x.session())
 		same(x, "marks", d.Marks, marks)

@@ -118,6 +118,9 @@ var lifeMutants = []mutant{
 		}
 	}), []string{"Broker/an envelope that is too late is lent and marked"}},
 
+	{"gives the whole time to expiry at every delivery", delivery(func(d *stem.Delivery) { d.StartWithin = d.ExpiresIn }),
+		[]string{"Broker/a delivery tells how long its task may still start"}},
+
 	{"forgets marks", delivery(func(d *stem.Delivery) { d.Marks = nil }), []string{
 		"Broker/marks come back with the next delivery",
 		"Broker/marks replace earlier ones",

@@ -276,10 +276,12 @@ func delayIsKept(x *exam) {
 
 // "It is woken by … a due delay."
 func wokenByDelay(x *exam) {
-	x.publish(task("later", delay(3*time.Second)))
+	x.publish(task("later", delay(time.Hour)))
 	c := x.receiving(ask(x.session()))
 	c.blocks()
-	x.Advance(3 * time.Second)
+	x.Advance(time.Hour - time.Minute)
+	c.blocks()
+	x.Advance(time.Minute)
 	same(x, "received", ids(c.answer()), []string{"later"})
 }
 

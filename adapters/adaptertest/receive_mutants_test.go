@@ -27,7 +27,7 @@ var receiveMutants = []mutant{
 		}
 	}), []string{"Broker/one envelope is lent whatever its size"}},
 
-	{"looks for work every half minute", broker(func(b *faultyBroker) { b.receive = b.poll(30 * time.Second) }), []string{
+	{"looks for work every 47 seconds", broker(func(b *faultyBroker) { b.receive = b.poll(47 * time.Second) }), []string{
 		"Broker/a receive blocks and is woken by a publish",
 		"Broker/a receive is woken by a publish of another connection",
 		"Broker/every blocked receiver is woken where there is work for all",

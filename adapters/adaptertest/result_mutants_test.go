@@ -102,7 +102,7 @@ var resultMutants = []mutant{
 			r.Failure = &stem.Failure{Kind: r.Failure.Kind, Message: r.Failure.Message}
 		}
 	}), []string{"Backend/every field of a record comes back"}},
-	{"reads numbers as floating point", loaded(func(r *stem.Result) { r.Delivery = int64(float64(r.Delivery)) }),
+	{"reads numbers as short floats", loaded(func(r *stem.Result) { r.Delivery = int64(float32(r.Delivery)) }),
 		[]string{"Backend/every field of a record comes back", "Backend/a higher delivery number replaces a record"}},
 	{"cuts results at 64 KiB", saved(func(r *stem.Result) { r.Payload = r.Payload[:min(len(r.Payload), 1<<16)] }),
 		[]string{"Backend/a result of one MiB comes back byte for byte"}},

@@ -24,7 +24,7 @@ var resultFencePromises = []promise{
 func higherReplaces(x *exam) {
 	for _, r := range []stem.Result{
 		outcome("a", 1, in(stem.StateRunning)), outcome("a", 2), outcome("a", 3, in(stem.StateFailed)),
-		outcome("a", 7, in(stem.StateRetrying)), outcome("a", 1<<53+1), outcome("a", 1<<53+2),
+		outcome("a", 7, in(stem.StateRetrying)), outcome("a", 1<<53-2), outcome("a", 1<<53-1),
 	} {
 		x.save(r)
 		x.stands(r)
@@ -86,7 +86,7 @@ func sameOutcomeAgain(x *exam) {
 	for _, state := range []stem.State{stem.StateSucceeded, stem.StateFailed} {
 		r := outcome(string(state), 1, in(state))
 		if state == stem.StateFailed {
-			r.Failure = &stem.Failure{Kind: stem.FailureError, Message: hostile}
+			r.Failure = &stem.Failure{Kind: stem.FailureError, Message: rough}
 		}
 		x.save(r)
 		x.save(r)

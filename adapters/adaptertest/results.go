@@ -69,9 +69,9 @@ func loadedTwice(x *exam) {
 func recordIsUntouched(x *exam) {
 	full := stem.Result{
 		ID: "full", Task: "exam.full", Queue: punctuation, State: stem.StateSucceeded, Payload: everyByte(),
-		Failure:  &stem.Failure{Kind: stem.FailurePanic, Message: hostile, Stack: "goroutine 1 [running]:\n\t" + hostile},
-		Progress: &stem.ProgressReport{Percent: 12.5, Message: hostile},
-		Delivery: 1<<53 + 1, Attempt: 2, Interruptions: 3, Snoozes: 4, Releases: 5, Worker: hostile,
+		Failure:  &stem.Failure{Kind: stem.FailurePanic, Message: rough, Stack: "goroutine 1 [running]:\n\t" + rough},
+		Progress: &stem.ProgressReport{Percent: 12.5, Message: rough},
+		Delivery: 1<<53 - 1, Attempt: 2, Interruptions: 3, Snoozes: 4, Releases: 5, Worker: rough,
 		Waited: time.Hour + time.Nanosecond, Ran: 1<<63 - 1, Keep: time.Hour,
 	}
 	failed := outcome("failed", 1, in(stem.StateFailed))

@@ -20,6 +20,7 @@ var settlePromises = []promise{
 	{name: "a delivery may be settled by another connection", check: settledFromElsewhere},
 	{name: "counters add up over a long life", check: countersAddUp},
 	{name: "the delivery number never goes back, also when an id is published again", check: numberOutlivesEnvelope},
+	{name: "delivery numbers follow the store's clock", check: numberFollowsClock},
 	{name: "an envelope that came back is as it was published", check: unchangedAfterRetry},
 	{name: "a settlement that is repeated does nothing more", check: repeatedSettlement},
 	{name: "a delivery that stands twice in a batch is settled once", check: twiceInBatch},
@@ -79,7 +80,7 @@ func deadLetterIsTakenOut(x *exam) {
 	x.publish(tasks("a", 2)...)
 	ds := x.take(x.session(), 2)
 	x.settle(end(ds[0], stem.VerdictDeadLetter),
-		stem.Settlement{Delivery: ds[1], Verdict: stem.VerdictDeadLetter, Reason: hostile, Delay: time.Hour})
+		stem.Settlement{Delivery: ds[1], Verdict: stem.VerdictDeadLetter, Reason: rough, Delay: time.Hour})
 	x.nothing()
 	x.Advance(24 * time.Hour)
 	x.nothing()
@@ -199,6 +200,28 @@ func numberOutlivesEnvelope(x *exam) {
 		x.rises(last, next)
 		same(x, "attempt of the new life", next.Attempt, 1)
 		last = next
+	}
+}
+
+// "Adapters lend max(the last number + 1, the clock's Unix milliseconds << 11)",
+// so that numbers rise whichever store comes to lend the id; "exact in a double".
+func numberFollowsClock(x *exam) {
+	number := func(id string) int64 {
+		x.publish(task(id))
+		return x.takeOne(x.session()).Number
+	}
+	first := number("a")
+	x.Advance(time.Hour)
+	second := number("b")
+	// A second is left for what a store's clock and its last number may round.
+	if least := first + (time.Hour-time.Second).Milliseconds()<<11; second < least {
+		x.Errorf("number an hour after number %d: got %d, want at least %d", first, second, least)
+	}
+	for _, n := range []int64{first, second} {
+		since := time.UnixMilli(n >> 11).UTC()
+		if since.Year() < 2000 || n >= 1<<53 {
+			x.Errorf("number %d: got the time %v, want one after 2000 and the number below 2^53", n, since)
+		}
 	}
 }
 

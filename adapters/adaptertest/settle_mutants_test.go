@@ -89,7 +89,10 @@ var settleMutants = []mutant{
 		[]string{"Broker/a delivery may be settled by another connection"}},
 
 	{"numbers the deliveries of each life from 1", broker(numberLives),
-		[]string{"Broker/the delivery number never goes back, also when an id is published again"}},
+		[]string{
+			"Broker/the delivery number never goes back, also when an id is published again",
+			"Broker/delivery numbers follow the store's clock",
+		}},
 
 	{"numbers nothing", broker(func(b *faultyBroker) {
 		renumber(b, func(stem.Delivery) int64 { return 1 })
