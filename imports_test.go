@@ -26,8 +26,8 @@ type rule struct {
 	never   []string // packages of the standard library that are refused, with all below them
 }
 
-// importRules has a rule for every package. A key that ends in /* is for the
-// packages directly below it that have no rule of their own. Packages that are
+// importRules has a rule for every package. A key that ends in /... is for
+// the packages below it that have no rule of their own. Packages that are
 // planned and do not exist yet have theirs already, so that whoever adds one finds it.
 var importRules = map[string]rule{
 	"stem/codec": {},
@@ -68,9 +68,9 @@ var importRules = map[string]rule{
 	// The generator knows the runtime as an import path in what it writes, no more.
 	"stemgen": {modules: []string{"golang.org/x/tools", "github.com/dave/jennifer"}},
 
-	"internal/*": {},
-	"cmd/*":      {local: []string{anything}},
-	"examples/*": {local: []string{anything}},
+	"internal/...": {},
+	"cmd/...":      {local: []string{anything}},
+	"examples/...": {local: []string{anything}},
 }
 
 var (
@@ -181,8 +181,12 @@ func ruleFor(pkg string, rules map[string]rule) (rule, bool) {
 	if r, ok := rules[pkg]; ok {
 		return r, true
 	}
-	r, ok := rules[path.Dir(pkg)+"/*"]
-	return r, ok
+	for above := path.Dir(pkg); above != "."; above = path.Dir(above) {
+		if r, ok := rules[above+"/..."]; ok {
+			return r, true
+		}
+	}
+	return rule{}, false
 }
 
 func (r rule) allows(imported string) bool {
@@ -200,11 +204,11 @@ func (r rule) allows(imported string) bool {
 
 func TestCheckImportsNamesWhatIsForbidden(t *testing.T) {
 	rules := map[string]rule{
-		"core":    {never: []string{"net"}},
-		"a":       {local: []string{"core"}},
-		"store":   {local: []string{"core"}, modules: []string{"example.com/driver/v2"}},
-		"kinds/x": {},
-		"tools/*": {local: []string{anything}},
+		"core":      {never: []string{"net"}},
+		"a":         {local: []string{"core"}},
+		"store":     {local: []string{"core"}, modules: []string{"example.com/driver/v2"}},
+		"kinds/x":   {},
+		"tools/...": {local: []string{anything}},
 	}
 	mine := func(pkg string) string { return module + "/" + pkg }
 	refused := func(file, pkg, imported string) []string {
@@ -230,8 +234,8 @@ func TestCheckImportsNamesWhatIsForbidden(t *testing.T) {
 		{"a module that is allowed is allowed with its packages", "store", "example.com/driver/v2/pool", nil},
 		{"another major version is another module", "store", "example.com/driver", refused("store/f.go", "store", "example.com/driver")},
 		{"a module that is not allowed is refused", "a", "example.com/driver/v2", refused("a/f.go", "a", "example.com/driver/v2")},
-		{"a pattern holds for what lies directly below it", "tools/one", "fmt", nil},
-		{"and no deeper", "tools/one/inner", "fmt", unruled("tools/one/inner")},
+		{"a pattern holds for all that lies below it", "tools/one/inner", mine("core"), nil},
+		{"and not for what it hangs on", "tools", "fmt", unruled("tools")},
 		{"a program imports all of this module", "tools/one", mine("kinds/x"), nil},
 		{"but no other module", "tools/one", "example.com/driver/v2", refused("tools/one/f.go", "tools/one", "example.com/driver/v2")},
 		{"a package without a rule is named", "new", "fmt", unruled("new")},
