@@ -39,16 +39,18 @@ func endless(v reflect.Value, depth int) bool {
 	return false
 }
 
-// nests tells whether vmihailenco/msgpack goes on to values within a value of type t.
+// nests tells whether vmihailenco/msgpack goes on to values within a value of type t
+// that may nest in their turn. ([]byte does not: it may be long.)
 func nests(t reflect.Type) bool {
 	if carriesItself(t) {
 		return false
 	}
 	switch t.Kind() {
 	case reflect.Slice, reflect.Array, reflect.Map:
-		return nests(t.Elem())
-	case reflect.Pointer, reflect.Interface, reflect.Struct:
-		return true
+		return !scalar(t.Elem().Kind())
+	default:
+		return !scalar(t.Kind())
 	}
-	return false
 }
+
+func scalar(k reflect.Kind) bool { return k <= reflect.Complex128 || k == reflect.String }

@@ -149,4 +149,3 @@ func carriesItself(t reflect.Type) bool {
 		return t.Implements(m) || t.Kind() != reflect.Pointer && reflect.PointerTo(t).Implements(m)
 	})
 }
-
