@@ -174,7 +174,7 @@ type (
 	idler struct{}
 )
 
-func (*bomb) UnmarshalBinary([]byte) error         { panic("boom") }
+func (*bomb) UnmarshalBinary([]byte) error          { panic("boom") }
 func (*idler) DecodeMsgpack(*msgpack.Decoder) error { return nil }
 
 func TestBadUnmarshalersAreErrors(t *testing.T) {
