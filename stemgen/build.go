@@ -44,6 +44,9 @@ func buildModel(prog *program, src *source, v *view, funcs []marked, rep *report
 	for _, s := range signatures {
 		b.carry(s)
 	}
+	if hasErrors(rep.list) {
+		return b.model // with holes where types are that cannot travel
+	}
 	markCycles(b.model.Types)
 	nameFunctions(b.model)
 	return b.model
@@ -53,7 +56,23 @@ func (b *builder) position(pos token.Pos) token.Position { return b.prog.fset.Po
 
 // short gives a type as code of this package writes it.
 func (b *builder) short(t types.Type) string {
-	return types.TypeString(t, types.RelativeTo(b.view.pkg))
+	return types.TypeString(t, func(pkg *types.Package) string {
+		if pkg == b.view.pkg {
+			return ""
+		}
+		return pkg.Name()
+	})
+}
+
+// root begins a path: with the type's name, where it has one.
+func (b *builder) root(t types.Type, other string) string {
+	if pointer, ok := t.(*types.Pointer); ok {
+		t = pointer.Elem()
+	}
+	if _, ok := types.Unalias(t).(*types.Named); ok {
+		return b.short(t)
+	}
+	return other
 }
 
 // declareArgs gives a function of several parameters the struct that carries them.
@@ -109,11 +128,11 @@ func (b *builder) carry(s *signature) {
 		}
 	case len(s.params) == 1:
 		p := s.params[0]
-		s.task.Args = b.wire(p.typ, b.placeOf(p.expr, b.short(p.typ)))
+		s.task.Args = b.wire(p.typ, b.placeOf(p.expr, b.root(p.typ, paramName(p))))
 	}
 	if s.result != nil {
 		expr := s.at.Type.Results.List[0].Type
-		at := b.placeOf(expr, b.short(s.result))
+		at := b.placeOf(expr, b.root(s.result, "the result"))
 		result := b.goType(s.result, at)
 		s.task.Func.Result = &result
 		s.task.Result = b.wire(s.result, at)
@@ -124,7 +143,7 @@ func paramName(p parameter) string {
 	if p.name == nil {
 		return "the parameter"
 	}
-	return p.name.Name
+	return "parameter " + p.name.Name
 }
 
 // A trail is where in the source, and by which path through the types, a type was
@@ -132,7 +151,8 @@ func paramName(p parameter) string {
 type trail struct {
 	pos      token.Position
 	path     string
-	from, to token.Pos // of the expression, where it is known
+	from, to token.Pos // of the expression
+	foreign  bool      // the type is a field of another package's
 }
 
 func (b *builder) placeOf(expr ast.Expr, path string) trail {

@@ -44,6 +44,8 @@ func parseDirective(comment string, pos token.Position, rep *report) directive {
 		case strings.HasPrefix(text, "//"), strings.HasPrefix(text, "/*"):
 			rep.errorf(at, CodeMalformed, "put the note on a line of its own", "only options may follow %s on its line", directivePrefix)
 			return d
+		case strings.HasSuffix(text, ","):
+			rep.errorf(column(at, len(text)-1), CodeMalformed, "remove the comma", "options are parted by spaces")
 		case !ok:
 			rep.errorf(w.valuePos, CodeMalformed, `write it as "…", with \" for a quote inside`, "%s is not a quoted text", text)
 		default:
@@ -119,26 +121,32 @@ const (
 )
 
 var (
-	directiveForm = regexp.MustCompile(`^//stem:([A-Za-z0-9_]+)(.?)`)
+	directiveForm = regexp.MustCompile(`^//stem:([A-Za-z0-9_-]*)(.?)`)
 	nearForm      = regexp.MustCompile(`^(//|/\*)([ \t]*)([sS][tT][eE][mM])([:.])([ \t]*)([A-Za-z]+)`)
 )
 
-// classify tells what a comment is; word is what it has in place of task, and
-// reason, for a near miss, is what keeps it from being a directive.
-func classify(comment string) (kind commentKind, word, reason string) {
-	if m := directiveForm.FindStringSubmatch(comment); m != nil {
-		if m[1] == "task" && (m[2] == "" || m[2] == " " || m[2] == "\t") {
-			return taskDirective, m[1], ""
+// classify tells what a comment is. For what is no directive, reason says why.
+func classify(comment string) (kind commentKind, reason string) {
+	if m := directiveForm.FindStringSubmatch(comment); m != nil && m[1] != "" {
+		switch word, next := m[1], m[2]; {
+		case word != "task":
+			return unknownDirective, "unknown directive //stem:" + word
+		case next == "" || next == " " || next == "\t":
+			return taskDirective, ""
+		default:
+			return unknownDirective, "no " + next + " may follow " + directivePrefix
 		}
-		return unknownDirective, strings.TrimRight(m[1]+m[2], " \t"), ""
 	}
 	m := nearForm.FindStringSubmatch(comment)
-	if m == nil || nearest(m[6], []string{"task"}) == "" {
-		return notDirective, "", ""
+	switch {
+	case m == nil && strings.HasPrefix(comment, "//stem:"):
+		return unknownDirective, "a directive without a word"
+	case m == nil || nearest(m[6], []string{"task"}) == "":
+		return notDirective, ""
 	}
 	marker, before, stem, sign, after, word := m[1], m[2], m[3], m[4], m[5], m[6]
 	if before != "" && (after != "" || sign == ".") || sign == "." && word != "task" {
-		return notDirective, "", "" // prose: `// Stem: tasks run …`, `// stem.Task is …`
+		return notDirective, "" // prose: `// Stem: tasks run …`, `// stem.Task is …`
 	}
 	switch {
 	case marker == "/*":
@@ -152,7 +160,7 @@ func classify(comment string) (kind commentKind, word, reason string) {
 	case stem != "stem":
 		reason = "stem is written in small letters"
 	}
-	return nearDirective, word, reason
+	return nearDirective, "this looks like a directive, but " + reason
 }
 
 // canonical gives the directive that a near miss was meant to be.

@@ -106,7 +106,7 @@ func (prog *program) generateOne(src *source) *result {
 		funcs = append(funcs, findMarked(prog.fset, file, r.rep)...)
 	}
 	prog.reportStray(src, r.rep)
-	if prog.reportBroken(src, len(funcs) > 0, r.rep) {
+	if reportBroken(src, r.rep) {
 		return r
 	}
 	have, err := src.readGenerated()

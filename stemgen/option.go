@@ -93,16 +93,19 @@ func findRule(key string) *optionRule {
 }
 
 func suggestOption(w word) string {
-	keys := make([]string, len(optionRules))
-	for i, rule := range optionRules {
-		keys[i] = rule.key
+	var keys, available []string
+	for _, rule := range optionRules {
+		keys = append(keys, rule.key)
+		if rule.set != nil {
+			available = append(available, rule.key)
+		}
 	}
 	guess := otherNames[strings.ReplaceAll(strings.ToLower(w.key), "_", "-")]
 	if guess == "" {
 		guess = nearest(w.key, keys)
 	}
 	if guess == "" {
-		return "the options are " + strings.Join(keys, ", ")
+		return "the options are " + strings.Join(available, ", ")
 	}
 	return fmt.Sprintf("did you mean %q?", guess)
 }
@@ -129,8 +132,12 @@ func wantIdentifier(v string) *badValue {
 
 func setInt(to **int, v string, least, most int) *badValue {
 	n, err := strconv.Atoi(v)
-	if err != nil || n < least || n > most {
-		return &badValue{message: "out of range", fix: fmt.Sprintf("use a whole number from %d to %d", least, most)}
+	fix := fmt.Sprintf("use a whole number from %d to %d", least, most)
+	switch {
+	case err != nil:
+		return &badValue{message: "not a whole number", fix: fix}
+	case n < least || n > most:
+		return &badValue{message: "out of range", fix: fix}
 	}
 	*to = &n
 	return nil
@@ -170,11 +177,13 @@ func setBackoff(o *Options, v string) *badValue {
 	if !found || !closed {
 		return &badValue{message: "not a back-off", fix: backoffForms}
 	}
+	parts := strings.Split(list, ",")
 	var durations []time.Duration
-	for part := range strings.SplitSeq(list, ",") {
-		d, bad := readDuration(strings.TrimSpace(part))
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+		d, bad := readDuration(parts[i])
 		if bad != nil {
-			return &badValue{message: fmt.Sprintf("%q: %s", strings.TrimSpace(part), bad.message), fix: bad.fix}
+			return &badValue{message: fmt.Sprintf("%q: %s", parts[i], bad.message), fix: bad.fix}
 		}
 		durations = append(durations, d)
 	}
@@ -184,7 +193,7 @@ func setBackoff(o *Options, v string) *badValue {
 	case (shape == "linear" || shape == "exp") && len(durations) == 2:
 		o.Backoff = &Backoff{Shape: shape, Base: durations[0], Cap: durations[1]}
 		if durations[0] > durations[1] {
-			return &badValue{message: "begins above its cap", fix: fmt.Sprintf("write %s(%s,%s)", shape, durations[1], durations[0])}
+			return &badValue{message: "begins above its cap", fix: fmt.Sprintf("write %s(%s,%s)", shape, parts[1], parts[0])}
 		}
 	default:
 		return &badValue{message: "not a back-off", fix: backoffForms}

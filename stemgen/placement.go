@@ -29,12 +29,11 @@ func findMarked(fset *token.FileSet, file *ast.File, rep *report) []marked {
 		var first *token.Position
 		for _, comment := range group.List {
 			pos := fset.Position(comment.Pos())
-			switch kind, word, reason := classify(comment.Text); kind {
+			switch kind, reason := classify(comment.Text); kind {
 			case nearDirective:
-				rep.errorf(pos, CodeNearDirective, "write "+canonical(comment.Text), "this looks like a directive, but %s", reason)
+				rep.errorf(pos, CodeNearDirective, "write "+canonical(comment.Text), "%s", reason)
 			case unknownDirective:
-				rep.errorf(column(pos, len("//stem:")), CodeUnknownDirective, "write "+directivePrefix+", and after a space its options",
-					"unknown directive //stem:%s", word)
+				rep.errorf(column(pos, len("//stem:")), CodeUnknownDirective, "write "+directivePrefix+", and after a space its options", "%s", reason)
 			case taskDirective:
 				switch {
 				case fn == nil:
@@ -78,7 +77,7 @@ func reportMisplaced(fset *token.FileSet, file *ast.File, comment *ast.Comment, 
 		case from > comment.Pos():
 			if fn, ok := decl.(*ast.FuncDecl); ok {
 				line := fset.Position(fn.Name.Pos()).Line
-				rep.errorf(pos, CodeDetachedDirective, "remove what stands between them",
+				rep.errorf(pos, CodeDetachedDirective, "put it directly above func "+fn.Name.Name+", without a blank line between them",
 					"the directive is cut off from func %s in line %d", fn.Name.Name, line)
 			} else {
 				rep.errorf(pos, CodeMisplacedDirective, fix, "a directive above %s: only functions are tasks", describe(decl))

@@ -6,6 +6,8 @@ import (
 	"go/format"
 	"go/token"
 	"go/types"
+	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -143,8 +145,8 @@ func (t *Type) walk(visit func(GoType)) {
 
 // importAs chooses the name of an import: the package's own, unless something else
 // bears it here.
-func (r *renderer) importAs(path, base string, used map[string]bool) {
-	if _, known := r.imports[path]; known {
+func (r *renderer) importAs(importPath, base string, used map[string]bool) {
+	if _, known := r.imports[importPath]; known {
 		return
 	}
 	free := func(name string) bool {
@@ -159,12 +161,26 @@ func (r *renderer) importAs(path, base string, used map[string]bool) {
 		}
 	}
 	used[name] = true
-	r.imports[path] = name
-	if name == base {
-		r.file.ImportName(path, name)
+	r.imports[importPath] = name
+	if name == base && name == assumedName(importPath) {
+		r.file.ImportName(importPath, name)
 	} else {
-		r.file.ImportAlias(path, name)
+		r.file.ImportAlias(importPath, name)
 	}
+}
+
+var versionElement = regexp.MustCompile(`^v[0-9]+$`)
+
+// assumedName is the name that a reader takes a package to have who sees its path
+// only. Where it is another, gofmt's relatives write it before the path, and so do we.
+func assumedName(importPath string) string {
+	name := path.Base(importPath)
+	if versionElement.MatchString(name) {
+		name = path.Base(path.Dir(importPath))
+	}
+	name, _, _ = strings.Cut(strings.TrimPrefix(name, "go-"), ".")
+	name, _, _ = strings.Cut(name, "-")
+	return name
 }
 
 // local gives a local variable's name, which hides nothing that the code refers to.
@@ -197,8 +213,8 @@ func groupImports(code []byte) []byte {
 	}
 	var standard, others []string
 	for line := range strings.SplitSeq(block, "\n") {
-		path := line[strings.IndexByte(line, '"')+1:]
-		first, _, _ := strings.Cut(path, "/")
+		quoted := line[strings.IndexByte(line, '"')+1:]
+		first, _, _ := strings.Cut(quoted, "/")
 		if strings.Contains(first, ".") {
 			others = append(others, line)
 		} else {

@@ -258,14 +258,18 @@ func (r *renderer) readValue(t *Type, p place) []jen.Code {
 	case ByteArray:
 		return []jen.Code{reader.Dot("BytesInto").Call(p.bytes())}
 	case Pointer:
-		inner := []jen.Code{jen.Id(p.value).Op("=").New(r.typ(t.Elem.Go))}
-		inner = append(inner, r.readValue(t.Elem, place{value: "*" + p.value, address: p.value})...)
 		return []jen.Code{
-			jen.If(reader.Dot("Nil").Call()).Block(jen.Id(p.value).Op("=").Nil()).Else().Block(inner...),
+			jen.If(reader.Dot("Nil").Call()).Block(jen.Id(p.value).Op("=").Nil()).Else().Block(r.readPointee(t, p)...),
 		}
 	default:
 		return []jen.Code{jen.Id(readName(t)).Call(reader, jen.Id(p.address))}
 	}
+}
+
+// readPointee writes the statements that read what a pointer is to lead to.
+func (r *renderer) readPointee(t *Type, p place) []jen.Code {
+	code := []jen.Code{jen.Id(p.value).Op("=").New(r.typ(t.Elem.Go))}
+	return append(code, r.readValue(t.Elem, place{value: "*" + p.value, address: p.value})...)
 }
 
 // carried names a type for a comment.

@@ -189,21 +189,31 @@ func splitOptional(fields []Field) (always int, optional []Field) {
 	return always, optional
 }
 
-// appendField writes the value of a field; one that an embedded pointer which is nil
-// would hold is nil.
+// appendField writes the value of a field. One that an embedded pointer would hold
+// which is nil is nil itself.
 func (r *renderer) appendField(t *Type, f Field, v string) []jen.Code {
-	value := r.appendValue(f.Type, at(v+"."+f.Select), r.inner(t, strings.ReplaceAll(f.Wire, "%", "%%")))
-	if len(f.Via) == 0 || f.OmitEmpty {
+	in := r.inner(t, strings.ReplaceAll(f.Wire, "%", "%%"))
+	p := at(v + "." + f.Select)
+	if len(f.Via) == 0 && !f.OmitEmpty {
+		return r.appendValue(f.Type, p, in)
+	}
+	carried := f.Type
+	if f.Type.Kind == Pointer {
+		carried, p = f.Type.Elem, place{value: "*" + p.value, address: p.value}
+	}
+	value := r.appendValue(carried, p, in)
+	if f.OmitEmpty {
 		return value
 	}
-	var missing *jen.Statement
-	for _, hop := range f.Via {
-		isNil := jen.Id(v + "." + hop.Select).Op("==").Nil()
-		if missing == nil {
-			missing = isNil
-		} else {
-			missing.Op("||").Add(isNil)
+	missing := jen.Null()
+	for i, hop := range f.Via {
+		if i > 0 {
+			missing.Op("||")
 		}
+		missing.Id(v + "." + hop.Select).Op("==").Nil()
+	}
+	if f.Type.Kind == Pointer {
+		missing.Op("||").Id(p.address).Op("==").Nil()
 	}
 	return []jen.Code{jen.If(missing).Block(r.grow("AppendNil")).Else().Block(value...)}
 }
@@ -215,8 +225,6 @@ func (r *renderer) isPresent(f Field, v string) *jen.Statement {
 	switch t := f.Type; {
 	case t.HasZero:
 		present = jen.Op("!").Add(value).Dot("IsZero").Call()
-	case t.Kind == Bool && t.Defined:
-		present = jen.Bool().Parens(value)
 	case t.Kind == Bool:
 		present = value
 	case t.Kind == String:
@@ -389,14 +397,19 @@ func (r *renderer) readStruct(t *Type) []jen.Code {
 // readField writes what reads a field. Embedded pointers on the way are made when
 // there is something for them to hold.
 func (r *renderer) readField(f Field, v string) []jen.Code {
-	code := r.readValue(f.Type, at(v+"."+f.Select))
+	p := at(v + "." + f.Select)
 	if len(f.Via) == 0 {
-		return code
+		return r.readValue(f.Type, p)
 	}
-	var hops []jen.Code
+	var code []jen.Code
 	for _, hop := range f.Via {
 		to := v + "." + hop.Select
-		hops = append(hops, jen.If(jen.Id(to).Op("==").Nil()).Block(jen.Id(to).Op("=").New(r.typ(hop.Elem))))
+		code = append(code, jen.If(jen.Id(to).Op("==").Nil()).Block(jen.Id(to).Op("=").New(r.typ(hop.Elem))))
 	}
-	return []jen.Code{jen.If(jen.Op("!").Add(r.id("r")).Dot("Nil").Call()).Block(append(hops, code...)...)}
+	if f.Type.Kind == Pointer {
+		code = append(code, r.readPointee(f.Type, p)...)
+	} else {
+		code = append(code, r.readValue(f.Type, p)...)
+	}
+	return []jen.Code{jen.If(jen.Op("!").Add(r.id("r")).Dot("Nil").Call()).Block(code...)}
 }

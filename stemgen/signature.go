@@ -7,6 +7,9 @@ import (
 	"go/types"
 	"path"
 	"path/filepath"
+	"strings"
+
+	"golang.org/x/tools/go/packages"
 )
 
 // shapes are the functions that can be tasks.
@@ -43,7 +46,9 @@ func (b *builder) signature(m marked) *signature {
 	}
 	sig := fn.Signature()
 	before := len(b.rep.list)
-	b.judgeName(m, sig)
+	if !b.judgeName(m, sig) {
+		return nil
+	}
 	receiver := b.receiver(m, sig)
 	params := flatten(m.decl.Type.Params, sig.Params())
 	b.judgeParams(m, sig, params)
@@ -104,14 +109,17 @@ func (b *builder) describe(m marked, f Func) *Task {
 	return task
 }
 
-// judgeName refuses functions that only Go itself may call, and generic ones.
-func (b *builder) judgeName(m marked, sig *types.Signature) {
+// judgeName refuses functions that nobody may call, for which nothing else matters,
+// and generic ones.
+func (b *builder) judgeName(m marked, sig *types.Signature) bool {
 	pos, name := b.position(m.decl.Name.Pos()), m.decl.Name.Name
 	switch {
 	case name == "_":
 		b.rep.errorf(pos, CodeReserved, "give the function a name", "func _ cannot be called")
+		return false
 	case m.decl.Recv == nil && (name == "init" || name == "main" && b.src.Name == "main"):
 		b.rep.errorf(pos, CodeReserved, "move the work into a function of its own", "func %s belongs to Go and cannot be a task", name)
+		return false
 	}
 	if params := m.decl.Type.TypeParams; params != nil {
 		b.rep.errorf(b.position(params.Pos()), CodeGeneric, "write one task for each type, which may call the generic function",
@@ -121,6 +129,7 @@ func (b *builder) judgeName(m marked, sig *types.Signature) {
 		b.rep.errorf(b.position(m.decl.Recv.Pos()), CodeGeneric, "write the method on a type that is not generic",
 			"%s is a method of a generic type: a task has one name and one type of args", name)
 	}
+	return true
 }
 
 // receiver gives what a method hangs on, nil for a plain function.
@@ -232,13 +241,49 @@ func (b *builder) unresolved(from, to token.Pos, what string) {
 		b.rep.errorf(b.position(err.Pos), CodeUnresolvedType, "", "%s", err.Msg)
 		return
 	}
-	for _, file := range b.src.files {
-		if file.FileStart <= from && from <= file.FileEnd {
-			if err, found := b.view.importError(file); found {
-				b.rep.errorf(b.position(err.Pos), CodeUnresolvedType, "", "%s", err.Msg)
-				return
-			}
+	for _, imp := range b.importsWithin(from, to) {
+		if err, found := b.view.errorWithin(imp.Pos(), imp.End()); found && strings.HasPrefix(err.Msg, "could not import") {
+			b.rep.errorf(b.position(err.Pos), CodeUnresolvedType, "", "%s", b.importFailure(err))
+			return
 		}
 	}
-	b.rep.errorf(b.position(from), CodeUnresolvedType, "see what go vet says of the package", "the type of %s is not known", what)
+	b.rep.errorf(b.position(from), CodeUnresolvedType, "see what go vet says of that package", "the type of %s is not known", what)
+}
+
+// importsWithin gives the imports that code between two places uses.
+func (b *builder) importsWithin(from, to token.Pos) []*ast.ImportSpec {
+	var used []*ast.ImportSpec
+	for _, file := range b.src.files {
+		if from < file.FileStart || file.FileEnd < from {
+			continue
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok || sel.Pos() < from || to < sel.End() {
+				return true
+			}
+			for _, imp := range file.Imports {
+				name := assumedName(strings.Trim(imp.Path.Value, "\"`"))
+				if imp.Name != nil {
+					name = imp.Name.Name
+				}
+				if id, ok := sel.X.(*ast.Ident); ok && id.Name == name {
+					used = append(used, imp)
+				}
+			}
+			return true
+		})
+	}
+	return used
+}
+
+// importFailure prefers what the go command says of an import: it knows why.
+func (b *builder) importFailure(err types.Error) string {
+	at := b.position(err.Pos)
+	for _, other := range b.src.Errors {
+		if pos := parsePosition(other.Pos); other.Kind == packages.ListError && pos.Filename == at.Filename && pos.Line == at.Line {
+			return other.Msg
+		}
+	}
+	return err.Msg
 }

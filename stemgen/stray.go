@@ -23,8 +23,8 @@ func (prog *program) reportStray(src *source, rep *report) {
 	for _, file := range src.files {
 		if line := constraintOf(prog.fset, file); line != "" {
 			for _, m := range findMarked(prog.fset, file, new(report)) {
-				rep.errorf(m.at.pos, CodeConstrained, "put the task into a file without constraints, and what differs into a function that it calls",
-					"func %s is compiled only where %s, but its generated code everywhere", m.decl.Name.Name, line)
+				rep.errorf(m.at.pos, CodeConstrained, "put the task into a file for all builds, and what differs into a function that it calls",
+					"func %s is compiled in some builds only (%s), its generated code in all", m.decl.Name.Name, line)
 			}
 		}
 	}
@@ -47,7 +47,7 @@ func (prog *program) reportStray(src *source, rep *report) {
 			if strings.HasSuffix(name, "_test.go") {
 				rep.errorf(m.at.pos, CodeTestFile, "move it out of the test", "func %s is in a test, where no worker finds it", m.decl.Name.Name)
 			} else {
-				rep.errorf(m.at.pos, CodeConstrained, "put the task into a file without constraints",
+				rep.errorf(m.at.pos, CodeConstrained, "put the task into a file for all builds",
 					"func %s is in a file that this build leaves out", m.decl.Name.Name)
 			}
 		}
@@ -79,18 +79,20 @@ func constraintOf(fset *token.FileSet, file *ast.File) string {
 	name := fset.File(file.FileStart).Name()
 	nowhere := build.Context{GOOS: "nowhere", GOARCH: "nowhere", Compiler: "gc", ReleaseTags: build.Default.ReleaseTags, CgoEnabled: true}
 	if matches, err := nowhere.MatchFile(filepath.Dir(name), filepath.Base(name)); err == nil && !matches {
-		return "the system is that of its name"
+		return filepath.Base(name)
 	}
 	return ""
 }
 
 // reportBroken reports what keeps a package from being read at all. What is broken
 // in code that no task touches is none of our business.
-func (prog *program) reportBroken(src *source, hasTasks bool, rep *report) bool {
-	broken := false
+func reportBroken(src *source, rep *report) bool {
+	said := make(map[string]bool) // files whose first error has been reported: the rest follows from it
 	for _, err := range src.Errors {
 		pos := parsePosition(err.Pos)
 		switch {
+		case said[pos.Filename]:
+			continue
 		case len(src.files) == 0:
 			rep.errorf(pos, CodeBadPackage, "", "%s: %s", src.ID, strings.TrimSpace(err.Msg))
 		case err.Kind == packages.ParseError && hasDirective(pos.Filename):
@@ -98,9 +100,9 @@ func (prog *program) reportBroken(src *source, hasTasks bool, rep *report) bool 
 		default:
 			continue
 		}
-		broken = true
+		said[pos.Filename] = true
 	}
-	return broken
+	return len(said) > 0
 }
 
 func hasDirective(name string) bool {

@@ -22,6 +22,7 @@ type candidate struct {
 // of embedded structs among them. Of several with one wire name the shallowest wins,
 // as in Go itself; two at one depth are refused.
 func (b *builder) fields(t types.Type, s *types.Struct, at trail) []Field {
+	before := len(b.rep.list)
 	c := &fieldCollector{builder: b, outer: t}
 	c.collect(s, at, candidate{})
 	var fields []Field
@@ -49,7 +50,7 @@ func (b *builder) fields(t types.Type, s *types.Struct, at trail) []Field {
 			byWire[alias] = f
 		}
 	}
-	if len(fields) == 0 && s.NumFields() > 0 && !c.excluded {
+	if len(fields) == 0 && s.NumFields() > 0 && !c.excluded && len(b.rep.list) == before {
 		b.rep.errorf(at.pos, CodeEmptyStruct, "carry the values that matter, or leave the field out with `msgpack:\"-\"`",
 			"%s cannot travel: all fields of %s are unexported, so that nothing of it would arrive", at.path, b.short(t))
 	}
@@ -168,7 +169,9 @@ func (b *builder) fieldPlace(f *types.Var, at trail) trail {
 	at.path = join(at.path, f.Name())
 	if f.Pkg().Path() == b.src.PkgPath && f.Pos().IsValid() {
 		at.pos, at.from, at.to = b.position(f.Pos()), f.Pos(), b.lineEnd(f.Pos())
+		return at
 	}
+	at.foreign = true
 	return at
 }
 
@@ -214,6 +217,8 @@ func (b *builder) readTag(tag string, f *types.Var, at trail) (fieldTag, bool) {
 			t.omitEmpty = true
 		case key == "alias" && arg != "":
 			t.aliases = append(t.aliases, arg)
+		case key == "alias":
+			b.rep.errorf(at.pos, CodeBadTag, "write alias:old", "%s: the tag's option alias has no name", at.path)
 		case key == "inline" && f.Embedded():
 		case key == "omitzero", key == "inline", key == "noinline", key == "as_array", key == "asArray", key == "intern":
 			b.rep.errorf(at.pos, CodeBadTag, "leave it out for now", "%s: the tag's option %s is not available yet", at.path, key)
@@ -234,7 +239,9 @@ func (b *builder) judgeOmitEmpty(t *Type, at trail) {
 		return
 	}
 	switch t.Kind {
-	case Struct, Array, ByteArray, ByteEnumArray, Text, Binary:
-		b.rep.errorf(at.pos, CodeBadTag, "use a pointer, or drop omitempty", "%s: omitempty never leaves out %s", at.path, at.path)
+	case Array, ByteArray, ByteEnumArray:
+		b.rep.errorf(at.pos, CodeBadTag, "drop omitempty", "%s: omitempty never leaves out an array", at.path)
+	case Struct, Text, Binary:
+		b.rep.errorf(at.pos, CodeBadTag, "use a pointer, or drop omitempty", "%s: omitempty never leaves out a value of this type", at.path)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
-	"strings"
 )
 
 // A view is a package as the type checker sees it.
@@ -88,15 +87,4 @@ func (v *view) errorWithin(from, to token.Pos) (types.Error, bool) {
 		return types.Error{}, false
 	}
 	return v.errs[i], true
-}
-
-// importError gives the error of an import of the file, which makes all that comes
-// from it invalid without a further word.
-func (v *view) importError(file *ast.File) (types.Error, bool) {
-	for _, imp := range file.Imports {
-		if err, found := v.errorWithin(imp.Pos(), imp.End()); found && strings.HasPrefix(err.Msg, "could not import") {
-			return err, true
-		}
-	}
-	return types.Error{}, false
 }

@@ -12,8 +12,11 @@ func (b *builder) wire(t types.Type, at trail) *Type {
 	if known := b.types[key]; known != nil {
 		return known
 	}
-	w := &Type{Go: b.goType(t, at)}
 	before := len(b.rep.list)
+	w := &Type{Go: b.goType(t, at)}
+	if len(b.rep.list) > before {
+		return w // nobody asks how what cannot be named would travel
+	}
 	_, named := t.(*types.Named)
 	if named {
 		b.types[key] = w // before its parts, which may lead back to it
@@ -144,6 +147,10 @@ func (b *builder) refuse(at trail, fix, format string, args ...any) {
 }
 
 func (b *builder) unresolvedAt(at trail) {
+	if at.foreign {
+		b.rep.errorf(at.pos, CodeUnresolvedType, "see what go vet says of that package", "the type of %s is not known", at.path)
+		return
+	}
 	b.unresolved(at.from, at.to, at.path)
 }
 

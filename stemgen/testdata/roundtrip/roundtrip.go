@@ -1,0 +1,229 @@
+// Package roundtrip holds generated codecs against github.com/vmihailenco/msgpack/v5,
+// which defines the wire.
+package roundtrip
+
+import (
+	"bytes"
+	"encoding"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"reflect"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/gostem/gostem/stem/codec"
+)
+
+var (
+	failures int
+	checked  int
+)
+
+// Exit ends the program, with 1 where a check has failed.
+func Exit() {
+	fmt.Printf("%d codecs checked, %d failures\n", checked, failures)
+	if failures > 0 || checked == 0 {
+		os.Exit(1)
+	}
+}
+
+// Differences are what is known to differ in a case.
+type Differences struct {
+	Bytes bool // the other library carries the type in another way
+	Whole bool // by the rules of the tags or of Go itself, not every field travels
+}
+
+// Check carries values of T with the codec and back, and from and to the other
+// library.
+func Check[T any](name string, c codec.Codec[T], known Differences) {
+	checked++
+	for seed := range uint64(8) {
+		var v T
+		if seed > 0 { // 0 is the zero value
+			f := filler{rand.New(rand.NewPCG(seed, 1)), seed}
+			f.fill(reflect.ValueOf(&v).Elem(), 0)
+		}
+		if err := check(c, v, known, seed); err != nil {
+			failures++
+			fmt.Printf("%s, seed %d: %s\n", name, seed, err)
+			return
+		}
+	}
+}
+
+func check[T any](c codec.Codec[T], v T, known Differences, seed uint64) error {
+	encoded, err := c.Encode(&v)
+	if err != nil {
+		return fmt.Errorf("encode %+v: %w", v, err)
+	}
+	if err := codec.Valid(encoded); err != nil {
+		return fmt.Errorf("%q is not valid: %w", encoded, err)
+	}
+	var back T
+	if err := c.Decode(encoded, &back); err != nil {
+		return fmt.Errorf("decode %q: %w", encoded, err)
+	}
+	if twice, err := c.Encode(&back); err != nil || !bytes.Equal(twice, encoded) {
+		return fmt.Errorf("got back %+v, sent %+v", back, v)
+	}
+	if known.Whole {
+		v = back
+	}
+	if !reflect.DeepEqual(v, back) {
+		return fmt.Errorf("got back %+v, sent %+v", back, v)
+	}
+	for i := range encoded { // no beginning of a message is one, and none makes the reader panic
+		var cut T
+		if err := c.Decode(encoded[:i], &cut); err == nil {
+			return fmt.Errorf("decode the first %d bytes of %q: no error", i, encoded)
+		}
+	}
+	if known.Bytes {
+		return nil
+	}
+	var theirs T
+	if err := msgpack.Unmarshal(encoded, &theirs); err != nil {
+		return fmt.Errorf("the other library decodes %q: %w", encoded, err)
+	}
+	again, err := c.Encode(&theirs)
+	if err != nil || !bytes.Equal(again, encoded) {
+		return fmt.Errorf("the other library reads %+v, sent %+v (%v)", theirs, v, err)
+	}
+	var buf bytes.Buffer
+	enc := msgpack.NewEncoder(&buf)
+	enc.UseCompactInts(true)
+	enc.SetSortMapKeys(true)
+	if err := enc.Encode(&v); err != nil {
+		return fmt.Errorf("the other library encodes %+v: %w", v, err)
+	}
+	if one := seed < 4; one && !bytes.Equal(buf.Bytes(), encoded) {
+		return fmt.Errorf("encoded\n%q, the other library\n%q", encoded, buf.Bytes())
+	}
+	var fromTheirs T
+	if err := c.Decode(buf.Bytes(), &fromTheirs); err != nil {
+		return fmt.Errorf("decode the other library's %q: %w", buf.Bytes(), err)
+	}
+	if !reflect.DeepEqual(fromTheirs, v) {
+		return fmt.Errorf("read %+v from the other library, which sent %+v", fromTheirs, v)
+	}
+	return nil
+}
+
+// A filler makes values. Up to seed 3 maps get one entry: the other library does not
+// sort keys that are not strings.
+type filler struct {
+	*rand.Rand
+	seed uint64
+}
+
+const deepest = 5
+
+func (f filler) fill(v reflect.Value, depth int) {
+	if f.special(v) {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(f.IntN(2) == 1)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		n := int64(f.Uint64()) >> f.IntN(64)
+		v.SetInt(n >> (64 - v.Type().Bits()))
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		v.SetUint(f.Uint64() >> f.IntN(64) >> (64 - v.Type().Bits()))
+	case reflect.Float32, reflect.Float64:
+		v.SetFloat(float64(f.IntN(1000)) / 8)
+	case reflect.String:
+		v.SetString([]string{"", "a", "über", "a string of more than thirty-one bytes", "x"}[f.IntN(5)])
+	case reflect.Pointer:
+		if depth < deepest && f.IntN(4) > 0 {
+			v.Set(reflect.New(v.Type().Elem()))
+			f.fill(v.Elem(), depth+1)
+		}
+	case reflect.Slice:
+		if depth >= deepest {
+			return
+		}
+		v.Set(reflect.MakeSlice(v.Type(), f.IntN(4), 4))
+		for i := range v.Len() {
+			f.fill(v.Index(i), depth+1)
+		}
+	case reflect.Array:
+		for i := range min(v.Len(), 100) {
+			f.fill(v.Index(i), depth+1)
+		}
+	case reflect.Map:
+		f.fillMap(v, depth)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			field := v.Type().Field(i)
+			if field.Tag.Get("msgpack") == "-" || !field.IsExported() && !field.Anonymous {
+				continue
+			}
+			f.fillField(v.Field(i), field, depth)
+		}
+	}
+}
+
+// fillField leaves embedded pointers nil for odd seeds, and fills what is in others so
+// that it can be told from nothing.
+func (f filler) fillField(v reflect.Value, field reflect.StructField, depth int) {
+	if field.Anonymous && v.Kind() == reflect.Pointer {
+		if f.seed%2 == 1 || !v.CanSet() || depth >= deepest {
+			return
+		}
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	if !field.IsExported() && v.Kind() != reflect.Struct {
+		return
+	}
+	f.fill(v, depth+1)
+}
+
+func (f filler) fillMap(v reflect.Value, depth int) {
+	if depth >= deepest {
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	n := 1
+	if f.seed >= 4 {
+		n = f.IntN(20)
+	}
+	for range n {
+		key := reflect.New(v.Type().Key()).Elem()
+		value := reflect.New(v.Type().Elem()).Elem()
+		f.fill(key, depth+1)
+		f.fill(value, depth+1)
+		v.SetMapIndex(key, value)
+	}
+}
+
+var samples = []string{"1234", "192.0.2.7", "https://example.org/a?b=c", "2d931510-d99f-494a-8c67-87feb05e1594", "red"}
+
+// special fills values that are more than what they are made of.
+func (f filler) special(v reflect.Value) bool {
+	if !v.CanAddr() || !v.CanSet() {
+		return false
+	}
+	instant := time.Unix(int64(f.Uint32()), int64(f.IntN(1e9))).UTC()
+	if v.Type().ConvertibleTo(reflect.TypeFor[time.Time]()) && v.Kind() == reflect.Struct {
+		v.Set(reflect.ValueOf(instant).Convert(v.Type()))
+		return true
+	}
+	unmarshal := func([]byte) error { return fmt.Errorf("is no unmarshaler") }
+	switch to := v.Addr().Interface().(type) {
+	case encoding.TextUnmarshaler:
+		unmarshal = to.UnmarshalText
+	case encoding.BinaryUnmarshaler:
+		unmarshal = to.UnmarshalBinary
+	}
+	for _, sample := range samples {
+		if unmarshal([]byte(sample)) == nil {
+			return true
+		}
+		v.SetZero()
+	}
+	return false
+}
