@@ -1,21 +1,20 @@
 package codec
 
 // A Codec carries values of type T over the wire. Generated code declares one per
-// task argument and result; package reflectcodec makes one for any type.
+// task argument and result; package reflectcodec makes one for any type. It may be
+// used by several goroutines at once.
 type Codec[T any] struct {
-	// Append appends the encoding of *v to b. It fails only where a marshaler of
-	// the user's does; b's content is unspecified then. It does not keep v.
+	// Append appends the encoding of *v to b, or makes a buffer that fits where b is
+	// nil. It fails where a marshaler of the user's does, or with [ErrTooDeep]; what
+	// it returns beside the error is of no use then. It does not keep v.
 	Append func(b []byte, v *T) ([]byte, error)
 	// Read reads one value into *v, which is zero before. It reports failure
 	// through the Reader alone, and keeps neither r nor any view of its input.
 	Read func(r *Reader, v *T)
 }
 
-// Encode returns the encoding of *v.
-func (c Codec[T]) Encode(v *T) ([]byte, error) { return c.Append(nil, v) }
-
 // Decode reads *v, which is zero before, from data, which holds exactly one value.
-// After an error *v holds what was read until then.
+// After an error, which is an [*Error], *v holds what was read until then.
 func (c Codec[T]) Decode(data []byte, v *T) error {
 	r := NewReader(data)
 	c.Read(&r, v)

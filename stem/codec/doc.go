@@ -4,7 +4,8 @@
 // It uses no reflection and boxes nothing. The wire is that of
 // github.com/vmihailenco/msgpack/v5 with compact ints and sorted map keys: what
 // the writers append is byte for byte what that package encodes, and each reads
-// what the other wrote.
+// what the other wrote. (That package sorts the keys of three types of maps;
+// [SortedEntries] sorts them all, so that equal values have equal bytes.)
 //
 // # Reading what cannot be trusted
 //
@@ -28,5 +29,6 @@
 //	slice, array      array
 //	map, struct       map
 //
-// A nil stands for the zero value of each of these.
+// A nil stands for the zero value of each of these. A field that is missing stays as
+// it is, an unknown one is skipped, and one that comes twice is read twice.
 package codec

@@ -100,6 +100,19 @@ func TestNestingEndsAtMaxDepth(t *testing.T) {
 	}
 }
 
+func TestSkippingDoesNotAllocate(t *testing.T) {
+	order := sampleOrder()
+	data := oracle(t, &order)
+	if got := testing.AllocsPerRun(100, func() {
+		r := codec.NewReader(data)
+		if r.Skip(); r.Finish() != nil {
+			t.Fatal(r.Err())
+		}
+	}); got != 0 {
+		t.Errorf("got %v allocations, want none", got)
+	}
+}
+
 func TestARecursiveValueIsAsDeepAsItCanBeRead(t *testing.T) {
 	chain := func(levels int) *Tree {
 		root := &Tree{}

@@ -58,8 +58,8 @@ func (r *Reader) Kind() Kind {
 
 // Nil reads a nil if one comes next, and tells whether it did.
 func (r *Reader) Nil() bool {
-	if i := r.off; uint(i) < uint(len(r.data)) && r.data[i] == nilCode {
-		r.off = i + 1
+	if rest := r.data[r.off:]; len(rest) > 0 && rest[0] == nilCode {
+		r.off++
 		return true
 	}
 	return false
@@ -67,17 +67,17 @@ func (r *Reader) Nil() bool {
 
 // Bool reads a bool.
 func (r *Reader) Bool() bool {
-	if i := r.off; uint(i) < uint(len(r.data)) {
-		switch r.data[i] {
+	if rest := r.data[r.off:]; len(rest) > 0 {
+		switch rest[0] {
 		case trueCode:
-			r.off = i + 1
+			r.off++
 			return true
 		case falseCode, nilCode:
-			r.off = i + 1
+			r.off++
 			return false
 		}
 	}
-	r.failWant("bool")
+	r.failWant(Bool.String())
 	return false
 }
 

@@ -124,6 +124,7 @@ func TestScalars(t *testing.T) {
 		{"a time of another size", readTime, "\xd5\xff\x00\x01", "time of a size that is none of 4, 8 and 12 bytes at offset 0"},
 		{"a time with too many nanoseconds", readTime, "\xd7\xff\xff\xff\xff\xff\x00\x00\x00\x01", "time with more than 999999999 nanoseconds at offset 0"},
 		{"a time cut short", readTime, "\xd7\xff\x00", "ext of 8 bytes with 1 bytes left at offset 0"},
+		{"an ext's length cut short", readTime, "\xc9\x00\x00", "want ext, have ext cut short at offset 0"},
 		{"duration", readWait, "\xce\x3b\x9a\xca\x00", "1000000000"},
 	} {
 		if got := c.read([]byte(c.data)); got != c.want {
