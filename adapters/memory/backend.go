@@ -31,12 +31,13 @@ const sweepResults = 4
 // save stores one record, and tells those who wait for it.
 func (s *Store) save(r *stem.Result, now instant) error {
 	s.results.sweep(now, sweepResults, s.bury)
-	if old := s.results.find(r.ID, now); old != nil {
+	old, live := s.results.find(r.ID, now)
+	if live {
 		if same, err := fence(&old.value, r); same || err != nil {
 			return err
 		}
 	}
-	s.results.put(r.ID, r.Keep, now).value = *r
+	s.results.put(old, r.ID, r.Keep, now).value = *r
 	for s.results.len() > s.maxResults() {
 		first := s.results.first()
 		s.results.remove(first)
@@ -99,10 +100,11 @@ func (s *Store) Load(ctx context.Context, ids ...string) ([]stem.Result, error) 
 
 func (s *Store) load(id string, now instant) (stem.Result, error) {
 	s.results.sweep(now, sweepResults, s.bury)
-	if i := s.results.find(id, now); i != nil {
+	i, live := s.results.find(id, now)
+	if live {
 		return i.value, nil
 	}
-	if i := s.results.items[id]; i != nil { // expired, and not swept yet
+	if i != nil { // expired, and not swept yet
 		s.results.remove(i)
 		s.bury(i)
 	}

@@ -32,10 +32,11 @@ func (s *Store) publish(e *entry, now instant) stem.Published {
 	env, q := &e.envelope, s.queue(e.envelope.Queue)
 	if env.DedupeKey != "" && env.DedupeWindow > 0 {
 		q.keys.sweep(now, 2, nil) // more than is put, so expired keys do not pile up
-		if first := q.keys.find(env.DedupeKey, now); first != nil {
+		first, live := q.keys.find(env.DedupeKey, now)
+		if live {
 			return stem.Published{ID: first.value, Duplicate: true}
 		}
-		q.keys.put(env.DedupeKey, env.DedupeWindow, now).value = env.ID
+		q.keys.put(first, env.DedupeKey, env.DedupeWindow, now).value = env.ID
 	}
 	e.queue, e.expires = q, never
 	if env.ExpiresIn > 0 {
@@ -133,7 +134,6 @@ func (s *Store) lend(entries []*entry, session *session, now instant) []stem.Del
 		deliveries[i] = e.delivery(now)
 	}
 	clear(entries)
-	s.watchLapses(now)
 	return deliveries
 }
 

@@ -67,7 +67,7 @@ func (d *deadLetter) letter() stem.DeadLetter {
 		Task:     env.Task,
 		Queue:    env.Queue,
 		Reason:   d.reason,
-		Attempt:  d.entry.failures + 1,
+		Attempt:  int(d.entry.failures) + 1,
 		Delivery: d.entry.number,
 		At:       d.at,
 		Envelope: stem.AppendEnvelope(nil, env),

@@ -25,10 +25,10 @@ type entry struct {
 	at      int     // its index in the heap that it is in, else nowhere
 
 	number        int64 // of the last delivery
-	failures      int
-	interruptions int
-	snoozes       int
-	releases      int
+	failures      int32
+	interruptions int32
+	snoozes       int32
+	releases      int32
 	marks         map[string]string
 
 	holder  *session // who holds the last delivery, until it is settled or lent again
@@ -77,10 +77,10 @@ func (e *entry) delivery(now instant) stem.Delivery {
 		Envelope:      &e.envelope,
 		Session:       e.holder.id,
 		Number:        e.number,
-		Attempt:       e.failures + 1,
-		Interruptions: e.interruptions,
-		Snoozes:       e.snoozes,
-		Releases:      e.releases,
+		Attempt:       int(e.failures) + 1,
+		Interruptions: int(e.interruptions),
+		Snoozes:       int(e.snoozes),
+		Releases:      int(e.releases),
 		Waited:        time.Duration(max(now-e.due, 0)),
 		Marks:         e.marks,
 		Expired:       now >= e.expires,

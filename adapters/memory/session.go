@@ -45,6 +45,7 @@ func (s *Store) renew(want *stem.Session, now instant) *session {
 		session.reclaim()
 	}
 	s.lapses.move(session, int64(session.lapse()))
+	s.watchLapses(now)
 	return session
 }
 

@@ -8,11 +8,12 @@ import "time"
 // lifetime expire in the order in which they were put, so each lifetime has a
 // row, a list in that order, and only the rows need a heap. The zero value is empty.
 //
-// Expired items go when somebody sweeps; find does not show them.
+// Expired items go when somebody sweeps.
 type shelf[V any] struct {
 	items map[string]*item[V]
 	rows  map[time.Duration]*row[V]
 	order heap[*row[V]] // by when the row's first item expires
+	spare *item[V]      // the last that was removed: where as many come as go, none is allocated
 }
 
 type item[V any] struct {
@@ -34,39 +35,48 @@ func (r *row[V]) index() *int { return &r.at }
 
 func (s *shelf[V]) len() int { return len(s.items) }
 
-// find gives the item of a key unless it has expired, or nil.
-func (s *shelf[V]) find(key string, now instant) *item[V] {
-	if i := s.items[key]; i != nil && now < i.expires {
-		return i
-	}
-	return nil
+// find gives the item of a key, or nil, and whether it has not expired yet.
+func (s *shelf[V]) find(key string, now instant) (i *item[V], live bool) {
+	i = s.items[key]
+	return i, i != nil && now < i.expires
 }
 
-// put gives the item of a key, old or new, a lifetime from now. Its value is
-// what it was, or zero.
-func (s *shelf[V]) put(key string, lifetime time.Duration, now instant) *item[V] {
-	i := s.items[key]
-	if i == nil {
-		if s.items == nil {
-			s.items = make(map[string]*item[V])
-		}
-		i = &item[V]{key: key}
-		s.items[key] = i
-	} else {
+// put gives an item a lifetime from now: that which find gave for the key, or
+// a new one where that is nil. The value is for the caller to set.
+func (s *shelf[V]) put(i *item[V], key string, lifetime time.Duration, now instant) *item[V] {
+	if i != nil {
 		s.unlink(i)
+	} else {
+		i = s.add(key)
 	}
 	i.expires = now.plus(lifetime)
 	s.link(i, lifetime)
 	return i
 }
 
+// add gives a new item that is in no row.
+func (s *shelf[V]) add(key string) *item[V] {
+	if s.items == nil {
+		s.items, s.rows = make(map[string]*item[V]), make(map[time.Duration]*row[V])
+	}
+	i := s.spare
+	if i == nil {
+		i = new(item[V])
+	}
+	s.spare = nil
+	*i = item[V]{key: key}
+	s.items[key] = i
+	return i
+}
+
 // first gives the item that expires first; there must be one.
 func (s *shelf[V]) first() *item[V] { return s.order.top().first }
 
-// remove takes an item out.
+// remove takes an item out. It can be read until the next put.
 func (s *shelf[V]) remove(i *item[V]) {
 	s.unlink(i)
 	delete(s.items, i.key)
+	s.spare = i
 }
 
 // sweep removes items that have expired, at most so many, and shows each to
@@ -85,9 +95,6 @@ func (s *shelf[V]) sweep(now instant, most int, gone func(*item[V])) {
 func (s *shelf[V]) link(i *item[V], lifetime time.Duration) {
 	r := s.rows[lifetime]
 	if r == nil {
-		if s.rows == nil {
-			s.rows = make(map[time.Duration]*row[V])
-		}
 		r = &row[V]{lifetime: lifetime, first: i, at: nowhere}
 		s.rows[lifetime] = r
 		s.order.push(r, int64(i.expires))

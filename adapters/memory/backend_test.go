@@ -1,0 +1,165 @@
+package memory_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gostem/gostem/stem"
+)
+
+func outcome(id string, keep time.Duration) stem.Result {
+	return stem.Result{ID: id, State: stem.StateSucceeded, Delivery: 1, Keep: keep}
+}
+
+func (l lab) save(rs ...stem.Result) {
+	l.Helper()
+	if err := l.Save(l.ctx(), rs...); err != nil {
+		l.Fatalf("save: got error %v, want none", err)
+	}
+}
+
+// loads expects what Load says of an id; nil means that there is a record.
+func (l lab) loads(id string, want error) {
+	l.Helper()
+	_, err := l.Load(l.ctx(), id)
+	if got := stem.ItemErr(err, 0); !errors.Is(got, want) {
+		l.Errorf("load %s: got error %v, want %v", id, got, want)
+	}
+}
+
+func TestTheRecordThatWouldExpireFirstGoesFirst(t *testing.T) {
+	experiment(t, func(l lab) {
+		l.MaxResults = 3
+		l.save(outcome("day", 24*time.Hour), outcome("minute", time.Minute), outcome("hour", time.Hour))
+		l.save(outcome("week", 7*24*time.Hour))
+		l.loads("minute", stem.ErrResultExpired)
+		l.save(outcome("second", time.Second))
+		l.loads("second", stem.ErrResultExpired)
+		time.Sleep(30 * time.Minute)
+		l.save(outcome("later", time.Hour))
+		l.loads("hour", stem.ErrResultExpired)
+		for _, id := range []string{"day", "week", "later"} {
+			l.loads(id, nil)
+		}
+	})
+}
+
+func TestARecordSavedAgainDoesNotCountTwice(t *testing.T) {
+	experiment(t, func(l lab) {
+		l.MaxResults = 2
+		for i := range 10 {
+			r := outcome("a", time.Duration(10-i)*time.Minute)
+			r.Delivery = int64(i + 1)
+			l.save(r)
+		}
+		l.save(outcome("b", time.Hour))
+		l.loads("a", nil)
+		l.loads("b", nil)
+		l.remembers(map[string]int{"results": 2, "result rows": 2})
+	})
+}
+
+func TestAnExpiredOutcomeIsRememberedAndExpiredNewsAreNot(t *testing.T) {
+	experiment(t, func(l lab) {
+		news := outcome("news", time.Hour)
+		news.State = stem.StateRunning
+		l.save(outcome("outcome", time.Hour), news)
+		time.Sleep(time.Hour)
+		l.loads("outcome", stem.ErrResultExpired)
+		l.loads("news", stem.ErrNoResult)
+		if _, err := l.Await(l.ctx(), "outcome"); !errors.Is(err, stem.ErrResultExpired) {
+			t.Errorf("await: got error %v, want %v", err, stem.ErrResultExpired)
+		}
+		l.save(outcome("outcome", time.Hour))
+		l.loads("outcome", nil)
+	})
+}
+
+func TestAnOutcomeThatIsNotKeptReachesThoseWhoWait(t *testing.T) {
+	experiment(t, func(l lab) {
+		l.MaxResults = 1
+		l.save(outcome("long", time.Hour))
+		done := make(chan error, 1)
+		go func() {
+			_, err := l.Await(l.ctx(), "short")
+			done <- err
+		}()
+		synctest.Wait()
+		l.save(outcome("short", time.Second))
+		if err := <-done; err != nil {
+			t.Errorf("await: got error %v, want the outcome", err)
+		}
+	})
+}
+
+func TestResultsAreLetGo(t *testing.T) {
+	experiment(t, func(l lab) {
+		const each = 100
+		for round := range 50 {
+			for i := range each {
+				r := outcome(fmt.Sprintf("%d/%d", round, i), time.Duration(1+i%7)*time.Second)
+				if i%2 == 0 {
+					r.State = stem.StateRunning
+				}
+				l.save(r)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		if got := l.Footprint()["results"]; got > 2*each {
+			t.Errorf("records: got %d, want those of the last round at most, and a few", got)
+		}
+		for range each {
+			l.loads("none", stem.ErrNoResult)
+		}
+		l.remembers(map[string]int{"tombstones": 50 * each / 2})
+	})
+}
+
+func TestTombstonesAreBounded(t *testing.T) {
+	experiment(t, func(l lab) {
+		const many = 300_000
+		for i := range many {
+			l.save(outcome(fmt.Sprint(i), 0))
+		}
+		l.loads("0", stem.ErrNoResult)
+		for i := many - 1<<16; i < many; i++ {
+			l.loads(fmt.Sprint(i), stem.ErrResultExpired)
+		}
+		if got := l.Footprint()["tombstones"]; got > 1<<17 {
+			t.Errorf("tombstones: got %d, want at most %d", got, 1<<17)
+		}
+	})
+}
+
+func TestWhoGivesUpWaitingIsForgotten(t *testing.T) {
+	experiment(t, func(l lab) {
+		ctx, cancel := context.WithTimeout(l.ctx(), time.Second)
+		defer cancel()
+		done := make(chan error, 3)
+		for range cap(done) - 1 {
+			go func() {
+				_, err := l.Await(ctx, "a")
+				done <- err
+			}()
+		}
+		go func() {
+			_, err := l.Await(l.ctx(), "a")
+			done <- err
+		}()
+		for range cap(done) - 1 {
+			if err := <-done; !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("await: got error %v, want %v", err, context.DeadlineExceeded)
+			}
+		}
+		l.remembers(map[string]int{"watchers": 1})
+		l.save(outcome("a", time.Hour))
+		if err := <-done; err != nil {
+			t.Errorf("await: got error %v, want the outcome", err)
+		}
+		l.remembers(map[string]int{"results": 1, "result rows": 1})
+	})
+}
