@@ -96,8 +96,7 @@ type result struct {
 // generateOne takes one package through the pipeline. It gives nil for a package
 // that stemgen has no business with.
 func (prog *program) generateOne(src *source) *result {
-	isRuntime := src.PkgPath == runtimePath || src.PkgPath == codecPath
-	if !src.asked || isRuntime {
+	if !src.asked || isRuntime(src.PkgPath) {
 		return nil // asked for by us, or not at all
 	}
 	r := &result{src: src, rep: new(report)}

@@ -11,6 +11,7 @@ import (
 	"go/types"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,8 @@ const (
 	runtimePath = "github.com/gostem/gostem/stem"
 	codecPath   = runtimePath + "/codec"
 )
+
+func isRuntime(path string) bool { return path == runtimePath || path == codecPath }
 
 // slowLoad is when a load begins to look like a hang.
 const slowLoad = 2 * time.Second
@@ -84,11 +87,28 @@ func load(ctx context.Context, cfg Config) (*program, error) {
 	// A package may not import the runtime before its first generated file does, so the
 	// runtime is asked for by name.
 	roots, err := packages.Load(pcfg, append([]string{runtimePath, codecPath}, patterns...)...)
+	if err == nil && !slices.ContainsFunc(roots, func(pkg *packages.Package) bool { return !isRuntime(pkg.PkgPath) }) {
+		err = whyNothing(*pcfg, patterns)
+	}
 	if err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "err: "))
+		message := err.Error()
+		if _, said, found := strings.Cut(message, "stderr: "); found {
+			message = said
+		}
+		return nil, errors.New(strings.TrimSpace(message))
 	}
 	prog.collect(roots)
 	return prog, nil
+}
+
+// whyNothing asks the go command again. Where it builds export data it finds fault in
+// silence, because a package that does not compile is no failure then.
+func whyNothing(cfg packages.Config, patterns []string) error {
+	cfg.Mode = packages.NeedName
+	if _, err := packages.Load(&cfg, patterns...); err != nil {
+		return err
+	}
+	return fmt.Errorf("no packages match %s", strings.Join(patterns, " "))
 }
 
 func (prog *program) collect(roots []*packages.Package) {

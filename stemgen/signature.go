@@ -8,8 +8,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/tools/go/packages"
 )
 
 // shapes are the functions that can be tasks.
@@ -243,7 +241,8 @@ func (b *builder) unresolved(from, to token.Pos, what string) {
 	}
 	for _, imp := range b.importsWithin(from, to) {
 		if err, found := b.view.errorWithin(imp.Pos(), imp.End()); found && strings.HasPrefix(err.Msg, "could not import") {
-			b.rep.errorf(b.position(err.Pos), CodeUnresolvedType, "", "%s", b.importFailure(err))
+			message, fix := b.importFailure(imp, err)
+			b.rep.errorf(b.position(err.Pos), CodeUnresolvedType, fix, "%s", message)
 			return
 		}
 	}
@@ -263,7 +262,7 @@ func (b *builder) importsWithin(from, to token.Pos) []*ast.ImportSpec {
 				return true
 			}
 			for _, imp := range file.Imports {
-				name := assumedName(strings.Trim(imp.Path.Value, "\"`"))
+				name := assumedName(importPath(imp))
 				if imp.Name != nil {
 					name = imp.Name.Name
 				}
@@ -278,12 +277,13 @@ func (b *builder) importsWithin(from, to token.Pos) []*ast.ImportSpec {
 }
 
 // importFailure prefers what the go command says of an import: it knows why.
-func (b *builder) importFailure(err types.Error) string {
-	at := b.position(err.Pos)
-	for _, other := range b.src.Errors {
-		if pos := parsePosition(other.Pos); other.Kind == packages.ListError && pos.Filename == at.Filename && pos.Line == at.Line {
-			return other.Msg
-		}
+func (b *builder) importFailure(imp *ast.ImportSpec, err types.Error) (message, fix string) {
+	found := b.src.Imports[importPath(imp)]
+	if found == nil || len(found.Errors) == 0 {
+		return err.Msg, ""
 	}
-	return err.Msg
+	message, fix, _ = strings.Cut(found.Errors[0].Msg, "; to add it:\n\t")
+	return message, fix
 }
+
+func importPath(imp *ast.ImportSpec) string { return strings.Trim(imp.Path.Value, "\"`") }

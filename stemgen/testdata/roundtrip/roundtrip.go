@@ -54,9 +54,12 @@ func Check[T any](name string, c codec.Codec[T], known Differences) {
 }
 
 func check[T any](c codec.Codec[T], v T, known Differences, seed uint64) error {
-	encoded, err := c.Encode(&v)
+	encoded, err := c.Append(nil, &v)
 	if err != nil {
 		return fmt.Errorf("encode %+v: %w", v, err)
+	}
+	if behind, err := c.Append([]byte("more"), &v); err != nil || string(behind) != "more"+string(encoded) {
+		return fmt.Errorf("appended %q to more and %q to nothing (%v)", behind, encoded, err)
 	}
 	if err := codec.Valid(encoded); err != nil {
 		return fmt.Errorf("%q is not valid: %w", encoded, err)
@@ -65,7 +68,7 @@ func check[T any](c codec.Codec[T], v T, known Differences, seed uint64) error {
 	if err := c.Decode(encoded, &back); err != nil {
 		return fmt.Errorf("decode %q: %w", encoded, err)
 	}
-	if twice, err := c.Encode(&back); err != nil || !bytes.Equal(twice, encoded) {
+	if twice, err := c.Append(nil, &back); err != nil || !bytes.Equal(twice, encoded) {
 		return fmt.Errorf("got back %+v, sent %+v", back, v)
 	}
 	if known.Whole {
@@ -87,7 +90,7 @@ func check[T any](c codec.Codec[T], v T, known Differences, seed uint64) error {
 	if err := msgpack.Unmarshal(encoded, &theirs); err != nil {
 		return fmt.Errorf("the other library decodes %q: %w", encoded, err)
 	}
-	again, err := c.Encode(&theirs)
+	again, err := c.Append(nil, &theirs)
 	if err != nil || !bytes.Equal(again, encoded) {
 		return fmt.Errorf("the other library reads %+v, sent %+v (%v)", theirs, v, err)
 	}
