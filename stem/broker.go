@@ -32,7 +32,8 @@ type Broker interface {
 	// a release, a due delay and the lapse of another session, and need not be
 	// asked again and again.
 	//
-	// The session is opened where it is not open, also after a lapse. Queues
+	// The session is opened where it is not open, also after a lapse: what nobody
+	// has taken over since then stays its own. Queues
 	// are emptied in the order given, and within a queue higher priorities
 	// come first, then first in, first out (retries, rescued tasks and those
 	// that were delayed may overtake). Deliveries of lapsed sessions are taken over
@@ -46,7 +47,8 @@ type Broker interface {
 	// where it had lapsed: deliveries that nobody has taken over are its own
 	// as before. All that the session holds is renewed; held only says what the
 	// worker believes to hold, and the notices name those among it that the
-	// session has lost or that were revoked.
+	// session has lost or that were revoked. Those that it has settled may be
+	// named or not.
 	Extend(ctx context.Context, s Session, held ...Delivery) ([]Notice, error)
 
 	// Settle ends deliveries. Each settlement is atomic and fenced: it is
@@ -135,10 +137,12 @@ type Delivery struct {
 	Interruptions int
 	// Snoozes and Releases count those verdicts; neither costs an attempt.
 	Snoozes, Releases int
-	// Waited is how long the envelope had been due when it was lent.
+	// Waited is how long ago the envelope became due when it was lent; a release
+	// without a delay and a takeover do not start it anew.
 	Waited time.Duration
 	// StartWithin is what was left of the envelope's ExpiresIn when it was
-	// lent; 0 where it never expires. The worker measures it from there.
+	// lent, also for a retry; 0 where it never expires or has expired. The
+	// worker measures it from there.
 	StartWithin time.Duration
 	// Marks are what the last settlement left for this delivery. Read-only.
 	Marks map[string]string
