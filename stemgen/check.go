@@ -124,20 +124,23 @@ func handlerGroups(model *Package) []handlerGroup {
 
 // checkTaskNames finds tasks of one name anywhere in the run: a worker that knows
 // both could not tell them apart.
-func checkTaskNames(models []*Package, rep *report) {
+func checkTaskNames(results []*result) {
 	first := make(map[string]*Task)
-	for _, model := range models {
-		for _, task := range model.Tasks {
+	for _, r := range results {
+		if r.model == nil {
+			continue
+		}
+		for _, task := range r.model.Tasks {
 			other, taken := first[task.Name]
 			if !taken {
 				first[task.Name] = task
 				continue
 			}
 			where := brief(other.NamePos)
-			if filepath.Dir(other.NamePos.Filename) != filepath.Dir(task.NamePos.Filename) {
-				where = filepath.Base(filepath.Dir(other.NamePos.Filename)) + "/" + where
+			if dir := filepath.Dir(other.NamePos.Filename); dir != filepath.Dir(task.NamePos.Filename) {
+				where = filepath.Base(dir) + "/" + where
 			}
-			rep.errorf(task.NamePos, CodeDuplicateTask, "give it another with name=…", "task %s exists already, at %s", task.Name, where)
+			r.rep.errorf(task.NamePos, CodeDuplicateTask, "give it another with name=…", "task %s exists already, at %s", task.Name, where)
 		}
 	}
 }

@@ -3,10 +3,7 @@ package stemgen
 import (
 	"bytes"
 	"context"
-	"go/ast"
-	"go/parser"
 	"go/token"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -53,35 +50,26 @@ func Generate(ctx context.Context, cfg Config) (Output, error) {
 }
 
 func (prog *program) generate() (Output, error) {
-	rep := new(report)
 	var results []*result
 	for _, src := range prog.sources {
-		r := prog.generateOne(src)
-		if r == nil {
+		if r := prog.generateOne(src); r != nil {
+			results = append(results, r)
+		} else {
 			prog.recheck(src)
-			continue
 		}
-		rep.list = append(rep.list, r.rep.list...)
-		results = append(results, r)
 	}
 	slices.SortFunc(results, func(a, b *result) int { return strings.Compare(a.src.dir, b.src.dir) })
-	var models []*Package
-	for _, r := range results {
-		if r.model != nil {
-			models = append(models, r.model)
-		}
-	}
-	checkTaskNames(models, rep)
+	checkTaskNames(results)
 
-	out := Output{Diagnostics: rep.sorted()}
+	all := new(report)
+	var out Output
 	for _, r := range results {
-		failed := slices.ContainsFunc(out.Diagnostics, func(d Diagnostic) bool {
-			return !d.Warning && filepath.Dir(d.File) == r.src.dir
-		})
-		if !failed && r.src.dir != "" {
+		all.list = append(all.list, r.rep.list...)
+		if !hasErrors(r.rep.list) {
 			out.Files = append(out.Files, File{Path: r.src.generatedPath(), Have: r.have, Want: r.want})
 		}
 	}
+	out.Diagnostics = all.sorted()
 	return out, nil
 }
 
@@ -89,7 +77,7 @@ func (prog *program) generate() (Output, error) {
 type result struct {
 	src        *source
 	rep        *report
-	model      *Package
+	model      *Package // nil where there are no tasks
 	have, want []byte
 }
 
@@ -121,11 +109,12 @@ func (prog *program) generateOne(src *source) *result {
 		if !src.writable() || have == nil || !isOurs(have) {
 			return nil
 		}
+		prog.checked[src.PkgPath] = prog.check(src).pkg
 		return r // orphaned: nothing is wanted
 	case !prog.mayGenerate(src, funcs, have, r.rep):
 		return r
 	}
-	r.model, r.want = prog.write(src, funcs, r.rep)
+	r.model, r.want = prog.compose(src, funcs, r.rep)
 	if bytes.Equal(normal(r.want), normal(r.have)) {
 		r.want = r.have // line ends are the version control system's business
 	}
@@ -150,42 +139,41 @@ func (prog *program) mayGenerate(src *source, funcs []marked, have []byte, rep *
 		rep.warnf(file, CodeHandEdited, "change the function or its directive instead", "%s was edited by hand, and is written anew", GeneratedName)
 	}
 	if runtime := prog.byPath[runtimePath]; runtime == nil || len(runtime.GoFiles) == 0 {
-		rep.errorf(first, CodeNoRuntime, "run: go get github.com/gostem/gostem", "generated code needs package %s, which this module does not require", runtimePath)
+		message, fix := "it was not found", "go get github.com/gostem/gostem"
+		if runtime != nil && len(runtime.Errors) > 0 {
+			message, fix = goAdvice(runtime.Errors[0].Msg)
+		}
+		rep.errorf(first, CodeNoRuntime, fix, "generated code needs package %s: %s", runtimePath, message)
 		return false
 	}
 	return true
 }
 
-// write models, checks and renders the package. It gives no content where something
+// compose models, checks and renders the package. It gives no content where something
 // is wrong.
-func (prog *program) write(src *source, funcs []marked, rep *report) (*Package, []byte) {
+func (prog *program) compose(src *source, funcs []marked, rep *report) (*Package, []byte) {
 	v, model := prog.model(src, funcs, rep)
 	prog.checked[src.PkgPath] = v.pkg
 	checkNames(model, rep)
 	if hasErrors(rep.list) {
 		return model, nil
 	}
-	want, err := render(model)
+	out, err := render(prog.fset, model)
 	if err != nil {
 		rep.errorf(funcs[0].at.pos, CodeInternal, reportBug, "the generated file does not parse: %s", err)
 		return model, nil
 	}
-	file, err := parser.ParseFile(prog.fset, src.generatedPath(), want, parser.SkipObjectResolution)
-	if err != nil {
-		rep.errorf(funcs[0].at.pos, CodeInternal, reportBug, "the generated file does not parse: %s", err)
-		return model, nil
-	}
-	checkUniverse(file, model, rep)
+	checkUniverse(out.file, model, rep)
 	if hasErrors(rep.list) {
 		return model, nil
 	}
-	v = prog.check(src, file)
+	v = prog.check(src, out.file)
 	prog.checked[src.PkgPath] = v.pkg
-	if err, found := v.errorWithin(file.FileStart, file.FileEnd); found {
-		rep.errorf(prog.fset.Position(err.Pos), CodeInternal, reportBug, "the generated file would not compile: %s", err.Msg)
+	if err, found := v.errorWithin(out.file.FileStart, out.file.FileEnd); found {
+		rep.errorf(funcs[0].at.pos, CodeInternal, reportBug, "the generated file would not compile: %s", err.Msg)
 		return model, nil
 	}
-	return model, want
+	return model, out.content
 }
 
 const reportBug = "this is a bug of stemgen's; please report it with the function and its types"
@@ -199,30 +187,15 @@ func (prog *program) model(src *source, funcs []marked, rep *report) (*view, *Pa
 		found := new(report)
 		model := buildModel(prog, src, v, funcs, found)
 		unresolved := found.count(CodeUnresolvedType)
-		again := unresolved > 0 && unresolved != missing
-		var args *ast.File
-		if again {
-			args = prog.argsFile(src, model)
+		if unresolved > 0 && unresolved != missing {
+			args, err := renderArgs(prog.fset, model)
+			if err == nil && args != nil {
+				missing = unresolved
+				v = prog.check(src, args.file)
+				continue
+			}
 		}
-		if args == nil {
-			rep.list = append(rep.list, found.list...)
-			return v, model
-		}
-		missing = unresolved
-		v = prog.check(src, args)
+		rep.list = append(rep.list, found.list...)
+		return v, model
 	}
-}
-
-// argsFile gives the declarations of the args structs as a file, or nil where there
-// are none.
-func (prog *program) argsFile(src *source, model *Package) *ast.File {
-	code, err := renderArgs(model)
-	if err != nil || code == nil {
-		return nil
-	}
-	file, err := parser.ParseFile(prog.fset, src.generatedPath(), code, parser.SkipObjectResolution)
-	if err != nil {
-		return nil
-	}
-	return file
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // generated gives the generated files of the module in dir by package.
-func generated(t *testing.T, cfg stemgen.Config) map[string]string {
+func generated(t testing.TB, cfg stemgen.Config) map[string]string {
 	t.Helper()
 	out, err := stemgen.Generate(t.Context(), cfg)
 	if err != nil {
@@ -30,7 +30,7 @@ func generated(t *testing.T, cfg stemgen.Config) map[string]string {
 }
 
 // extractCases makes a module of golden cases.
-func extractCases(t *testing.T, names ...string) string {
+func extractCases(t testing.TB, names ...string) string {
 	t.Helper()
 	dir := newModule(t)
 	for _, name := range names {
@@ -64,25 +64,24 @@ func TestGenerateGivesTheSameBytesFromEveryFolderAndOnAnyNumberOfCores(t *testin
 	}
 }
 
-// A package of a thousand tasks and ten thousand types is no reason to wait.
-func TestGenerateIsFastForLargePackages(t *testing.T) {
-	if testing.Short() {
-		t.Skip("writes 20 MB of code")
-	}
-	dir := newModule(t)
-	var b strings.Builder
-	b.WriteString("package large\n\nimport \"context\"\n\n")
-	const tasks, types = 1000, 10
+// A large package: a hundred tasks, and ten types that lead to each other for each.
+func BenchmarkGenerateLargePackage(b *testing.B) {
+	dir := newModule(b)
+	var code strings.Builder
+	code.WriteString("package large\n\nimport \"context\"\n\n")
+	const tasks, types = 100, 10
 	for i := range tasks {
 		for j := range types {
-			fmt.Fprintf(&b, "type T%d_%d struct { ID int64; Name string; Next *T%d_%d }\n", i, j, i, (j+1)%types)
+			fmt.Fprintf(&code, "type T%d_%d struct { ID int64; Name string; Next *T%d_%d }\n", i, j, i, (j+1)%types)
 		}
-		fmt.Fprintf(&b, "//stem:task\nfunc Task%d(ctx context.Context, args T%d_0) (T%d_1, error) { return T%d_1{}, nil }\n", i, i, i, i)
+		fmt.Fprintf(&code, "//stem:task\nfunc Task%d(ctx context.Context, args T%d_0) (T%d_1, error) { return T%d_1{}, nil }\n", i, i, i, i)
 	}
-	writeFile(t, filepath.Join(dir, "large", "large.go"), []byte(b.String()))
-	files := generated(t, stemgen.Config{Dir: dir, Patterns: []string{"./large"}})
-	if got := strings.Count(files["large"], "\nfunc stemAppend"); got != tasks*types {
-		t.Errorf("got functions for %d types, want %d", got, tasks*types)
+	writeFile(b, filepath.Join(dir, "large", "large.go"), []byte(code.String()))
+	for b.Loop() {
+		files := generated(b, stemgen.Config{Dir: dir, Patterns: []string{"./large"}})
+		if got := strings.Count(files["large"], "\nfunc stemAppend"); got != tasks*types {
+			b.Fatalf("got functions for %d types, want %d", got, tasks*types)
+		}
 	}
 }
 

@@ -72,7 +72,7 @@ func mayImport(from, path string) bool {
 		return true
 	}
 	root := strings.TrimSuffix(("/" + path)[:i], "/")
-	return root == "" || from == root[1:] || strings.HasPrefix(from, root[1:]+"/")
+	return root != "" && (from == root[1:] || strings.HasPrefix(from, root[1:]+"/"))
 }
 
 func (b *builder) structType(t *types.Struct, at trail) GoType {

@@ -59,7 +59,7 @@ func load(ctx context.Context, cfg Config) (*program, error) {
 	}
 	for _, p := range patterns {
 		if strings.HasSuffix(p, ".go") {
-			return nil, fmt.Errorf("%s is a file; name packages, such as . or ./...", p)
+			return nil, fmt.Errorf("%s is a file; name its package, for instance as ./hello", p)
 		}
 	}
 	prog := &program{

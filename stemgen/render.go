@@ -3,7 +3,9 @@ package stemgen
 import (
 	"bytes"
 	"fmt"
-	"go/format"
+	"go/ast"
+	"go/parser"
+	"go/printer"
 	"go/token"
 	"go/types"
 	"path"
@@ -17,8 +19,14 @@ import (
 	"github.com/dave/jennifer/jen"
 )
 
+// A rendering is a file of generated code.
+type rendering struct {
+	content []byte
+	file    *ast.File // the same as syntax
+}
+
 // render gives the generated file of a package whose model has passed its checks.
-func render(model *Package) ([]byte, error) {
+func render(fset *token.FileSet, model *Package) (*rendering, error) {
 	r := newRenderer(model)
 	r.handshake()
 	for _, task := range model.Tasks {
@@ -29,15 +37,16 @@ func render(model *Package) ([]byte, error) {
 	}
 	r.tasks()
 	r.codecs()
-	code, err := r.source()
+	out, err := r.source(fset)
 	if err != nil {
 		return nil, err
 	}
-	return seal(code), nil
+	out.content = seal(out.content)
+	return out, nil
 }
 
 // renderArgs gives a file with the args structs alone, nil where there are none.
-func renderArgs(model *Package) ([]byte, error) {
+func renderArgs(fset *token.FileSet, model *Package) (*rendering, error) {
 	r := newRenderer(model)
 	some := false
 	for _, task := range model.Tasks {
@@ -49,7 +58,7 @@ func renderArgs(model *Package) ([]byte, error) {
 	if !some {
 		return nil, nil
 	}
-	return r.source()
+	return r.source(fset)
 }
 
 // writesInvalid tells whether a type is among those that the compiler does not know.
@@ -194,13 +203,23 @@ func (r *renderer) local(name string) string {
 func (r *renderer) id(name string) *jen.Statement { return jen.Id(r.local(name)) }
 
 // source gives the file as gofmt would have it, the imports of the standard library
-// before the others.
-func (r *renderer) source() ([]byte, error) {
-	var buf bytes.Buffer
-	if err := r.file.Render(&buf); err != nil {
+// before the others. It parses the code once only: in a large package that is most of
+// the work.
+func (r *renderer) source(fset *token.FileSet) (*rendering, error) {
+	var raw, code bytes.Buffer
+	r.file.NoFormat = true
+	if err := r.file.Render(&raw); err != nil {
 		return nil, err
 	}
-	return format.Source(groupImports(buf.Bytes()))
+	file, err := parser.ParseFile(fset, GeneratedName, groupImports(raw.Bytes()), parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	gofmt := printer.Config{Mode: printer.UseSpaces | printer.TabIndent, Tabwidth: 8}
+	if err := gofmt.Fprint(&code, fset, file); err != nil {
+		return nil, err
+	}
+	return &rendering{code.Bytes(), file}, nil
 }
 
 // groupImports parts the block of imports in two.

@@ -282,7 +282,12 @@ func (b *builder) importFailure(imp *ast.ImportSpec, err types.Error) (message, 
 	if found == nil || len(found.Errors) == 0 {
 		return err.Msg, ""
 	}
-	message, fix, _ = strings.Cut(found.Errors[0].Msg, "; to add it:\n\t")
+	return goAdvice(found.Errors[0].Msg)
+}
+
+// goAdvice parts what the go command says into what is wrong and what to do.
+func goAdvice(said string) (message, fix string) {
+	message, fix, _ = strings.Cut(strings.TrimSpace(said), "; to add it:\n\t")
 	return message, fix
 }
 

@@ -76,7 +76,7 @@ func constraintOf(fset *token.FileSet, file *ast.File) string {
 			}
 		}
 	}
-	name := fset.File(file.FileStart).Name()
+	name := fset.Position(file.Package).Filename // that of the author, also where cgo has rewritten the file
 	nowhere := build.Context{GOOS: "nowhere", GOARCH: "nowhere", Compiler: "gc", ReleaseTags: build.Default.ReleaseTags, CgoEnabled: true}
 	if matches, err := nowhere.MatchFile(filepath.Dir(name), filepath.Base(name)); err == nil && !matches {
 		return filepath.Base(name)

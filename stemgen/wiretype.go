@@ -50,6 +50,10 @@ func (b *builder) classify(w *Type, t types.Type, at trail) {
 	}
 	named, _ := t.(*types.Named)
 	if named != nil {
+		if nesting(named) > deepestNesting {
+			b.refuse(at, "carry a type that is not generic", "%s, which instantiates itself without end", named.Obj().Name())
+			return
+		}
 		w.HasZero = hasIsZero(t)
 		if b.marshaler(w, named, at) {
 			return
@@ -98,6 +102,32 @@ func (b *builder) elements(t types.Type, at trail, plain, bytes, enums Kind) (Ki
 		return bytes, elem
 	}
 	return plain, b.wire(t, at)
+}
+
+// deepestNesting is how deep the arguments of an instantiated type may lie within each
+// other. The compiler refuses types that instantiate themselves, but not before we see
+// them.
+const deepestNesting = 20
+
+// nesting tells how deep the type's arguments lie within each other.
+func nesting(t types.Type) int {
+	switch t := types.Unalias(t).(type) {
+	case *types.Named:
+		deepest := 0
+		for arg := range t.TypeArgs().Types() {
+			deepest = max(deepest, 1+nesting(arg))
+		}
+		return deepest
+	case *types.Pointer:
+		return 1 + nesting(t.Elem())
+	case *types.Slice:
+		return 1 + nesting(t.Elem())
+	case *types.Array:
+		return 1 + nesting(t.Elem())
+	case *types.Map:
+		return 1 + max(nesting(t.Key()), nesting(t.Elem()))
+	}
+	return 0
 }
 
 // isTime tells whether a struct is that of time.Time, under another name.
