@@ -44,7 +44,7 @@ func buildModel(prog *program, src *source, v *view, funcs []marked, rep *report
 	for _, s := range signatures {
 		b.carry(s)
 	}
-	if hasErrors(rep.list) {
+	if rep.errors > 0 {
 		return b.model // with holes where types are that cannot travel
 	}
 	markCycles(b.model.Types)
@@ -114,25 +114,25 @@ func (b *builder) declareArgs(s *signature) {
 // carry finds out how the args and the result of a task travel.
 func (b *builder) carry(s *signature) {
 	for _, p := range s.params {
-		s.task.Func.Params = append(s.task.Func.Params, b.goType(p.typ, b.placeOf(p.expr, paramName(p))))
+		s.task.Func.Params = append(s.task.Func.Params, b.goType(p.typ, b.trailOf(p.expr, paramName(p))))
 	}
 	switch args := s.task.ArgsType; {
 	case args != nil:
 		b.model.Types = append(b.model.Types, s.task.Args)
 		for i := range args.Fields {
 			p := s.params[i]
-			args.Fields[i].Type = b.wire(p.typ, b.placeOf(p.expr, paramName(p)))
+			args.Fields[i].Type = b.wire(p.typ, b.trailOf(p.expr, paramName(p)))
 			s.task.Args.Fields = append(s.task.Args.Fields, Field{
 				Wire: args.Fields[i].Wire, Select: args.Fields[i].Name, Type: args.Fields[i].Type,
 			})
 		}
 	case len(s.params) == 1:
 		p := s.params[0]
-		s.task.Args = b.wire(p.typ, b.placeOf(p.expr, b.root(p.typ, paramName(p))))
+		s.task.Args = b.wire(p.typ, b.trailOf(p.expr, b.root(p.typ, paramName(p))))
 	}
 	if s.result != nil {
 		expr := s.at.Type.Results.List[0].Type
-		at := b.placeOf(expr, b.root(s.result, "the result"))
+		at := b.trailOf(expr, b.root(s.result, "the result"))
 		result := b.goType(s.result, at)
 		s.task.Func.Result = &result
 		s.task.Result = b.wire(s.result, at)
@@ -155,7 +155,7 @@ type trail struct {
 	foreign  bool      // the type is a field of another package's
 }
 
-func (b *builder) placeOf(expr ast.Expr, path string) trail {
+func (b *builder) trailOf(expr ast.Expr, path string) trail {
 	return trail{pos: b.position(expr.Pos()), path: path, from: expr.Pos(), to: expr.End()}
 }
 

@@ -111,9 +111,13 @@ const (
 )
 
 // A report collects the diagnostics of a run.
-type report struct{ list []Diagnostic }
+type report struct {
+	list   []Diagnostic
+	errors int // how many of them are no warnings
+}
 
 func (r *report) errorf(pos token.Position, code Code, fix, format string, args ...any) {
+	r.errors++
 	r.add(Diagnostic{Code: code, Fix: fix, Message: fmt.Sprintf(format, args...)}, pos)
 }
 
@@ -137,9 +141,10 @@ func (r *report) sorted() []Diagnostic {
 	return slices.Compact(r.list)
 }
 
-// hasErrors reports whether anything but warnings was found.
-func hasErrors(ds []Diagnostic) bool {
-	return slices.ContainsFunc(ds, func(d Diagnostic) bool { return !d.Warning })
+// join adds what another report has collected.
+func (r *report) join(other *report) {
+	r.list = append(r.list, other.list...)
+	r.errors += other.errors
 }
 
 func (r *report) count(code Code) int {

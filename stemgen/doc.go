@@ -7,19 +7,21 @@
 //
 // The code is a pipeline. To read it, follow a package through it:
 //
-//	load.go         one run of the go command: syntax of the matched packages, export data of the rest
-//	placement.go    which comments are directives, and which function each stands on
-//	directive.go    a directive into words; option.go the words into options
-//	typecheck.go    the package as the type checker sees it, with or without generated code
-//	build.go        types into the model: signature.go the functions, wiretype.go and
-//	                structfield.go how types travel, gotype.go how they are written
-//	model.go        the model: plain data, past which nothing knows go/types
-//	check.go        names that would be declared twice
-//	render.go       the model into code: render_task.go definitions, render_codec.go and
-//	                render_func.go codecs
-//	genfile.go      the header of a generated file, and what it tells of its past
-//	write.go        onto the disk
+//	load.go          one run of the go command: syntax of the matched packages, export data of the rest
+//	placement.go     which comments are directives, and which function each stands on;
+//	                 stray.go those in files that not every build compiles
+//	directive.go     a directive into words; option.go the words into options
+//	typecheck.go     the package as the type checker sees it, with and without generated code
+//	build.go         types into the model: signature.go functions, wiretype.go and structfield.go
+//	                 how types travel, gotype.go how they are written, names.go what things are
+//	                 called, cycle.go what holds itself, unresolved.go what nobody knows
+//	model.go         the model: plain data, past which nothing knows go/types
+//	check.go         names that would be declared twice
+//	render.go        the model into code: render_task.go definitions, render_codec.go codecs,
+//	                 render_append.go and render_read.go their functions
+//	genfile.go       the header of a generated file, and what it tells of its past
+//	write.go         onto the disk
 //
 // generate.go puts these in order. Everything that is wrong is collected as a
-// [Diagnostic] on the way, so that one run shows it all.
+// [Diagnostic] on the way (diagnostic.go), so that one run shows it all.
 package stemgen

@@ -29,9 +29,7 @@ func GenerateEach(ctx context.Context, cfg Config) (map[string]Output, error) {
 	}
 	outputs := make(map[string]Output)
 	for name, part := range parts {
-		if outputs[name], err = part.generate(); err != nil {
-			return nil, err
-		}
+		outputs[name] = part.generate()
 	}
 	return outputs, nil
 }

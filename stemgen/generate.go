@@ -46,10 +46,11 @@ func Generate(ctx context.Context, cfg Config) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	return prog.generate()
+	return prog.generate(), nil
 }
 
-func (prog *program) generate() (Output, error) {
+// generate takes every package through the pipeline, dependencies first.
+func (prog *program) generate() Output {
 	var results []*result
 	for _, src := range prog.sources {
 		if r := prog.generateOne(src); r != nil {
@@ -64,13 +65,13 @@ func (prog *program) generate() (Output, error) {
 	all := new(report)
 	var out Output
 	for _, r := range results {
-		all.list = append(all.list, r.rep.list...)
-		if !hasErrors(r.rep.list) {
+		all.join(r.rep)
+		if r.rep.errors == 0 {
 			out.Files = append(out.Files, File{Path: r.src.generatedPath(), Have: r.have, Want: r.want})
 		}
 	}
 	out.Diagnostics = all.sorted()
-	return out, nil
+	return out
 }
 
 // A result is what became of one package.
@@ -155,7 +156,7 @@ func (prog *program) compose(src *source, funcs []marked, rep *report) (*Package
 	v, model := prog.model(src, funcs, rep)
 	prog.checked[src.PkgPath] = v.pkg
 	checkNames(model, rep)
-	if hasErrors(rep.list) {
+	if rep.errors > 0 {
 		return model, nil
 	}
 	out, err := render(prog.fset, model)
@@ -164,7 +165,7 @@ func (prog *program) compose(src *source, funcs []marked, rep *report) (*Package
 		return model, nil
 	}
 	checkUniverse(out.file, model, rep)
-	if hasErrors(rep.list) {
+	if rep.errors > 0 {
 		return model, nil
 	}
 	v = prog.check(src, out.file)
@@ -195,7 +196,7 @@ func (prog *program) model(src *source, funcs []marked, rep *report) (*view, *Pa
 				continue
 			}
 		}
-		rep.list = append(rep.list, found.list...)
+		rep.join(found)
 		return v, model
 	}
 }

@@ -3,11 +3,9 @@ package stemgen
 import (
 	"fmt"
 	"go/ast"
-	"go/token"
 	"go/types"
 	"path"
 	"path/filepath"
-	"strings"
 )
 
 // shapes are the functions that can be tasks.
@@ -43,7 +41,7 @@ func (b *builder) signature(m marked) *signature {
 		return nil
 	}
 	sig := fn.Signature()
-	before := len(b.rep.list)
+	before := b.rep.errors
 	if !b.judgeName(m, sig) {
 		return nil
 	}
@@ -51,7 +49,7 @@ func (b *builder) signature(m marked) *signature {
 	params := flatten(m.decl.Type.Params, sig.Params())
 	b.judgeParams(m, sig, params)
 	b.judgeResults(m, sig)
-	if len(b.rep.list) > before {
+	if b.rep.errors > before {
 		return nil
 	}
 
@@ -59,18 +57,18 @@ func (b *builder) signature(m marked) *signature {
 	if sig.Results().Len() == 2 {
 		s.result = sig.Results().At(0).Type()
 	}
-	s.task = b.describe(m, Func{Name: fn.Name(), Pos: name, Receiver: receiver})
+	s.task = b.task(m, Func{Name: fn.Name(), Pos: name, Receiver: receiver})
 	if len(s.params) == 0 && m.options.Args != "" {
 		b.rep.errorf(m.options.Places["args"], CodeIdleOption, "leave it out", "args=%s names a struct for the parameters, and func %s has none", m.options.Args, fn.Name())
 	}
-	if s.task == nil || len(b.rep.list) > before {
+	if s.task == nil || b.rep.errors > before {
 		return nil
 	}
 	return s
 }
 
-// describe gives the task all that does not depend on types.
-func (b *builder) describe(m marked, f Func) *Task {
+// task gives the task all that does not depend on types.
+func (b *builder) task(m marked, f Func) *Task {
 	task := &Task{
 		Name:    m.options.Name,
 		NamePos: m.at.pos,
@@ -210,7 +208,7 @@ func (b *builder) judgeResults(m marked, sig *types.Signature) {
 	switch t := sig.Results().At(n - 1).Type(); {
 	case isInvalid(t):
 		b.unresolved(last.Type.Pos(), last.Type.End(), "the last result")
-	case !types.Identical(t, types.Universe.Lookup("error").Type()):
+	case !types.Identical(t, errorType):
 		b.rep.errorf(b.position(last.Type.Pos()), CodeResults, "make the last result exactly error", "the last result of func %s is %s", m.decl.Name.Name, b.short(t))
 	case n > 2:
 		b.rep.errorf(b.position(results.Pos()), CodeResults, "put the results into one struct", "func %s gives %d results besides its error", m.decl.Name.Name, n-1)
@@ -231,64 +229,3 @@ func isNamed(t types.Type, pkg, name string) bool {
 	}
 	return named.Obj().Pkg().Path() == pkg && named.Obj().Name() == name
 }
-
-// unresolved reports a type that the compiler does not know, with the compiler's
-// own words where it has any between from and to.
-func (b *builder) unresolved(from, to token.Pos, what string) {
-	if err, found := b.view.errorWithin(from, to); found {
-		b.rep.errorf(b.position(err.Pos), CodeUnresolvedType, "", "%s", err.Msg)
-		return
-	}
-	for _, imp := range b.importsWithin(from, to) {
-		if err, found := b.view.errorWithin(imp.Pos(), imp.End()); found && strings.HasPrefix(err.Msg, "could not import") {
-			message, fix := b.importFailure(imp, err)
-			b.rep.errorf(b.position(err.Pos), CodeUnresolvedType, fix, "%s", message)
-			return
-		}
-	}
-	b.rep.errorf(b.position(from), CodeUnresolvedType, "see what go vet says of that package", "the type of %s is not known", what)
-}
-
-// importsWithin gives the imports that code between two places uses.
-func (b *builder) importsWithin(from, to token.Pos) []*ast.ImportSpec {
-	var used []*ast.ImportSpec
-	for _, file := range b.src.files {
-		if from < file.FileStart || file.FileEnd < from {
-			continue
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			sel, ok := n.(*ast.SelectorExpr)
-			if !ok || sel.Pos() < from || to < sel.End() {
-				return true
-			}
-			for _, imp := range file.Imports {
-				name := assumedName(importPath(imp))
-				if imp.Name != nil {
-					name = imp.Name.Name
-				}
-				if id, ok := sel.X.(*ast.Ident); ok && id.Name == name {
-					used = append(used, imp)
-				}
-			}
-			return true
-		})
-	}
-	return used
-}
-
-// importFailure prefers what the go command says of an import: it knows why.
-func (b *builder) importFailure(imp *ast.ImportSpec, err types.Error) (message, fix string) {
-	found := b.src.Imports[importPath(imp)]
-	if found == nil || len(found.Errors) == 0 {
-		return err.Msg, ""
-	}
-	return goAdvice(found.Errors[0].Msg)
-}
-
-// goAdvice parts what the go command says into what is wrong and what to do.
-func goAdvice(said string) (message, fix string) {
-	message, fix, _ = strings.Cut(strings.TrimSpace(said), "; to add it:\n\t")
-	return message, fix
-}
-
-func importPath(imp *ast.ImportSpec) string { return strings.Trim(imp.Path.Value, "\"`") }

@@ -22,7 +22,7 @@ type candidate struct {
 // of embedded structs among them. Of several with one wire name the shallowest wins,
 // as in Go itself; two at one depth are refused.
 func (b *builder) fields(t types.Type, s *types.Struct, at trail) []Field {
-	before := len(b.rep.list)
+	before := b.rep.errors
 	c := &fieldCollector{builder: b, outer: t}
 	c.collect(s, at, candidate{})
 	var fields []Field
@@ -50,7 +50,7 @@ func (b *builder) fields(t types.Type, s *types.Struct, at trail) []Field {
 			byWire[alias] = f
 		}
 	}
-	if len(fields) == 0 && s.NumFields() > 0 && !c.excluded && len(b.rep.list) == before {
+	if len(fields) == 0 && s.NumFields() > 0 && !c.excluded && b.rep.errors == before {
 		b.rep.errorf(at.pos, CodeEmptyStruct, "carry the values that matter, or leave the field out with `msgpack:\"-\"`",
 			"%s cannot travel: all fields of %s are unexported, so that nothing of it would arrive", at.path, b.short(t))
 	}

@@ -12,9 +12,9 @@ func (b *builder) wire(t types.Type, at trail) *Type {
 	if known := b.types[key]; known != nil {
 		return known
 	}
-	before := len(b.rep.list)
+	before := b.rep.errors
 	w := &Type{Go: b.goType(t, at)}
-	if len(b.rep.list) > before {
+	if b.rep.errors > before {
 		return w // nobody asks how what cannot be named would travel
 	}
 	_, named := t.(*types.Named)
@@ -28,7 +28,7 @@ func (b *builder) wire(t types.Type, at trail) *Type {
 		b.model.Types = append(b.model.Types[:listed], b.model.Types[listed+1:]...)
 	}
 	// What is wrong with a type without a name is reported at each place where it stands.
-	if !named && len(b.rep.list) == before {
+	if !named && b.rep.errors == before {
 		b.types[key] = w
 	}
 	return w
@@ -174,14 +174,6 @@ func manner(t types.Type) string {
 
 func (b *builder) refuse(at trail, fix, format string, args ...any) {
 	b.rep.errorf(at.pos, CodeUnsupportedType, fix, "%s cannot travel: it is %s", at.path, fmt.Sprintf(format, args...))
-}
-
-func (b *builder) unresolvedAt(at trail) {
-	if at.foreign {
-		b.rep.errorf(at.pos, CodeUnresolvedType, "see what go vet says of that package", "the type of %s is not known", at.path)
-		return
-	}
-	b.unresolved(at.from, at.to, at.path)
 }
 
 // mapKey finds out how the keys of a map travel.

@@ -36,7 +36,6 @@ func TestScripts(t *testing.T) {
 				env.Setenv(name, value)
 			}
 			env.Setenv("GOPROXY", "off")
-			env.Setenv("GOFLAGS", "-mod=mod")
 			env.Setenv("ROOT", root)
 			return writeModule(env.WorkDir, root)
 		},
