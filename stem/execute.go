@@ -20,23 +20,21 @@ func (w *Worker) execute(l *loan) {
 		w.finish(l, j)
 		return
 	}
-	ctx, cancel, lost := w.held.start(l, w.base)
-	if lost != nil {
+	l.ctx.parent, l.ctx.loan = w.base, l
+	l.ctx.timeout, l.ctx.cause = l.Timeout, ErrTimeout
+	if lost := w.held.start(l); lost != nil {
 		w.finish(l, judge(&l.Delivery, outcome{err: lost, cause: lost}))
 		return
 	}
-	w.call(ctx, cancel, handler, l, now)
+	w.call(handler, l, now)
 }
 
 // call runs the handler and finishes the loan, also when the handler panics or
 // ends its goroutine.
-func (w *Worker) call(ctx context.Context, cancel context.CancelCauseFunc, handler Handler, l *loan, started time.Time) {
+func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 	if l.Timeout > 0 {
-		timed, stop := context.WithTimeoutCause(ctx, l.Timeout, ErrTimeout)
-		defer stop()
-		ctx = timed
+		l.ctx.look() // the time runs, whether the handler looks or not
 	}
-	l.ctx = taskContext{ctx, l}
 	if w.observe.on() {
 		w.observe.tell(&l.ctx, TaskStarted{TaskRef: l.ref(), Waited: l.waited})
 	}
@@ -48,14 +46,14 @@ func (w *Worker) call(ctx context.Context, cancel context.CancelCauseFunc, handl
 		}
 		if o.err != nil {
 			o.draw = rand.Float64()
-			if ctx.Err() != nil {
-				o.cause = context.Cause(ctx)
+			if l.ctx.Err() != nil {
+				o.cause = context.Cause(&l.ctx)
 			}
 		} else if limit := w.client.cfg.MaxPayload; len(o.result) > limit {
 			o = outcome{err: Permanent(&PayloadTooLargeError{Task: l.Task, What: "result", Size: len(o.result), Limit: limit})}
 		}
 		w.held.stop(l)
-		cancel(nil)
+		l.ctx.end(nil)
 		j := judge(&l.Delivery, o)
 		j.ran = time.Since(started)
 		w.finish(l, j)

@@ -78,7 +78,7 @@ func Progress(ctx context.Context, percent float64, message string) error {
 	record := l.record(StateRunning)
 	record.Progress = &report
 	call := bound(ctx, l.worker.client.cfg.CallTimeout)
-	defer call.release()
+	defer call.end(nil)
 	if err := l.worker.client.cfg.Backend.Save(call, record); err != nil {
 		return fmt.Errorf("stem: progress of task %s (%s): %w", l.Task, l.ID, ItemErr(err, 0))
 	}

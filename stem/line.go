@@ -186,7 +186,7 @@ func (l *line) carry(ctx context.Context) {
 		envs = l.joined
 	}
 	trip := bound(ctx, l.timeout)
-	defer trip.release()
+	defer trip.end(nil)
 	answers, err = l.broker.Publish(trip, envs...)
 	if err == nil && len(answers) != len(envs) {
 		err = fmt.Errorf("stem: the broker answered for %d of %d envelopes", len(answers), len(envs))

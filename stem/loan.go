@@ -18,8 +18,8 @@ type loan struct {
 
 	// Guarded by held.mu.
 	prev, next *loan
-	cancel     context.CancelCauseFunc // nil while no handler runs
-	lost       error                   // why the handler is, or would be, cancelled
+	runs       bool  // its handler does
+	lost       error // why the handler is, or would be, cancelled
 }
 
 // family is the id of the first task of the family.
@@ -44,9 +44,9 @@ func (l *loan) record(s State) Result {
 	}
 }
 
-// taskContext is a handler's context: a cancellable one that knows its task.
+// taskContext is a handler's context: one that knows its task.
 type taskContext struct {
-	context.Context
+	lazyContext
 	loan *loan
 }
 
@@ -59,7 +59,7 @@ func (c *taskContext) Value(key any) any {
 	case clientKey:
 		return c.loan.worker.client
 	default:
-		return c.Context.Value(key)
+		return c.lazyContext.Value(key)
 	}
 }
 
@@ -119,23 +119,19 @@ func (h *held) snapshot() ([]*loan, []Delivery) {
 	return loans, deliveries
 }
 
-// start makes the loan's context. It answers why the handler must not run, if so.
-func (h *held) start(l *loan, base context.Context) (ctx context.Context, cancel context.CancelCauseFunc, lost error) {
+// start tells that the loan's handler runs from now on, or why it must not.
+func (h *held) start(l *loan) (lost error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if l.lost != nil {
-		return nil, nil, l.lost
-	}
-	ctx, cancel = context.WithCancelCause(base)
-	l.cancel = cancel
-	return ctx, cancel, nil
+	l.runs = l.lost == nil
+	return l.lost
 }
 
-// stop forgets the handler's cancel; the loan is held until it is settled.
+// stop tells that the handler has returned; the loan is held until it is settled.
 func (h *held) stop(l *loan) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	l.cancel = nil
+	l.runs = false
 }
 
 // lose cancels the loan's handler, if it runs, and keeps it from running if it
@@ -151,8 +147,8 @@ func (h *held) loseLocked(l *loan, cause error) {
 		return
 	}
 	l.lost = cause
-	if l.cancel != nil {
-		l.cancel(cause)
+	if l.runs {
+		l.ctx.end(cause)
 	}
 }
 
@@ -189,7 +185,7 @@ func (h *held) running() []string {
 	defer h.mu.Unlock()
 	var names []string
 	for l := h.first; l != nil; l = l.next {
-		if l.cancel != nil {
+		if l.runs {
 			names = append(names, fmt.Sprintf("%s (%s)", l.Task, l.ID))
 		}
 	}

@@ -40,7 +40,7 @@ func (w *Worker) beat(ctx context.Context, renewed time.Time) error {
 		timeout = min(timeout, left)
 	}
 	call := bound(ctx, timeout)
-	defer call.release()
+	defer call.end(nil)
 	notices, err := w.client.broker.Extend(call, w.session, deliveries...)
 	if err != nil {
 		return err

@@ -136,14 +136,14 @@ func (s *settler) prepare(t *trip, batch []ending) {
 func (s *settler) send(t *trip) error {
 	if s.atomic != nil {
 		call := s.bound()
-		defer call.release()
+		defer call.end(nil)
 		return s.atomic.SaveAndSettle(call, t.settlements...)
 	}
 	if err := s.save(t); err != nil {
 		return err
 	}
 	call := s.bound()
-	defer call.release()
+	defer call.end(nil)
 	return s.w.client.broker.Settle(call, t.settlements...)
 }
 
@@ -154,7 +154,7 @@ func (s *settler) save(t *trip) error {
 		return nil
 	}
 	call := s.bound()
-	defer call.release()
+	defer call.end(nil)
 	err := s.saves.Save(call, t.results...)
 	var partial *PartialError
 	if !errors.As(err, &partial) {
@@ -168,7 +168,7 @@ func (s *settler) save(t *trip) error {
 	return nil
 }
 
-func (s *settler) bound() *boundContext {
+func (s *settler) bound() *lazyContext {
 	return bound(s.w.base, s.w.client.cfg.CallTimeout)
 }
 

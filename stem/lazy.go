@@ -1,0 +1,86 @@
+package stem
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// lazyContext is a context that costs nothing until somebody looks at it: most
+// calls to a store in memory, and most short handlers, never do. Only then does it
+// become one of package context's, with its canceller and its timer.
+type lazyContext struct {
+	parent  context.Context
+	timeout time.Duration // runs from the first look; 0 means none
+	cause   error         // of the timeout; nil means context.DeadlineExceeded
+
+	mu     sync.Mutex
+	armed  context.Context // nil until somebody looks
+	cancel context.CancelCauseFunc
+	ended  bool
+	why    error // it ended, if that was before somebody looked
+}
+
+// bound gives a context for one call to a store, which ends with ctx or at its
+// timeout. The caller must end it.
+func bound(ctx context.Context, timeout time.Duration) *lazyContext {
+	return &lazyContext{parent: ctx, timeout: timeout}
+}
+
+// end cancels the context for a reason, as context.CancelCauseFunc does, and
+// frees its timer. Only the first end counts.
+func (c *lazyContext) end(why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	c.ended, c.why = true, why
+	if c.cancel != nil {
+		c.cancel(why)
+	}
+}
+
+// look gives the context of package context that stands behind this one.
+func (c *lazyContext) look() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.armed != nil {
+		return c.armed
+	}
+	c.armed, c.cancel = context.WithCancelCause(c.parent)
+	if c.timeout > 0 {
+		timed, stop := context.WithTimeoutCause(c.armed, c.timeout, c.cause)
+		cancel := c.cancel
+		c.armed, c.cancel = timed, func(why error) { cancel(why); stop() }
+	}
+	if c.ended {
+		c.cancel(c.why)
+	}
+	return c.armed
+}
+
+// Deadline implements context.Context.
+func (c *lazyContext) Deadline() (time.Time, bool) { return c.look().Deadline() }
+
+// Done implements context.Context.
+func (c *lazyContext) Done() <-chan struct{} { return c.look().Done() }
+
+// Err implements context.Context. It is asked often, before work begins, and needs no look.
+func (c *lazyContext) Err() error {
+	c.mu.Lock()
+	armed, ended := c.armed, c.ended
+	c.mu.Unlock()
+	switch {
+	case armed != nil:
+		return armed.Err()
+	case ended:
+		return context.Canceled
+	default:
+		return c.parent.Err()
+	}
+}
+
+// Value implements context.Context. Package context finds through it what
+// stands behind, so that context.Cause works and derived contexts need no goroutine.
+func (c *lazyContext) Value(key any) any { return c.look().Value(key) }
