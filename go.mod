@@ -4,7 +4,7 @@ go 1.26
 
 require (
 	github.com/dave/jennifer v1.7.1
-	golang.org/x/tools v0.42.0
+	golang.org/x/tools v0.34.0
 )
 
 require (
@@ -13,8 +13,8 @@ require (
 	github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
 	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
 	go.uber.org/goleak v1.3.0 // indirect
-	golang.org/x/mod v0.33.0 // indirect
-	golang.org/x/sync v0.19.0 // indirect
+	golang.org/x/mod v0.26.0 // indirect
+	golang.org/x/sync v0.15.0 // indirect
 	pgregory.net/rapid v1.3.0 // indirect
 )
 
