@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/tools/go/packages"
@@ -78,12 +79,7 @@ func load(ctx context.Context, cfg Config) (*program, error) {
 	if cfg.Tags != "" {
 		pcfg.BuildFlags = []string{"-tags=" + cfg.Tags}
 	}
-	if cfg.Logf != nil {
-		slow := time.AfterFunc(slowLoad, func() {
-			cfg.Logf("the go command is compiling dependencies; with a cold build cache this takes a while")
-		})
-		defer slow.Stop()
-	}
+	defer cfg.explainSlowness()()
 	// A package may not import the runtime before its first generated file does, so the
 	// runtime is asked for by name.
 	roots, err := packages.Load(pcfg, append([]string{runtimePath, codecPath}, patterns...)...)
@@ -99,6 +95,26 @@ func load(ctx context.Context, cfg Config) (*program, error) {
 	}
 	prog.collect(roots)
 	return prog, nil
+}
+
+// explainSlowness says what is happening if that takes long. Its result ends it.
+func (cfg Config) explainSlowness() (stop func()) {
+	if cfg.Logf == nil {
+		return func() {}
+	}
+	loaded := make(chan struct{})
+	var explaining sync.WaitGroup
+	explaining.Go(func() {
+		select {
+		case <-loaded:
+		case <-time.After(slowLoad):
+			cfg.Logf("the go command is compiling dependencies; with a cold build cache this takes a while")
+		}
+	})
+	return func() {
+		close(loaded)
+		explaining.Wait()
+	}
 }
 
 // whyNothing asks the go command again. Where it builds export data it finds fault in

@@ -10,6 +10,25 @@
 // or for a whole module, in CI for instance, as
 //
 //	go tool stemgen -check ./...
+//
+// A directive stands directly above its function, its options behind it on the line:
+//
+//	//stem:task name=mail.welcome queue=bulk retries=5 timeout=30s
+//
+//	name=mail.welcome    what the task is called in every store; the default is package.function
+//	queue=bulk           where it waits
+//	priority=5           0 to 9, higher first
+//	retries=3            how many failed attempts may be followed by another
+//	backoff=exp(1s,5m)   how long before a retry; also fixed(10s) and linear(1s,1m)
+//	timeout=30s          how long one run may take
+//	expires=1h           how long after it is enqueued it may still begin
+//	visibility=10m       how long its worker may be silent before it runs elsewhere
+//	var=Welcome          the name of its definition
+//	args=WelcomeArgs     the name of the struct that carries its parameters
+//	func=Enqueue         the name of a function that enqueues it
+//
+// Fields travel under their own names, or as a tag says: `msgpack:"name,omitempty,alias:old"`,
+// `msgpack:"-"`.
 package main
 
 import (
@@ -118,6 +137,11 @@ func (c *command) report(ds []stemgen.Diagnostic) (wrong bool) {
 	return wrong
 }
 
+// done says what has become of a file that was in a state.
+var done = map[stemgen.State]string{
+	stemgen.Current: "current", stemgen.Missing: "written", stemgen.Stale: "written", stemgen.Orphaned: "removed",
+}
+
 // settle writes the files, or shows what it would do.
 func (c *command) settle(files []stemgen.File) (stale bool, err error) {
 	for _, f := range files {
@@ -126,13 +150,17 @@ func (c *command) settle(files []stemgen.File) (stale bool, err error) {
 		if c.diff && state != stemgen.Current {
 			fmt.Fprint(c.stdout, unifiedDiff(name, f.Have, f.Want))
 		}
-		if c.check && state != stemgen.Current || c.verbose {
-			fmt.Fprintf(c.stderr, "%s: %s\n", name, state)
-		}
-		if !c.check && !c.diff {
-			if err := f.Write(); err != nil {
-				return stale, err
+		if c.check || c.diff {
+			if c.check && state != stemgen.Current || c.verbose {
+				fmt.Fprintf(c.stderr, "%s: %s\n", name, state)
 			}
+			continue
+		}
+		if err := f.Write(); err != nil {
+			return stale, err
+		}
+		if c.verbose {
+			fmt.Fprintf(c.stderr, "%s: %s\n", name, done[state])
 		}
 	}
 	return stale, nil
