@@ -1,6 +1,7 @@
 package stemgen
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -112,8 +113,8 @@ func handlerGroups(model *Package) []handlerGroup {
 		}
 		group := &methods[i]
 		group.tasks = append(group.tasks, task)
-		if r.Type.Form == PointerForm {
-			group.receiver = r // a pointer has the methods of the value too
+		if r.Type.Form == PointerForm && group.receiver.Type.Form != PointerForm {
+			group.receiver = &Receiver{Name: cmp.Or(group.receiver.Name, r.Name), Type: r.Type, Base: r.Base} // it has the value's methods too
 		}
 	}
 	if plain.tasks == nil {

@@ -62,17 +62,15 @@ const (
 
 // The function's signature.
 const (
-	CodeNoContext     Code = "S301"
-	CodeResults       Code = "S302"
-	CodeVariadic      Code = "S303"
-	CodeUnnamedParam  Code = "S304"
-	CodeGeneric       Code = "S305"
-	CodeReserved      Code = "S306" // init and main, which nobody but Go may call
-	CodeTestFile      Code = "S307"
-	CodeConstrained   Code = "S308" // in a file that only some builds compile
-	CodeBadReceiver   Code = "S309"
-	CodeUnexportable  Code = "S310" // a name that has no exported form
-	CodeReceiverMixed Code = "S311" // tasks on T and on *T
+	CodeNoContext    Code = "S301"
+	CodeResults      Code = "S302"
+	CodeVariadic     Code = "S303"
+	CodeUnnamedParam Code = "S304"
+	CodeGeneric      Code = "S305"
+	CodeReserved     Code = "S306" // init and main, which nobody but Go may call
+	CodeTestFile     Code = "S307"
+	CodeConstrained  Code = "S308" // in a file that only some builds compile
+	CodeUnexportable Code = "S309" // a name that has no exported form
 )
 
 // Types that are to travel.

@@ -5,6 +5,8 @@ import (
 	"go/token"
 	"go/types"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/dave/jennifer/jen"
 )
@@ -201,21 +203,22 @@ func (r *renderer) register(group handlerGroup) {
 // receiverName names the parameter that methods are taken from: as the author does,
 // as long as that hides nothing.
 func (r *renderer) receiverName(receiver Receiver, registry string) string {
-	lower := strings.ToLower(receiver.Base[:1]) + receiver.Base[1:]
-	for _, name := range []string{receiver.Name, lower} {
-		hides := r.inUse[name] || types.Universe.Lookup(name) != nil
+	first, size := utf8.DecodeRuneInString(receiver.Base)
+	letter := string(unicode.ToLower(first))
+	for _, name := range []string{receiver.Name, letter + receiver.Base[size:], letter} {
+		hides := r.inUse[name] || name == receiver.Base || types.Universe.Lookup(name) != nil
 		for _, imported := range r.imports {
 			hides = hides || name == imported
 		}
 		switch name {
-		case "", "_", registry, r.local("ctx"), r.local("args"):
+		case "_", registry, r.local("ctx"), r.local("args"):
 		default:
 			if !hides && token.IsIdentifier(name) {
 				return name
 			}
 		}
 	}
-	return lower + "1"
+	return letter + "1"
 }
 
 // handler writes what runs a task: its function itself, or, where that has another
