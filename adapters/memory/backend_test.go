@@ -48,6 +48,21 @@ func TestTheRecordThatWouldExpireFirstGoesFirst(t *testing.T) {
 	})
 }
 
+func TestARecordKeepsItsTimeWhateverGoesBeforeIt(t *testing.T) {
+	experiment(t, func(l lab) {
+		l.save(outcome("first", time.Minute))
+		time.Sleep(30 * time.Second)
+		l.save(outcome("second", time.Minute), outcome("third", time.Minute))
+		again := outcome("first", time.Hour)
+		again.Delivery = 2
+		l.save(again)
+		time.Sleep(59 * time.Second)
+		for _, id := range []string{"first", "second", "third"} {
+			l.loads(id, nil)
+		}
+	})
+}
+
 func TestARecordSavedAgainDoesNotCountTwice(t *testing.T) {
 	experiment(t, func(l lab) {
 		l.MaxResults = 2
@@ -121,12 +136,16 @@ func TestResultsAreLetGo(t *testing.T) {
 
 func TestTombstonesAreBounded(t *testing.T) {
 	experiment(t, func(l lab) {
-		const many = 300_000
-		for i := range many {
-			l.save(outcome(fmt.Sprint(i), 0))
+		const many = 1 << 18
+		for i := range many / 256 {
+			rs := make([]stem.Result, 256)
+			for j := range rs {
+				rs[j] = outcome(fmt.Sprint(256*i+j), 0)
+			}
+			l.save(rs...)
 		}
 		l.loads("0", stem.ErrNoResult)
-		for i := many - 1<<16; i < many; i++ {
+		for i := many - 1<<16; i < many; i += 100 {
 			l.loads(fmt.Sprint(i), stem.ErrResultExpired)
 		}
 		if got := l.Footprint()["tombstones"]; got > 1<<17 {

@@ -1,10 +1,8 @@
 package memory
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/gostem/gostem/stem"
@@ -96,33 +94,14 @@ func (s *Store) receive(ctx context.Context, request *stem.ReceiveRequest, r *re
 	now := s.now()
 	session := s.open(&request.Session, now)
 	s.rescue(now)
-	p := s.pick(request, session, now)
-	if len(p.entries) > 0 {
-		return s.lend(p.entries, session, now), nil, nil
+	if picked := s.pick(request, session, now); len(picked) > 0 {
+		return s.lend(picked, session, now), nil, nil
 	}
 	if r == nil {
 		r = newReceiver(*request)
 	}
 	s.enlist(r, now)
-	if p.full {
-		r.wake() // it has moved all that it may under one lock, and goes on under another
-	}
 	return nil, r, nil
-}
-
-// pick finds what a request gets.
-func (s *Store) pick(request *stem.ReceiveRequest, session *session, now instant) pick {
-	p := pick{request: request, entries: s.picked[:0], ripening: mostRipened}
-	if request.Recover {
-		session.recover(&p)
-	}
-	for _, name := range request.Queues {
-		if q := s.queues[name]; q != nil && !p.full {
-			q.pick(&p, now)
-		}
-	}
-	s.picked = p.entries
-	return p
 }
 
 // lend lends the session what was picked for it.
@@ -144,31 +123,6 @@ func (s *Store) nextNumber(wall time.Time) int64 {
 	return s.lastNumber
 }
 
-// recover picks what the session holds and its worker does not know of. Here no
-// answer is ever lost, but a caller may have thrown one away.
-func (s *session) recover(p *pick) {
-	known := make(map[*entry]struct{}, len(p.request.Held))
-	for i := range p.request.Held {
-		if e, ok := s.store.loaned(&p.request.Held[i]); ok && e.current(&p.request.Held[i]) {
-			known[e] = struct{}{}
-		}
-	}
-	var forgotten []*entry
-	for _, e := range s.held {
-		if _, ok := known[e]; !ok && p.request.Tasks.Has(e.envelope.Task) && slices.Contains(p.request.Queues, e.queue.name) {
-			forgotten = append(forgotten, e)
-		}
-	}
-	slices.SortFunc(forgotten, func(a, b *entry) int { return cmp.Compare(a.place, b.place) })
-	for _, e := range forgotten {
-		if p.full || !p.fits(e) {
-			p.full = true
-			return
-		}
-		p.add(e)
-	}
-}
-
 // Extend renews a session's lease. A delivery that it has settled itself is not
 // lost, so no notice names it.
 func (s *Store) Extend(ctx context.Context, want stem.Session, held ...stem.Delivery) ([]stem.Notice, error) {
@@ -178,6 +132,7 @@ func (s *Store) Extend(ctx context.Context, want stem.Session, held ...stem.Deli
 	}
 	defer s.mu.Unlock()
 	s.renew(&want, now)
+	s.rescue(now) // or sessions that nobody but extends would pile up
 	var notices []stem.Notice
 	for i := range held {
 		d := &held[i]

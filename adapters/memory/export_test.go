@@ -43,9 +43,9 @@ func (s *Store) Footprint() map[string]int {
 	return sizes
 }
 
-// Woken publishes envelopes and tells how many receivers that woke, before any
+// WakenBy publishes envelopes and tells how many receivers that woke, before any
 // of them has its turn.
-func (s *Store) Woken(envs ...stem.Envelope) (woken int) {
+func (s *Store) WakenBy(envs ...stem.Envelope) (woken int) {
 	first := s.newEntries(envs)
 	now, err := s.begin(context.Background())
 	if err != nil {
@@ -70,4 +70,62 @@ func (s *Store) Woken(envs ...stem.Envelope) (woken int) {
 		}
 	}
 	return woken
+}
+
+// Turn is one turn of a receiver, nil for its first. Between the turns of real
+// ones anything may happen; here a test says what.
+func (s *Store) Turn(ctx context.Context, req stem.ReceiveRequest, r *Receiver) ([]stem.Delivery, *Receiver, error) {
+	return s.receive(ctx, &req, r)
+}
+
+// Receiver is a call of Receive between two turns.
+type Receiver = receiver
+
+// Woken reports whether the receiver is to have a turn, which it then must have.
+func (r *Receiver) Woken() bool {
+	select {
+	case <-r.woken:
+		return true
+	default:
+		return false
+	}
+}
+
+// Stranded counts the receivers that wait beside something that they would get.
+func (s *Store) Stranded() (stranded int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for q := range s.watched {
+		for _, r := range q.receivers {
+			if s.misses(q, r) {
+				stranded++
+			}
+		}
+	}
+	return stranded
+}
+
+func (s *Store) misses(q *queue, r *receiver) bool {
+	now := s.now()
+	for _, l := range q.lanes {
+		if l.offers(r) {
+			return true
+		}
+	}
+	for i := range q.tiers {
+		for _, delayed := range q.tiers[i].delayed.items {
+			if delayed.rank <= int64(now) && r.wants(delayed.item) {
+				return true
+			}
+		}
+	}
+	for _, session := range s.sessions {
+		for _, e := range session.held {
+			lapsed := now >= session.lapse() && now >= session.renewed.plus(e.envelope.Visibility)
+			if e.queue == q && lapsed && r.wants(e) {
+				return true
+			}
+		}
+	}
+	return false
 }

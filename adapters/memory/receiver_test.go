@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gostem/gostem/adapters/memory"
 	"github.com/gostem/gostem/stem"
 )
 
@@ -37,7 +38,7 @@ func TestAsManyReceiversAreWokenAsThereIsWorkFor(t *testing.T) {
 				for i := range 50 {
 					l.receiving(ctx, request(fmt.Sprint(i), c.most))
 				}
-				if got := l.Woken(tasks("a", c.publish)...); got != c.want {
+				if got := l.WakenBy(tasks("a", c.publish)...); got != c.want {
 					t.Errorf("woken: got %d receivers, want %d", got, c.want)
 				}
 			})
@@ -55,7 +56,7 @@ func TestNobodyIsWokenForWhatHeDoesNotKnow(t *testing.T) {
 		other := request("t", 10)
 		other.Queues = []string{"other"}
 		l.receiving(ctx, other)
-		if got := l.Woken(tasks("a", 10)...); got != 0 {
+		if got := l.WakenBy(tasks("a", 10)...); got != 0 {
 			t.Errorf("woken: got %d receivers, want 0", got)
 		}
 	})
@@ -89,7 +90,7 @@ func TestALapsedSessionThatWaitsIsRobbedByOthersAndNotByItself(t *testing.T) {
 		if len(own)+len(too) > 0 {
 			t.Errorf("the session that lapsed: got its own delivery again, want it to wait")
 		}
-		other := <-l.receiving(ctx, request("live", 1))
+		other := l.receive(request("live", 1))
 		if ids(other) != "a" || other[0].Interruptions != 1 {
 			t.Errorf("another session: got %v, want the delivery and one interruption", other)
 		}
@@ -103,17 +104,30 @@ func TestALapsedSessionThatWaitsIsRobbedByOthersAndNotByItself(t *testing.T) {
 	})
 }
 
-func TestAReceiverBehindALapsedOneIsWokenByTheLapse(t *testing.T) {
+func TestALapseWakesThoseWhoMayTakeOver(t *testing.T) {
 	experiment(t, func(l lab) {
-		ctx, cancel := context.WithCancel(l.ctx())
-		defer cancel()
 		l.publish(task("a"))
 		l.one("dead")
-		l.receiving(ctx, request("dead", 1)) // has waited longest, and may not take it
-		other := l.receiving(ctx, request("live", 1))
+		own, other := l.wait(request("dead", 1)), l.wait(request("live", 1)) // own has waited longest
 		time.Sleep(time.Minute)
-		if got := ids(<-other); got != "a" {
-			t.Errorf("received: got %q, want a", got)
+		synctest.Wait()
+		if own.Woken() || !other.Woken() {
+			t.Errorf("woken: got the session that lapsed, or not the other, want only the other")
+		}
+	})
+}
+
+func TestALapsedSessionIsOfferedWhatStandsBehindItsOwn(t *testing.T) {
+	experiment(t, func(l lab) {
+		l.publish(task("a"))
+		l.one("dead")
+		other, own := l.wait(request("live", 5)), l.wait(request("dead", 5))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		l.publish(task("b")) // a and b are promised to the other
+		l.giveUp(request("live", 5), other)
+		if !own.Woken() {
+			t.Errorf("the session that lapsed: got no wake-up for b, want one")
 		}
 	})
 }
@@ -134,12 +148,86 @@ func TestWhatStandsBehindItsOwnLossesReachesALapsedSession(t *testing.T) {
 	})
 }
 
+// wait lets a receiver wait, and gives it to have its turns from the test.
+func (l lab) wait(req stem.ReceiveRequest) *memory.Receiver {
+	l.Helper()
+	ds, r, err := l.Turn(l.ctx(), req, nil)
+	if r == nil {
+		l.Fatalf("receive: got %q and error %v, want it to wait", ids(ds), err)
+	}
+	return r
+}
+
+// giveUp ends the wait of a receiver.
+func (l lab) giveUp(req stem.ReceiveRequest, r *memory.Receiver) {
+	ctx, cancel := context.WithCancel(l.ctx())
+	cancel()
+	_, _, _ = l.Turn(ctx, req, r)
+}
+
+func TestWhatWasPromisedAndThenSetAsidePasses(t *testing.T) {
+	experiment(t, func(l lab) {
+		req := request("s", 5)
+		first, second := l.wait(req), l.wait(req)
+		l.publish(task("a")) // is promised to the first
+		ignorant := request("t", 5)
+		ignorant.Tasks = stem.NewTaskSet("another")
+		l.wait(ignorant) // sets it aside
+		l.giveUp(req, first)
+		if !second.Woken() {
+			t.Errorf("the second: got no wake-up, want one")
+		}
+	})
+}
+
+// One that does not know the task may come after the delay has ended and
+// before the alarm has rung.
+func TestWhatRipensForNobodyIsCalledOut(t *testing.T) {
+	for range 20 { // of two timers of one instant either may be the first
+		experiment(t, func(l lab) {
+			later := task("later")
+			later.Delay = time.Second
+			l.publish(later)
+			ignorant := request("t", 5)
+			ignorant.Tasks = stem.NewTaskSet("another")
+			waiting := l.receiving(l.ctx(), request("s", 5))
+			time.Sleep(time.Second)
+			l.wait(ignorant)
+			if got := ids(<-waiting); got != "later" {
+				t.Errorf("received: got %q, want later", got)
+			}
+		})
+	}
+}
+
+// A million may come due together, of a task that nobody here knows.
+func TestOneTurnMovesABoundedPartOfAStorm(t *testing.T) {
+	experiment(t, func(l lab) {
+		envs := tasks("a", 5000)
+		for i := range envs {
+			envs[i].Delay = time.Second
+		}
+		l.publish(envs...)
+		time.Sleep(time.Second)
+		ignorant := request("t", 5000)
+		ignorant.Tasks = stem.NewTaskSet("another")
+		l.wait(ignorant)
+		if got := l.Footprint()["due"]; got < 1 || got > 1024 {
+			t.Errorf("moved: got %d, want 1 to 1024", got)
+		}
+		synctest.Wait() // the alarm goes on by itself
+		if got := l.Footprint()["due"]; got != 5000 {
+			t.Errorf("moved in the end: got %d, want 5000", got)
+		}
+	})
+}
+
 func TestAPromiseThatIsNotKeptPasses(t *testing.T) {
 	experiment(t, func(l lab) {
 		ctx, cancel := context.WithCancel(l.ctx())
 		first := l.receiving(ctx, request("first", 1))
 		second := l.receiving(l.ctx(), request("second", 1))
-		if got := l.Woken(task("a")); got != 1 {
+		if got := l.WakenBy(task("a")); got != 1 {
 			t.Fatalf("woken: got %d receivers, want 1", got)
 		}
 		cancel() // before it has had its turn, or after: either way somebody takes it

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -53,15 +54,13 @@ func request(s string, most int) stem.ReceiveRequest {
 	return stem.ReceiveRequest{Session: session(s), Queues: []string{"default"}, Max: most}
 }
 
+// receive receives what is there, and does not wait.
 func (l lab) receive(req stem.ReceiveRequest) []stem.Delivery {
 	l.Helper()
-	ctx, cancel := context.WithTimeout(l.ctx(), time.Millisecond)
-	defer cancel()
-	ds, err := l.Receive(ctx, req)
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		l.Fatalf("receive: got error %v, want deliveries or a timeout", err)
-	}
-	return ds
+	ctx, cancel := context.WithCancel(l.ctx())
+	answer := l.receiving(ctx, req)
+	cancel()
+	return <-answer
 }
 
 // one receives the only envelope that is due.
@@ -74,7 +73,7 @@ func (l lab) one(s string) stem.Delivery {
 	return ds[0]
 }
 
-// receiving receives in the background.
+// receiving receives in the background, and returns when that waits or is done.
 func (l lab) receiving(ctx context.Context, req stem.ReceiveRequest) <-chan []stem.Delivery {
 	answer := make(chan []stem.Delivery, 1)
 	go func() {
@@ -164,6 +163,40 @@ func TestTheDeliveryThatSettledIsToldSo(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestThoseThatComeBackAreInOrderWhateverWasTakenFromAmongThem(t *testing.T) {
+	experiment(t, func(l lab) {
+		envs := tasks("a", 500)
+		l.publish(envs...)
+		ds := l.receive(request("dead", 500))
+		random := rand.New(rand.NewPCG(1, 2))
+		settled := map[int]bool{}
+		settle := func(n int) {
+			for _, i := range random.Perm(len(ds)) {
+				if n > 0 && !settled[i] {
+					l.settle(stem.VerdictAck, ds[i])
+					settled[i] = true
+					n--
+				}
+			}
+		}
+		settle(150)
+		time.Sleep(time.Hour)
+		if got := l.receive(stem.ReceiveRequest{Session: session("s"), Queues: []string{"other"}, Max: 1}); len(got) > 0 {
+			t.Fatalf("received from another queue: got %q, want nothing", ids(got))
+		}
+		settle(150)
+		var want []string
+		for i := range envs {
+			if !settled[i] {
+				want = append(want, envs[i].ID)
+			}
+		}
+		if got := ids(l.receive(request("live", 500))); got != strings.Join(want, " ") {
+			t.Errorf("received: got %q, want the others in order", got)
+		}
+	})
 }
 
 func TestAVerdictThatIsNoneIsRefused(t *testing.T) {

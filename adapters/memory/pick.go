@@ -1,0 +1,109 @@
+package memory
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/gostem/gostem/stem"
+)
+
+// pick is what one attempt to receive has found so far.
+type pick struct {
+	request *stem.ReceiveRequest
+	entries []*entry
+	bytes   int
+	// ripening is how many delayed entries may still be moved under this lock.
+	// A million may come due at once, and of a task that nobody here knows.
+	ripening int
+	done     bool // there shall be no more
+}
+
+// mostRipened bounds how many delayed entries move under one lock.
+const mostRipened = 1024
+
+// pick takes out of line what a request gets, for lend to lend. The slice is
+// good until the next pick.
+func (s *Store) pick(request *stem.ReceiveRequest, session *session, now instant) []*entry {
+	p := pick{request: request, entries: s.picked[:0], ripening: mostRipened}
+	if request.Recover {
+		session.pickForgotten(&p)
+	}
+	for _, name := range request.Queues {
+		if q := s.queues[name]; q != nil && !p.done {
+			q.pick(&p, now)
+		}
+	}
+	s.picked = p.entries
+	return p.entries
+}
+
+// pickForgotten picks what the session holds and its worker does not know of.
+// Here no answer is ever lost, but a caller may have thrown one away.
+func (s *session) pickForgotten(p *pick) {
+	known := make(map[*entry]struct{}, len(p.request.Held))
+	for i := range p.request.Held {
+		if e, ok := s.store.loaned(&p.request.Held[i]); ok && e.current(&p.request.Held[i]) {
+			known[e] = struct{}{}
+		}
+	}
+	var forgotten []*entry
+	for _, e := range s.held {
+		if _, ok := known[e]; !ok && p.request.Tasks.Has(e.envelope.Task) && slices.Contains(p.request.Queues, e.queue.name) {
+			forgotten = append(forgotten, e)
+		}
+	}
+	slices.SortFunc(forgotten, func(a, b *entry) int { return cmp.Compare(a.place, b.place) })
+	for _, e := range forgotten {
+		if p.done || !p.fits(e) {
+			p.done = true
+			return
+		}
+		p.add(e)
+	}
+}
+
+// pick takes from the queue what the request wants: from the highest tier
+// first, and from a lower one only when that is dry.
+func (q *queue) pick(p *pick, now instant) {
+	q.recall(p.request.Tasks)
+	for i := len(q.tiers) - 1; i >= 0 && !p.done; i-- {
+		t := &q.tiers[i]
+		for {
+			moved := q.ripen(t, min(p.ripening, p.request.Max), now)
+			p.ripening -= moved
+			t.pick(p)
+			if p.done || moved == 0 {
+				break
+			}
+			p.done = p.ripening == 0
+		}
+	}
+}
+
+// pick takes from the tier's lanes, and sets those aside whose task is unknown.
+func (t *tier) pick(p *pick) {
+	for t.lanes.len() > 0 && !p.done {
+		l := t.lanes.top()
+		if !p.request.Tasks.Has(l.task) {
+			l.setAside()
+			continue
+		}
+		if !p.fits(l.peek()) {
+			p.done = true // the next one stays next: no smaller one overtakes it
+			return
+		}
+		p.add(l.pop())
+	}
+}
+
+// fits reports whether an entry's payload may still come along; the first may
+// always.
+func (p *pick) fits(e *entry) bool {
+	return p.request.MaxBytes <= 0 || len(p.entries) == 0 || len(e.envelope.Payload) <= p.request.MaxBytes-p.bytes
+}
+
+func (p *pick) add(e *entry) {
+	p.entries = append(p.entries, e)
+	p.bytes += len(e.envelope.Payload)
+	p.done = len(p.entries) == p.request.Max
+}
