@@ -64,7 +64,8 @@ type Broker interface {
 // Publisher is the half of a broker that enqueues. A transaction of an adapter
 // is one too: it stores envelopes with the user's own writes.
 type Publisher interface {
-	// Publish stores envelopes and answers one Published for each, in order.
+	// Publish stores envelopes and answers one Published for each, in order,
+	// also where a *PartialError names some; the answers of those do not count.
 	// The caller keeps the slice but gives up payloads and headers, which
 	// nobody may change from here on.
 	//

@@ -16,7 +16,9 @@ import (
 //
 //	Unwrap() Broker // or Backend, or any
 //
-// so that what they wrap is still found.
+// so that what they wrap is still found. What is found is called directly: a
+// wrapper that changes what Save or Load do must not have Unwrap, or must offer the
+// capabilities itself.
 func As[T any](store any) (T, bool) {
 	for store != nil {
 		if t, ok := store.(T); ok {

@@ -18,7 +18,8 @@ type ClientConfig struct {
 	// answers ErrNoBackend.
 	Backend Backend
 	// Defaults are the options of every enqueue, under those of the task
-	// definition and of the call.
+	// definition and of the call. What At and ExpiresAt say is computed once,
+	// when the client is made.
 	Defaults []Option
 	// MaxPayload is the most bytes of encoded args or result. The default is 1 MiB.
 	MaxPayload int
@@ -84,6 +85,9 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	c.watcher, _ = As[ResultWatcher](cfg.Backend)
 	c.base = builtin()
 	(&draft{Envelope: &c.base}).apply(cfg.Defaults)
+	if c.base.ID != "" {
+		return nil, &OptionError{Option: "ClientConfig.Defaults: WithID", Value: clip(c.base.ID), Want: "no id: it would make every task but the first a duplicate"}
+	}
 	sample := c.base
 	sample.ID, sample.Task = "id", "task"
 	if err := sample.Validate(); err != nil {
@@ -102,24 +106,34 @@ func (c *Client) EnqueueRaw(ctx context.Context, task string, payload []byte, op
 	return Job[codec.Raw]{ticket: t, task: task, read: codec.RawCodec().Read}, nil
 }
 
-// Publish takes complete envelopes to the broker. Calls that arrive while a
-// round trip is under way share the next one. More envelopes than one round trip
-// takes go in several; of those, the items of a trip that failed as a whole have errors that
-// match ErrUnknownOutcome.
+// Publish takes complete envelopes to the broker; one that Validate refuses fails
+// the call before any is sent. Calls that arrive while a round trip is under
+// way share the next one. More envelopes than one round trip takes (1,000, or
+// 8 MiB of payloads) go in several; of those, the items of a trip that failed as
+// a whole have errors that match ErrUnknownOutcome.
 func (c *Client) Publish(ctx context.Context, envs ...Envelope) ([]Published, error) {
 	if c == nil {
 		return nil, ErrNoClient
 	}
-	if len(envs) <= mostPerTrip {
+	for i := range envs {
+		if err := envs[i].Validate(); err != nil {
+			return nil, fmt.Errorf("stem: publish: envelope %d: %w", i, err)
+		}
+	}
+	if len(envs) == 0 {
+		return nil, nil
+	}
+	if oneTrip(envs) == len(envs) {
 		return c.line.publish(ctx, envs)
 	}
 	published := make([]Published, len(envs))
 	var failed []ItemError
-	for first := 0; first < len(envs); first += mostPerTrip {
-		trip := envs[first:min(first+mostPerTrip, len(envs))]
+	for first := 0; first < len(envs); {
+		trip := envs[first : first+oneTrip(envs[first:])]
 		answers, err := c.line.publish(ctx, trip)
 		copy(published[first:], answers)
 		failed = append(failed, itemErrors(err, first, len(trip))...)
+		first += len(trip)
 	}
 	if failed != nil {
 		return published, &PartialError{failed}

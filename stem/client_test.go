@@ -34,7 +34,8 @@ func published(t *testing.T, defaults, definition, call []stem.Option) (stem.Env
 // catcher is a broker that keeps what is published.
 type catcher struct {
 	stem.Broker
-	envs []stem.Envelope
+	envs  []stem.Envelope
+	trips []int // envelopes of each
 }
 
 func (c *catcher) Publish(_ context.Context, envs ...stem.Envelope) ([]stem.Published, error) {
@@ -43,6 +44,7 @@ func (c *catcher) Publish(_ context.Context, envs ...stem.Envelope) ([]stem.Publ
 		answers[i].ID = e.ID
 	}
 	c.envs = append(c.envs, envs...)
+	c.trips = append(c.trips, len(envs))
 	return answers, nil
 }
 
@@ -69,7 +71,7 @@ func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 			{"KeepResult", stem.KeepResult(time.Minute), func(e *stem.Envelope) { e.KeepResult = time.Minute }},
 			{"IgnoreResult", stem.IgnoreResult(), func(e *stem.Envelope) { e.KeepResult = 0 }},
 			{"WithID", stem.WithID("id"), func(e *stem.Envelope) { e.ID, e.DedupeKey, e.DedupeWindow = "id", "id", 10*time.Minute }},
-			{"IdempotencyKey", stem.IdempotencyKey("key"), func(e *stem.Envelope) { e.DedupeKey, e.DedupeWindow = "key", 10*time.Minute }},
+			{"IdempotencyKey", stem.IdempotencyKey("key"), func(e *stem.Envelope) { e.DedupeKey, e.DedupeWindow = "task key", 10*time.Minute }},
 			{"DedupeWindow, without a key", stem.DedupeWindow(time.Hour), func(*stem.Envelope) {}},
 			{"Header", stem.Header("tenant", "acme"), func(e *stem.Envelope) { e.Headers = map[string]string{"tenant": "acme"} }},
 		}
@@ -89,7 +91,7 @@ func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 			}
 		}
 		both, err := published(t, nil, nil, []stem.Option{stem.WithID("id"), stem.IdempotencyKey("key"), stem.DedupeWindow(time.Hour)})
-		if err != nil || both.ID != "id" || both.DedupeKey != "key" || both.DedupeWindow != time.Hour {
+		if err != nil || both.ID != "id" || both.DedupeKey != "task key" || both.DedupeWindow != time.Hour {
 			t.Errorf("id, key and window: got %+v, %v; want all three", both, err)
 		}
 	})
@@ -116,29 +118,124 @@ func TestTheCallOverridesTheDefinitionAndThatTheClient(t *testing.T) {
 }
 
 func TestBadOptionsAreRefusedByName(t *testing.T) {
-	for want, opt := range map[string]stem.Option{
-		"priority 10: want 0 to 9": stem.Priority(10),
-		"max retries -1":           stem.MaxRetries(-1),
-		"timeout -1s":              stem.Timeout(-time.Second),
-		"expiry -1s":               stem.ExpiresIn(-time.Second),
-		`queue "a b"`:              stem.OnQueue("a b"),
-		`id "ü"`:                   stem.WithID("ü"),
-		"dedupe key":               stem.IdempotencyKey(strings.Repeat("x", 201)),
-		"back-off -1s":             stem.Backoff(stem.FixedBackoff(-time.Second)),
-		"result retention -1s":     stem.KeepResult(-time.Second),
-		"dedupe window -1s":        stem.DedupeWindow(-time.Second),
-		"visibility -1s":           stem.Visibility(-time.Second),
+	for want, opts := range map[string][]stem.Option{
+		"priority 10: want 0 to 9": {stem.Priority(10)},
+		"max retries -1":           {stem.MaxRetries(-1)},
+		"timeout -1s":              {stem.Timeout(-time.Second)},
+		"expiry -1s":               {stem.ExpiresIn(-time.Second)},
+		`queue "a b"`:              {stem.OnQueue("a b")},
+		`id "ü"`:                   {stem.WithID("ü")},
+		"idempotency key":          {stem.IdempotencyKey(strings.Repeat("x", 201))},
+		"back-off -1s":             {stem.Backoff(stem.FixedBackoff(-time.Second))},
+		"result retention -1s":     {stem.KeepResult(-time.Second)},
+		"dedupe window -1s":        {stem.DedupeWindow(-time.Second), stem.IdempotencyKey("k")},
+		"visibility -1s":           {stem.Visibility(-time.Second)},
 	} {
-		_, err := published(t, nil, nil, []stem.Option{opt, stem.IdempotencyKey("k")}[:1+strings.Count(want, "dedupe window")])
+		_, err := published(t, nil, nil, opts)
 		var option *stem.OptionError
 		if !errors.As(err, &option) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want a *stem.OptionError with %q", err, want)
 		}
-		if _, err := published(t, []stem.Option{opt, stem.DedupeWindow(-1)}, nil, nil); err == nil || !strings.Contains(err.Error(), "ClientConfig.Defaults") {
-			t.Errorf("as a client's default: got %v, want an error that names ClientConfig.Defaults", err)
+	}
+	for name, bad := range map[string]stem.Option{"priority": stem.Priority(10), "an id": stem.WithID("x")} {
+		if _, err := published(t, []stem.Option{bad}, nil, nil); err == nil || !strings.Contains(err.Error(), "ClientConfig.Defaults") {
+			t.Errorf("%s as a client's default: got %v, want an error that names ClientConfig.Defaults", name, err)
+		}
+	}
+	client, err := stem.NewClient(new(catcher), stem.ClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	def := stem.Define(stem.TaskSpec{Name: "t"}, text, text).Via(client)
+	for name, opt := range map[string]stem.Option{"id": stem.WithID("x"), "key": stem.IdempotencyKey("x")} {
+		if _, err := def.EnqueueMany(t.Context(), []string{"", ""}, opt); err == nil || !strings.Contains(err.Error(), "duplicate") {
+			t.Errorf("one %s for many tasks: got %v, want an error", name, err)
+		}
+		if _, err := def.EnqueueMany(t.Context(), []string{""}, opt); err != nil {
+			t.Errorf("one %s for one task: got %v, want nil", name, err)
+		}
+	}
+	if jobs, err := def.EnqueueMany(t.Context(), nil); err != nil || len(jobs) != 0 {
+		t.Errorf("many of none: got %v, %v; want nothing", jobs, err)
+	}
+}
+
+func TestOneTasksKeyIsNotAnothers(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		charge, email := r.task("charge", greet), r.task("email", greet)
+		first := r.enqueue(charge, "", stem.IdempotencyKey("order-7"))
+		second := r.enqueue(email, "", stem.IdempotencyKey("order-7"))
+		if second.Duplicate() || first.ID() == second.ID() {
+			t.Error("got the other task's job, want one of its own")
+		}
+	})
+}
+
+func TestPublishChecksWhatItIsGiven(t *testing.T) {
+	client, err := stem.NewClient(new(memory.Store), stem.ClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := stem.Envelope{ID: "i", Task: "t", Queue: "q"}
+	bad := good
+	bad.Priority = 77
+	if _, err := client.Publish(t.Context(), good, bad); err == nil || !strings.Contains(err.Error(), "envelope 1: stem: priority 77") {
+		t.Errorf("got %v, want an error that names the envelope and the field", err)
+	}
+	if answers, err := client.Publish(t.Context()); answers != nil || err != nil {
+		t.Errorf("nothing: got %v, %v; want nothing", answers, err)
+	}
+}
+
+func TestATripTakesSoManyBytes(t *testing.T) {
+	c := new(catcher)
+	client, err := stem.NewClient(c, stem.ClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	envs := make([]stem.Envelope, 20)
+	for i := range envs {
+		envs[i] = stem.Envelope{ID: fmt.Sprint(i), Task: "t", Queue: "q", Payload: make([]byte, 1<<20)}
+	}
+	envs[0].Payload = make([]byte, 9<<20) // goes alone
+	answers, err := client.Publish(t.Context(), envs...)
+	if err != nil || len(answers) != 20 || answers[19].ID != "19" {
+		t.Fatalf("got %d answers, %v; want 20 in order", len(answers), err)
+	}
+	if diff := cmp.Diff(c.trips, []int{1, 8, 8, 3}); diff != "" {
+		t.Errorf("envelopes per trip: got -, want +:\n%s", diff)
+	}
+}
+
+func TestABrokerThatAnswersTooLittleIsAnError(t *testing.T) {
+	named := &stem.PartialError{Items: []stem.ItemError{{Index: 0, Err: errors.New("x")}}}
+	for _, answer := range []error{nil, named} {
+		b := brokerFunc(func() ([]stem.Published, error) { return nil, answer })
+		client, err := stem.NewClient(b, stem.ClientConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		def := stem.Define(stem.TaskSpec{Name: "t"}, text, text)
+		if _, err := def.Via(client).Enqueue(t.Context(), ""); err == nil {
+			t.Errorf("Enqueue, %v: got nil, want an error", answer)
+		}
+		if _, err := def.Via(b).EnqueueMany(t.Context(), []string{"", ""}); err == nil {
+			t.Errorf("EnqueueMany in a transaction, %v: got nil, want an error", answer)
 		}
 	}
 }
+
+// brokerFunc is a broker whose Publish answers what it is told to.
+type brokerFunc func() ([]stem.Published, error)
+
+func (f brokerFunc) Publish(context.Context, ...stem.Envelope) ([]stem.Published, error) { return f() }
+func (brokerFunc) Receive(context.Context, stem.ReceiveRequest) ([]stem.Delivery, error) {
+	return nil, stem.ErrClosed
+}
+func (brokerFunc) Extend(context.Context, stem.Session, ...stem.Delivery) ([]stem.Notice, error) {
+	return nil, stem.ErrClosed
+}
+func (brokerFunc) Settle(context.Context, ...stem.Settlement) error { return stem.ErrClosed }
 
 func TestWithoutAClientEnqueueSaysWhatToDo(t *testing.T) {
 	def := stem.Define(stem.TaskSpec{Name: "t"}, text, text)

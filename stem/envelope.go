@@ -71,9 +71,11 @@ type Envelope struct {
 
 // Limits of what an envelope may say; every store relies on them.
 const (
-	// MaxIDLength is the longest id, dedupe key, task name and queue name, in
-	// bytes.
+	// MaxIDLength is the longest id, task name and queue name, in bytes.
 	MaxIDLength = 200
+	// MaxKeyLength is the longest dedupe key, which may hold a task name, a
+	// space and a key of the caller's.
+	MaxKeyLength = 2*MaxIDLength + 1
 	// MaxPriority is the highest priority; the lowest is 0.
 	MaxPriority = 9
 )
@@ -88,9 +90,20 @@ func (e *Envelope) Validate() error {
 			return err
 		}
 	}
-	if e.DedupeKey != "" {
-		if err := validName("dedupe key", e.DedupeKey); err != nil {
-			return err
+	for _, name := range []struct{ field, value string }{
+		{"root", e.Root}, {"parent", e.Parent}, {"replayed id", e.ReplayOf},
+	} {
+		if name.value != "" {
+			if err := validName(name.field, name.value); err != nil {
+				return err
+			}
+		}
+	}
+	for _, key := range []struct{ field, value string }{
+		{"dedupe key", e.DedupeKey}, {"unique key", e.UniqueKey},
+	} {
+		if !printable(key.value, ' ') || len(key.value) > MaxKeyLength {
+			return &OptionError{Option: key.field, Value: clip(key.value), Want: "at most 401 printable ASCII bytes"}
 		}
 	}
 	if e.Priority < 0 || e.Priority > MaxPriority {
@@ -119,12 +132,20 @@ func validName(field, s string) error {
 	if s == "" || len(s) > MaxIDLength {
 		return &OptionError{Option: field, Value: clip(s), Want: "1 to 200 printable ASCII bytes"}
 	}
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return &OptionError{Option: field, Value: clip(s), Want: "printable ASCII without spaces"}
-		}
+	if !printable(s, '!') {
+		return &OptionError{Option: field, Value: clip(s), Want: "printable ASCII without spaces"}
 	}
 	return nil
+}
+
+// printable reports whether s is of bytes from least to '~'.
+func printable(s string, least byte) bool {
+	for i := range len(s) {
+		if s[i] < least || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // clip shortens a value for an error text and escapes what a terminal would obey.

@@ -85,8 +85,8 @@ func TestEnvelopesSurviveTheWire(t *testing.T) {
 				Kind: stem.BackoffKind(rapid.IntRange(0, 2).Draw(t, "kind")), Base: span.Draw(t, "base"), Cap: span.Draw(t, "cap"),
 			},
 			Fingerprint: rapid.Uint64().Draw(t, "fingerprint"),
-			UniqueKey:   rapid.String().Draw(t, "unique"), Root: rapid.String().Draw(t, "root"),
-			Parent: rapid.String().Draw(t, "parent"), ReplayOf: rapid.String().Draw(t, "replay"),
+			UniqueKey:   rapid.StringMatching(`[ -~]{0,401}`).Draw(t, "unique"), Root: name.Draw(t, "root"),
+			Parent: name.Draw(t, "parent"), ReplayOf: name.Draw(t, "replay"),
 		}
 		data := stem.AppendEnvelope(nil, &want)
 		got, err := stem.ParseEnvelope(data)
@@ -168,6 +168,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{func(e *stem.Envelope) { e.Task = "" }, "stem: task name"},
 		{func(e *stem.Envelope) { e.Queue = "a b" }, "stem: queue"},
 		{func(e *stem.Envelope) { e.DedupeKey = "ü" }, "stem: dedupe key"},
+		{func(e *stem.Envelope) { e.UniqueKey = strings.Repeat("x", 402) }, "stem: unique key"},
+		{func(e *stem.Envelope) { e.Parent = "\x1b[2J" }, "stem: parent"},
 		{func(e *stem.Envelope) { e.Priority = 10 }, "stem: priority 10: want 0 to 9"},
 		{func(e *stem.Envelope) { e.MaxRetries = -1 }, "stem: max retries -1"},
 		{func(e *stem.Envelope) { e.Timeout = -time.Second }, "stem: timeout -1s"},

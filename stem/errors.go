@@ -65,7 +65,7 @@ type PayloadTooLargeError struct {
 }
 
 func (e *PayloadTooLargeError) Error() string {
-	return fmt.Sprintf("stem: task %s: the encoded %s are %d bytes, the limit is %d: pass a reference to the data, or raise ClientConfig.MaxPayload",
+	return fmt.Sprintf("stem: task %s: the encoded %s would take %d bytes, the limit is %d: pass a reference to the data, or raise ClientConfig.MaxPayload",
 		e.Task, e.What, e.Size, e.Limit)
 }
 

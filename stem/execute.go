@@ -23,7 +23,7 @@ func (w *Worker) execute(l *loan) {
 	l.ctx.parent, l.ctx.loan = w.base, l
 	l.ctx.timeout, l.ctx.cause = l.Timeout, ErrTimeout
 	if lost := w.held.start(l); lost != nil {
-		w.finish(l, judge(&l.Delivery, outcome{err: lost, cause: lost}))
+		w.finish(l, judgeLost(lost))
 		return
 	}
 	w.call(handler, l, now)
@@ -54,7 +54,7 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 		}
 		w.held.stop(l)
 		l.ctx.end(nil)
-		j := judge(&l.Delivery, o)
+		j := judgeUnharmed(&l.Delivery, o)
 		j.ran = time.Since(started)
 		w.finish(l, j)
 	}()

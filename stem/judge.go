@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -35,6 +36,19 @@ func judge(d *Delivery, o outcome) judgement {
 		return judgement{verdict: VerdictAck, state: StateSucceeded, payload: o.result}
 	}
 	return judgeError(d, o)
+}
+
+// judgeUnharmed is judge for the errors of strangers: their methods may panic,
+// as that of a nil pointer in an error does. Such an error is taken for a panic of
+// the handler.
+func judgeUnharmed(d *Delivery, o outcome) (j judgement) {
+	defer func() {
+		if p := recover(); p != nil {
+			o.err = &panicError{value: fmt.Sprintf("a method of the handler's error panicked: %v", p), stack: debug.Stack()}
+			j = judge(d, o)
+		}
+	}()
+	return judge(d, o)
 }
 
 func judgeError(d *Delivery, o outcome) judgement {
@@ -79,7 +93,7 @@ func judgeUnstarted(d *Delivery, inHand time.Duration, known bool, maxInterrupti
 	case d.Revoked:
 		return cancelled(FailureRevoked, "revoked before it started"), true
 	case d.Expired, d.StartWithin > 0 && inHand > d.StartWithin:
-		return cancelled(FailureExpired, fmt.Sprintf("not started within %v", d.ExpiresIn)), true
+		return cancelled(FailureExpired, fmt.Sprintf("attempt %d has not started within %v", d.Attempt, d.ExpiresIn)), true
 	case !known:
 		// Nobody fails a task merely because he does not know it.
 		return judgement{verdict: VerdictRelease, delay: unknownTaskDelay}, true
@@ -91,6 +105,15 @@ func judgeUnstarted(d *Delivery, inHand time.Duration, known bool, maxInterrupti
 	default:
 		return judgement{}, false
 	}
+}
+
+// judgeLost decides about a delivery that was lost or revoked before its handler
+// started.
+func judgeLost(cause error) judgement {
+	if errors.Is(cause, ErrRevoked) {
+		return cancelled(FailureRevoked, "revoked before it started")
+	}
+	return released()
 }
 
 func released() judgement { return judgement{verdict: VerdictRelease} }

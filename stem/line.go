@@ -8,8 +8,23 @@ import (
 	"time"
 )
 
-// mostPerTrip bounds the envelopes of one round trip.
-const mostPerTrip = 1000
+// What goes in one round trip, at most.
+const (
+	mostPerTrip      = 1000    // envelopes
+	mostBytesPerTrip = 8 << 20 // of payloads; one envelope goes whatever its size
+)
+
+// oneTrip gives how many of the envelopes go in one round trip.
+func oneTrip(envs []Envelope) int {
+	bytes := 0
+	for i := range envs {
+		bytes += len(envs[i].Payload)
+		if i == mostPerTrip || i > 0 && bytes > mostBytesPerTrip {
+			return i
+		}
+	}
+	return len(envs)
+}
 
 // line is the group commit of a client: while one round trip is under way,
 // what arrives meanwhile becomes the next batch. It has no goroutine of its own
@@ -57,7 +72,7 @@ const (
 	deserted       // its caller has gone while it was on its way
 )
 
-var errNoAnswer = errors.New("stem: the broker did not answer for this envelope")
+var errNoAnswer = errors.New("stem: the broker did not answer for every envelope")
 
 func (l *line) take() *parcel {
 	if p, ok := l.parcels.Get().(*parcel); ok {
@@ -156,9 +171,13 @@ func (l *line) leave(p *parcel) bool {
 // load moves what is waiting, as much as one trip takes, into the batch. mu is held.
 func (l *line) load() {
 	l.batch = l.batch[:0]
-	size := 0
+	size, bytes := 0, 0
 	for _, p := range l.waiting {
-		if size += len(p.envs); size > mostPerTrip && len(l.batch) > 0 {
+		size += len(p.envs)
+		for i := range p.envs {
+			bytes += len(p.envs[i].Payload)
+		}
+		if len(l.batch) > 0 && (size > mostPerTrip || bytes > mostBytesPerTrip) {
 			break
 		}
 		p.stage = carried
@@ -188,9 +207,17 @@ func (l *line) carry(ctx context.Context) {
 	trip := bound(ctx, l.timeout)
 	defer trip.end(nil)
 	answers, err = l.broker.Publish(trip, envs...)
-	if err == nil && len(answers) != len(envs) {
-		err = fmt.Errorf("stem: the broker answered for %d of %d envelopes", len(answers), len(envs))
+	err = checkAnswers(answers, len(envs), err)
+}
+
+// checkAnswers makes an error of a publish that did not answer for every
+// envelope, as the contract wants it to also where some have failed.
+func checkAnswers(answers []Published, envs int, err error) error {
+	var partial *PartialError
+	if len(answers) == envs || err != nil && !errors.As(err, &partial) {
+		return err
 	}
+	return fmt.Errorf("%w: got %d answers for %d (and the error %v)", errNoAnswer, len(answers), envs, err)
 }
 
 // deliver hands each parcel of the batch its share of the answers, and the line

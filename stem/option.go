@@ -94,9 +94,9 @@ func WithID(id string) Option {
 	return func(e *draft) { e.ID = id }
 }
 
-// IdempotencyKey makes a second task with the same key on the same queue,
-// within the dedupe window, a duplicate: it is not stored, and the job that
-// Enqueue answers is the first one's.
+// IdempotencyKey (1–200 printable ASCII bytes) makes a second task of the same
+// name with the same key on the same queue, within the dedupe window, a
+// duplicate: it is not stored, and the job that Enqueue answers is the first one's.
 func IdempotencyKey(key string) Option {
 	return func(e *draft) { e.DedupeKey = key }
 }
@@ -135,8 +135,11 @@ func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, pay
 	if parent := loanFrom(ctx); parent != nil {
 		e.Parent, e.Root = parent.ID, parent.family()
 	}
-	e.derive()
-	if err := e.Validate(); err != nil {
+	err := e.derive()
+	if err == nil {
+		err = e.Validate()
+	}
+	if err != nil {
 		return fmt.Errorf("stem: enqueue task %s: %w", clip(spec.Name), err)
 	}
 	if len(payload) > limit {
@@ -165,10 +168,16 @@ func (e *draft) apply(opts []Option) {
 	}
 }
 
-// derive fills in what follows from the rest.
-func (e *draft) derive() {
+// derive fills in what follows from the rest. The key of one task is not that of
+// another, whose result is of another type; a space, which no name contains,
+// keeps them apart.
+func (e *draft) derive() error {
 	switch {
 	case e.DedupeKey != "":
+		if err := validName("idempotency key", e.DedupeKey); err != nil {
+			return err
+		}
+		e.DedupeKey = e.Task + " " + e.DedupeKey
 	case e.ID != "":
 		e.DedupeKey = e.ID
 	default:
@@ -177,4 +186,5 @@ func (e *draft) derive() {
 	if e.ID == "" {
 		e.ID = newID()
 	}
+	return nil
 }

@@ -108,7 +108,7 @@ func TestAWorkerThatIsCutOffCancelsBeforeItsLeaseEnds(t *testing.T) {
 				begin := time.Now() // the lease was renewed a millisecond ago
 				cut(f)
 				time.Sleep(30 * time.Second)
-				if cause, at := end.get(); !errors.Is(cause, stem.ErrLeaseLost) {
+				if at, cause := end.get(); !errors.Is(cause, stem.ErrLeaseLost) {
 					t.Errorf("got cause %v after %v, want ErrLeaseLost within the lease of 30s", cause, at.Sub(begin))
 				}
 			})
@@ -307,6 +307,46 @@ func TestAnswersThatGetLostUnseenAreSearchedForNowAndThen(t *testing.T) {
 		begin := time.Now()
 		if got, err := r.wait(job); got != "Hello Stem" || err != nil || time.Since(begin) > 40*time.Second {
 			t.Errorf("got %q, %v after %v; want Hello Stem within four leases", got, err, time.Since(begin))
+		}
+	})
+}
+
+func TestProgressOfATaskThatIsLostSaysSo(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		errs := make(chan error, 10)
+		nap := r.task("nap", func(ctx context.Context, _ string) (string, error) {
+			<-ctx.Done()
+			errs <- stem.Progress(ctx, 1, "")
+			return "", ctx.Err()
+		})
+		r.work(stem.WorkerConfig{})
+		r.enqueue(nap, "")
+		synctest.Wait()
+		f.away.Store(true)
+		if err := <-errs; !errors.Is(err, stem.ErrLeaseLost) {
+			t.Errorf("got %v, want ErrLeaseLost", err)
+		}
+	})
+}
+
+func TestAStoreThatIsClosedUnderARunningTaskEndsTheWorkerAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		var end ending
+		nap := r.task("nap", sleeper(&end))
+		w, err := stem.NewWorker(r.client, &r.registry, stem.WorkerConfig{Grace: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error)
+		go func() { done <- w.Run(t.Context()) }()
+		r.enqueue(nap, "1s")
+		synctest.Wait()
+		if err := r.store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		if err := <-done; !errors.Is(err, stem.ErrClosed) || time.Since(begin) != time.Second {
+			t.Errorf("got %v after %v, want ErrClosed as soon as the handler has returned", err, time.Since(begin))
 		}
 	})
 }

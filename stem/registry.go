@@ -72,16 +72,21 @@ func (r *Registry) Tasks() []TaskSpec {
 
 // handlers gives the registered handlers by task name, each wrapped in the
 // middleware.
-func (r *Registry) handlers(middleware []Middleware) map[string]Handler {
+func (r *Registry) handlers(middleware []Middleware) (map[string]Handler, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	hs := make(map[string]Handler, len(r.tasks))
 	for name, t := range r.tasks {
 		h := t.handler
-		for _, wrap := range slices.Backward(middleware) {
-			h = wrap(h)
+		for i, wrap := range slices.Backward(middleware) {
+			if wrap == nil {
+				return nil, fmt.Errorf("stem: WorkerConfig.Middleware: number %d is nil", i)
+			}
+			if h = wrap(h); h == nil {
+				return nil, fmt.Errorf("stem: WorkerConfig.Middleware: number %d gave no handler for task %s: return the next one to do nothing", i, name)
+			}
 		}
 		hs[name] = h
 	}
-	return hs
+	return hs, nil
 }

@@ -37,35 +37,52 @@ func (s *settler) retry() {
 	var failing stall
 	var own trip
 	size := mostPerTrip
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for {
-		wait, err := failing.next(), s.failed.err
-		s.mu.Unlock()
+	for err := s.lastFailure(); err != nil; {
+		wait := failing.next()
 		s.w.storeFailed(s.w.base, "settle", err, wait)
 		sleep(s.w.hard, wait)
-		s.mu.Lock()
-
-		for ok := true; ok; {
-			if len(s.failed.endings) == 0 {
-				s.failed = failed{}
+		for err = nil; err == nil; {
+			batch := s.takeFailed(size)
+			if len(batch) == 0 {
 				return
 			}
-			size = min(size, len(s.failed.endings))
-			batch := slices.Clone(s.failed.endings[:size])
-			s.mu.Unlock()
-			again, err := s.try(&own, batch)
-			s.mu.Lock()
-
-			s.failed.endings = append(s.failed.endings[len(batch):], again...)
-			if ok = err == nil; ok {
+			var again []ending
+			if again, err = s.try(&own, batch); err == nil {
 				failing = stall{}
 				size = min(2*size, mostPerTrip)
 			} else {
-				s.failed.err = err
-				size = max(1, size/2)
+				size = max(1, min(size, len(batch))/2)
 			}
-			s.progress.Broadcast()
+			s.putFailed(len(batch), again, err)
 		}
 	}
+}
+
+func (s *settler) lastFailure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed.err
+}
+
+// takeFailed gives the failed endings that are first in line, at most so many.
+// They stay there until putFailed. Where there are none, the retrier ends.
+func (s *settler) takeFailed(most int) []ending {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.failed.endings) == 0 {
+		s.failed = failed{}
+	}
+	return slices.Clone(s.failed.endings[:min(most, len(s.failed.endings))])
+}
+
+// putFailed takes the first n out of the line and puts those that have failed
+// again at its end.
+func (s *settler) putFailed(n int, again []ending, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed.endings = append(s.failed.endings[n:], again...)
+	if err != nil {
+		s.failed.err = err
+	}
+	s.progress.Broadcast()
 }

@@ -43,14 +43,14 @@ func ExponentialBackoff(base, limit time.Duration) BackoffPolicy {
 	return BackoffPolicy{Kind: BackoffExponential, Base: base, Cap: limit}
 }
 
-// longestBackoff is where a policy without a cap stops growing.
+// longestBackoff is where a policy without a cap, or with a larger one, stops growing.
 const longestBackoff = 365 * 24 * time.Hour
 
 // Delay gives the wait after the failure of the given attempt (1 is the first).
 // draw is evenly distributed in [0, 1) and decides the jitter.
 func (p BackoffPolicy) Delay(attempt int, draw float64) time.Duration {
 	limit := p.Cap
-	if limit <= 0 {
+	if limit <= 0 || limit > longestBackoff {
 		limit = longestBackoff
 	}
 	attempt = max(attempt, 1)

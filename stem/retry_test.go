@@ -26,6 +26,7 @@ func TestBackoffDelay(t *testing.T) {
 		{"exponential doubles", stem.ExponentialBackoff(2*time.Second, time.Minute), 4, almost, 16 * time.Second},
 		{"exponential stops at its cap", stem.ExponentialBackoff(2*time.Second, time.Minute), 40, almost, time.Minute},
 		{"exponential never overflows", stem.ExponentialBackoff(1<<62, 0), 1 << 40, almost, 365 * 24 * time.Hour},
+		{"a cap beyond a year is a year", stem.ExponentialBackoff(2*time.Second, 1<<63-1), 50, almost, 365 * 24 * time.Hour},
 		{"full jitter reaches down to zero", stem.ExponentialBackoff(2*time.Second, time.Minute), 4, 0, 0},
 		{"full jitter is even", stem.ExponentialBackoff(2*time.Second, time.Minute), 4, 0.5, 8 * time.Second},
 		{"an attempt below one counts as one", stem.ExponentialBackoff(2*time.Second, time.Minute), -3, almost, 2 * time.Second},

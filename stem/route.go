@@ -72,11 +72,18 @@ func (r route) enqueueMany(ctx context.Context, spec *TaskSpec, payloads [][]byt
 	if err != nil {
 		return nil, err
 	}
+	if len(payloads) == 0 {
+		return nil, nil
+	}
 	envs := make([]Envelope, len(payloads))
 	for i := range envs {
 		d := draft{Envelope: &envs[i]}
 		if err := d.resolve(ctx, client, spec, payloads[i], opts); err != nil {
 			return nil, err
+		}
+		if i == 1 && envs[0].DedupeKey != "" {
+			return nil, fmt.Errorf("stem: enqueue task %s: %w", spec.Name,
+				&OptionError{Option: "WithID or IdempotencyKey", Value: "for many tasks", Want: "none: every task but the first would be a duplicate of it"})
 		}
 	}
 	publisher := r.via
@@ -84,7 +91,7 @@ func (r route) enqueueMany(ctx context.Context, spec *TaskSpec, payloads [][]byt
 		publisher = client
 	}
 	answers, err := publisher.Publish(ctx, envs...)
-	if err != nil {
+	if err = checkAnswers(answers, len(envs), err); err != nil {
 		var partial *PartialError
 		if err = fmt.Errorf("stem: enqueue task %s: %w", spec.Name, err); !errors.As(err, &partial) {
 			return nil, err

@@ -2,16 +2,17 @@ package stem
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
 // keepSession renews the worker's lease every third of it until ctx ends. It
 // cancels the handlers whose deliveries the store says are lost or revoked, and,
 // by this process's monotonic clock, those whose lease must be taken for lapsed
-// because no renewal got through: before anyone else can have the task.
-func (w *Worker) keepSession(ctx context.Context) {
+// because no renewal got through: before anyone else can have the task. The
+// lease was last renewed, or opened, at renewed.
+func (w *Worker) keepSession(ctx context.Context, renewed time.Time) {
 	every := w.session.Lease / 3
-	renewed := time.Now() // before the first Receive can open the session
 	wait := every
 	var failing stall
 	for sleep(ctx, wait) {
@@ -47,7 +48,11 @@ func (w *Worker) beat(ctx context.Context, renewed time.Time) error {
 	}
 	for _, n := range notices {
 		if n.Index >= 0 && n.Index < len(loans) {
-			w.held.lose(loans[n.Index], n.Cause)
+			cause := ErrLeaseLost
+			if errors.Is(n.Cause, ErrRevoked) {
+				cause = ErrRevoked
+			}
+			w.held.lose(loans[n.Index], cause)
 		}
 	}
 	return nil

@@ -47,6 +47,18 @@ func newSettler(w *Worker, most int) *settler {
 // settle takes an ending and returns when few enough are on their way; the
 // ending itself may be committed later, by another slot.
 func (s *settler) settle(e ending) {
+	if !s.enter(e) {
+		return // somebody else carries
+	}
+	for s.load() {
+		again, err := s.try(&s.trip, s.batch)
+		s.unload(again, err)
+	}
+}
+
+// enter waits for room, puts the ending among those that are to be committed, and
+// reports whether the caller is to carry.
+func (s *settler) enter(e ending) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.onWay >= s.most || len(s.failed.endings) >= s.most+spareFailures {
@@ -54,21 +66,30 @@ func (s *settler) settle(e ending) {
 	}
 	s.onWay++
 	s.pending = append(s.pending, e)
-	if s.busy {
-		return
-	}
+	carries := !s.busy
 	s.busy = true
-	for len(s.pending) > 0 {
-		s.pending, s.batch = s.batch[:0], s.pending
-		s.mu.Unlock()
-		again, err := s.try(&s.trip, s.batch)
-		s.mu.Lock()
-		s.onWay -= len(s.batch)
-		clear(s.batch)
-		s.fail(again, err)
-		s.progress.Broadcast()
-	}
-	s.busy = false
+	return carries
+}
+
+// load makes what is pending the next batch, and reports whether there is any.
+// The carrier's work ends where there is none.
+func (s *settler) load() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pending, s.batch = s.batch[:0], s.pending
+	s.busy = len(s.batch) > 0
+	return s.busy
+}
+
+// unload ends the batch and hands what has failed to the retrier.
+func (s *settler) unload(again []ending, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onWay -= len(s.batch)
+	clear(s.batch)
+	s.batch = s.batch[:0]
+	s.fail(again, err)
+	s.progress.Broadcast()
 }
 
 // try makes one round trip with the batch, takes leave of what is settled or
@@ -87,6 +108,12 @@ func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
 		for _, e := range batch {
 			s.tellEnd(e)
 		}
+		return nil, nil
+	}
+	if errors.Is(err, ErrClosed) {
+		// Nobody can settle at this store any more.
+		s.w.storeFailed(s.w.base, "settle", err, 0)
+		s.w.held.remove(batch)
 		return nil, nil
 	}
 	for i, e := range batch {

@@ -25,10 +25,10 @@ func (e *ending) set(cause error) {
 	e.cause, e.at = cause, time.Now()
 }
 
-func (e *ending) get() (error, time.Time) {
+func (e *ending) get() (at time.Time, cause error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.cause, e.at
+	return e.at, e.cause
 }
 
 // sleeper handles a task that sleeps as long as its args say, or until its
@@ -88,7 +88,7 @@ func TestWhoDoesNotFinishInTheGracePeriodIsCancelledAndGivenBack(t *testing.T) {
 		if err := stop(); err != nil || time.Since(begin) != 48*time.Second {
 			t.Errorf("got %v after %v, want nil after four fifths of a minute", err, time.Since(begin))
 		}
-		if cause, _ := end.get(); !errors.Is(cause, stem.ErrShutdown) {
+		if _, cause := end.get(); !errors.Is(cause, stem.ErrShutdown) {
 			t.Errorf("cause: got %v, want ErrShutdown", cause)
 		}
 		if got := r.count("default"); got.Ready != 1 {
@@ -123,6 +123,26 @@ func TestAHandlerThatHangsIsLeftBehindAndNamed(t *testing.T) {
 		}
 		if s := r.status(job); s.Attempt != 1 || s.Interruptions != 1 {
 			t.Errorf("got %+v, want attempt 1 and one interruption", s)
+		}
+	})
+}
+
+func TestWhatWaitsForASlotIsGivenBackAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		var end ending
+		nap := r.task("nap", sleeper(&end))
+		stop := r.work(stem.WorkerConfig{Slots: 1, Grace: time.Hour})
+		r.enqueue(nap, "30m")
+		r.enqueue(nap, "30m")
+		synctest.Wait()
+		stopped := make(chan error)
+		go func() { stopped <- stop() }()
+		synctest.Wait()
+		if got := r.count("default"); got.Ready != 1 || got.Running != 1 {
+			t.Errorf("got %+v, want the second task ready while the first one runs", got)
+		}
+		if err := <-stopped; err != nil {
+			t.Error(err)
 		}
 	})
 }

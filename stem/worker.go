@@ -144,11 +144,15 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	handlers, err := r.handlers(cfg.Middleware)
+	if err != nil {
+		return nil, err
+	}
 	w := &Worker{
 		cfg:      cfg,
 		client:   client,
 		log:      cfg.Logger.With("worker", cfg.Name),
-		handlers: r.handlers(cfg.Middleware),
+		handlers: handlers,
 		session:  Session{ID: newID(), Lease: cfg.Lease},
 	}
 	if len(w.handlers) == 0 {
@@ -192,7 +196,8 @@ func (w *Worker) Run(ctx context.Context) error {
 
 	beating, stopBeating := context.WithCancel(w.base)
 	var extender sync.WaitGroup
-	extender.Go(func() { w.keepSession(beating) })
+	opened := time.Now() // before the first Receive can open the session
+	extender.Go(func() { w.keepSession(beating, opened) })
 	for range w.cfg.Slots {
 		w.slots.Go(w.slot)
 	}
@@ -200,6 +205,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	err := w.fetch(ctx)
 	w.stopping.Store(true)
 	close(w.work)
+	w.slots.Go(w.slot) // gives back what waits for a slot, though all are taken
 	err = errors.Join(err, w.drain(giveUp))
 
 	stopBeating()

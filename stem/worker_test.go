@@ -167,6 +167,32 @@ func TestAPanicCostsAnAttemptNeverTheWorker(t *testing.T) {
 	}
 }
 
+// typedNil is an error whose nil pointer is returned by mistake.
+type typedNil struct{ s string }
+
+func (e *typedNil) Error() string { return e.s }
+
+// rude is an error that panics when somebody looks into it.
+type rude struct{}
+
+func (rude) Error() string { return "rude" }
+func (rude) Is(error) bool { panic("do not ask") }
+func (rude) As(any) bool   { panic("do not ask") }
+
+func TestAnErrorThatPanicsIsAFailure(t *testing.T) {
+	for name, bad := range map[string]error{"a typed nil": (*typedNil)(nil), "a rude one": rude{}} {
+		inBubble(t, func(t *testing.T, r *rig) {
+			def := r.task("bad", func(context.Context, string) (string, error) { return "", bad }, stem.MaxRetries(0))
+			r.work(stem.WorkerConfig{Slots: 1})
+			_, err := r.wait(r.enqueue(def, ""))
+			var failed *stem.TaskError
+			if !errors.As(err, &failed) || failed.Failure.Kind != stem.FailurePanic || failed.Failure.Stack == "" {
+				t.Errorf("%s: got %v, want a failure by panic with its stack", name, err)
+			}
+		})
+	}
+}
+
 func TestATimeoutCancelsTheHandlerAndKeepsItsSlot(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		var cause error
@@ -400,7 +426,7 @@ func TestAResultThatIsTooLargeFailsTheTask(t *testing.T) {
 		long := r.task("long", func(context.Context, string) (string, error) { return strings.Repeat("x", 10), nil })
 		r.work(stem.WorkerConfig{})
 		_, err := r.wait(r.enqueue(long, ""))
-		if err == nil || !strings.Contains(err.Error(), "the encoded result are 11 bytes, the limit is 10") {
+		if err == nil || !strings.Contains(err.Error(), "the encoded result would take 11 bytes, the limit is 10") {
 			t.Errorf("got %v, want an error with size and limit", err)
 		}
 	})
@@ -450,6 +476,8 @@ func TestAWorkerThatIsWronglySetUpSaysSo(t *testing.T) {
 			{r.client, good, stem.WorkerConfig{Queues: []string{"a", "a"}}, `WorkerConfig.Queues "a": want each queue once`},
 			{r.client, good, stem.WorkerConfig{Queues: []string{"a b"}}, `WorkerConfig.Queues "a b"`},
 			{r.client, good, stem.WorkerConfig{Name: "\x1b"}, "WorkerConfig.Name"},
+			{r.client, good, stem.WorkerConfig{Middleware: []stem.Middleware{nil}}, "WorkerConfig.Middleware: number 0 is nil"},
+			{r.client, good, stem.WorkerConfig{Middleware: []stem.Middleware{func(stem.Handler) stem.Handler { return nil }}}, "number 0 gave no handler for task t"},
 		}
 		for _, tt := range tests {
 			if _, err := stem.NewWorker(tt.client, tt.registry, tt.cfg); err == nil || !strings.Contains(err.Error(), tt.want) {
