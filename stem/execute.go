@@ -16,14 +16,13 @@ func (w *Worker) execute(l *loan) {
 	inHand := now.Sub(l.received)
 	l.waited = l.Waited + inHand
 	handler := w.handlers[l.Task]
-	if j, refused := judgeUnstarted(&l.Delivery, inHand, handler != nil, w.cfg.MaxInterruptions); refused {
+	if j, refused := judgeUnstarted(l.Delivery, inHand, handler != nil, w.cfg.MaxInterruptions); refused {
 		w.finish(l, j)
 		return
 	}
-	l.ctx.parent, l.ctx.loan = w.base, l
-	l.ctx.timeout, l.ctx.cause = l.Timeout, ErrTimeout
-	if lost := w.held.start(l); lost != nil {
-		w.finish(l, judgeLost(lost))
+	l.runs.Store(true)
+	if l.ctx.Err() != nil {
+		w.finish(l, judgeLost(context.Cause(&l.ctx)))
 		return
 	}
 	w.call(handler, l, now)
@@ -52,17 +51,17 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 		} else if limit := w.client.cfg.MaxPayload; len(o.result) > limit {
 			o = outcome{err: Permanent(&PayloadTooLargeError{Task: l.Task, What: "result", Size: len(o.result), Limit: limit})}
 		}
-		w.held.stop(l)
 		l.ctx.end(nil)
-		j := judgeUnharmed(&l.Delivery, o)
+		j := judgeUnharmed(l.Delivery, o)
 		j.ran = time.Since(started)
 		w.finish(l, j)
 	}()
-	o.result, o.err = handler(&l.ctx, &l.Delivery)
+	o.result, o.err = handler(&l.ctx, l.Delivery)
 }
 
 // finish makes room for the next delivery and hands the loan to the settler.
 func (w *Worker) finish(l *loan, j judgement) {
+	l.runs.Store(false)
 	w.room.leave()
 	w.settler.settle(ending{l, j})
 }

@@ -148,19 +148,16 @@ func (s *search) next(now time.Time) (wait time.Duration, due bool) {
 	return searchEvery * s.lease, true
 }
 
-// accept takes deliveries in hand. The channel has room for all that Receive was
-// asked for.
+// accept takes deliveries in hand.
 func (w *Worker) accept(deliveries []Delivery) {
 	now := time.Now()
 	loans := make([]loan, len(deliveries))
 	for i := range deliveries {
-		loans[i] = loan{Delivery: deliveries[i], worker: w, received: now}
+		loans[i].init(w, &deliveries[i], now)
 	}
 	w.room.enter(len(loans))
 	w.held.add(loans)
-	for i := range loans {
-		w.work <- &loans[i]
-	}
+	w.hand.put(loans)
 }
 
 func (w *Worker) storeFailed(ctx context.Context, operation string, err error, wait time.Duration) {

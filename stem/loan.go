@@ -4,23 +4,32 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // loan is a delivery in the hands of a worker, from its receive until it is
 // settled.
 type loan struct {
-	Delivery
+	*Delivery
 	worker   *Worker
 	received time.Time
 	waited   time.Duration // until the handler started
+	runs     atomic.Bool   // the handler does
 	ctx      taskContext
 
-	// Guarded by held.mu.
-	prev, next *loan
-	runs       bool  // its handler does
-	lost       error // why the handler is, or would be, cancelled
+	prev, next *loan // guarded by held.mu
 }
+
+func (l *loan) init(w *Worker, d *Delivery, now time.Time) {
+	l.Delivery, l.worker, l.received = d, w, now
+	l.ctx.loan = l
+	l.ctx.parent, l.ctx.timeout, l.ctx.cause = w.base, d.Timeout, ErrTimeout
+}
+
+// lose ends the handler's context, if it runs, and keeps it from running if it
+// has not started.
+func (l *loan) lose(cause error) { l.ctx.end(cause) }
 
 // family is the id of the first task of the family.
 func (l *loan) family() string {
@@ -114,49 +123,16 @@ func (h *held) snapshot() ([]*loan, []Delivery) {
 	deliveries := make([]Delivery, 0, h.count)
 	for l := h.first; l != nil; l = l.next {
 		loans = append(loans, l)
-		deliveries = append(deliveries, l.Delivery)
+		deliveries = append(deliveries, *l.Delivery)
 	}
 	return loans, deliveries
-}
-
-// start tells that the loan's handler runs from now on, or why it must not.
-func (h *held) start(l *loan) (lost error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	l.runs = l.lost == nil
-	return l.lost
-}
-
-// stop tells that the handler has returned; the loan is held until it is settled.
-func (h *held) stop(l *loan) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	l.runs = false
-}
-
-// lose cancels the loan's handler, if it runs, and keeps it from running if it
-// has not started.
-func (h *held) lose(l *loan, cause error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.loseLocked(l, cause)
-}
-
-func (h *held) loseLocked(l *loan, cause error) {
-	if l.lost != nil {
-		return
-	}
-	l.lost = cause
-	if l.runs {
-		l.ctx.end(cause)
-	}
 }
 
 func (h *held) cancelAll(cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for l := h.first; l != nil; l = l.next {
-		h.loseLocked(l, cause)
+		l.lose(cause)
 	}
 }
 
@@ -166,12 +142,12 @@ func (h *held) expire(renewed time.Time, lease time.Duration, now time.Time) (ne
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for l := h.first; l != nil; l = l.next {
-		if l.lost != nil {
+		if l.ctx.Err() != nil {
 			continue
 		}
 		end := renewed.Add(max(lease, l.Visibility))
 		if !now.Before(end) {
-			h.loseLocked(l, ErrLeaseLost)
+			l.lose(ErrLeaseLost)
 		} else if next.IsZero() || end.Before(next) {
 			next = end
 		}
@@ -185,7 +161,7 @@ func (h *held) running() []string {
 	defer h.mu.Unlock()
 	var names []string
 	for l := h.first; l != nil; l = l.next {
-		if l.runs {
+		if l.runs.Load() {
 			names = append(names, fmt.Sprintf("%s (%s)", l.Task, l.ID))
 		}
 	}

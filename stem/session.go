@@ -52,7 +52,7 @@ func (w *Worker) beat(ctx context.Context, renewed time.Time) error {
 			if errors.Is(n.Cause, ErrRevoked) {
 				cause = ErrRevoked
 			}
-			w.held.lose(loans[n.Index], cause)
+			loans[n.Index].lose(cause)
 		}
 	}
 	return nil

@@ -147,7 +147,7 @@ func (s *settler) prepare(t *trip, batch []ending) {
 	t.settlements = t.settlements[:0]
 	for _, e := range batch {
 		settlement := Settlement{
-			Delivery: e.loan.Delivery, Verdict: e.verdict, Delay: e.delay, Reason: e.reason,
+			Delivery: *e.loan.Delivery, Verdict: e.verdict, Delay: e.delay, Reason: e.reason,
 		}
 		if e.state != "" && s.saves != nil && e.loan.KeepResult > 0 {
 			r := e.loan.record(e.state)

@@ -124,7 +124,7 @@ type Worker struct {
 	stopping atomic.Bool // prefetched tasks are not started any more
 	base     context.Context
 	hard     context.Context // ends when nothing is to be attempted any more
-	work     chan *loan
+	hand     *hand
 	slots    sync.WaitGroup
 	room     room
 	held     held
@@ -165,7 +165,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 	}
 	w.known = NewTaskSet(names...)
 	w.room = newRoom(cfg.Slots, cfg.Prefetch)
-	w.work = make(chan *loan, w.room.most)
+	w.hand = newHand()
 	w.settler = newSettler(w, cfg.Slots)
 	return w, nil
 }
@@ -204,7 +204,7 @@ func (w *Worker) Run(ctx context.Context) error {
 
 	err := w.fetch(ctx)
 	w.stopping.Store(true)
-	close(w.work)
+	w.hand.close()
 	w.slots.Go(w.slot) // gives back what waits for a slot, though all are taken
 	err = errors.Join(err, w.drain(giveUp))
 
@@ -254,7 +254,7 @@ func (w *Worker) slot() {
 			w.slots.Go(w.slot)
 		}
 	}()
-	for l := range w.work {
+	for l := w.hand.take(); l != nil; l = w.hand.take() {
 		if w.stopping.Load() {
 			w.finish(l, released())
 			continue

@@ -1,0 +1,64 @@
+package stem
+
+import "sync"
+
+// hand is what a worker has received and no slot has taken yet, in order. It does
+// what a channel would, but wakes fewer: a channel hands each loan to a waiting
+// slot of its own, which costs more than a short handler does. Here a batch
+// wakes one slot, and a slot that leaves something behind wakes the next.
+type hand struct {
+	mu     sync.Mutex
+	loans  []*loan
+	taken  int // how many of loans are gone; they leave together
+	idle   int // slots that wait
+	closed bool
+	filled *sync.Cond
+}
+
+func newHand() *hand {
+	h := new(hand)
+	h.filled = sync.NewCond(&h.mu)
+	return h
+}
+
+// put adds loans for slots to take.
+func (h *hand) put(loans []loan) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range loans {
+		h.loans = append(h.loans, &loans[i])
+	}
+	if h.idle > 0 {
+		h.filled.Signal()
+	}
+}
+
+// take gives the next loan, and waits for one; nil means that there will be none.
+func (h *hand) take() *loan {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for h.taken == len(h.loans) {
+		if h.closed {
+			return nil
+		}
+		h.idle++
+		h.filled.Wait()
+		h.idle--
+	}
+	l := h.loans[h.taken]
+	h.loans[h.taken] = nil
+	if h.taken++; h.taken == len(h.loans) {
+		h.loans, h.taken = h.loans[:0], 0
+	} else if h.idle > 0 {
+		h.filled.Signal()
+	}
+	return l
+}
+
+// close lets slots end that find nothing more.
+func (h *hand) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	h.filled.Broadcast()
+}
