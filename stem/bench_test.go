@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,15 +52,22 @@ var benchCodec = codec.Codec[benchArgs]{
 // result kept for a second, with at most 5,000 tasks undone. The channel pool beside it is the floor: the
 // same hand-over without any of that.
 func BenchmarkRuntime(b *testing.B) {
-	const producers, mostUndone = 4, 5000
+	const producers = 4
+	// At most so many chunks of tasks are undone: 5,120 tasks.
+	const chunk, mostChunks = 256, 20
 	for _, slots := range []int{20, 100} {
 		b.Run(fmt.Sprintf("stem/slots=%d", slots), func(b *testing.B) {
 			var done atomic.Int64
 			finished := make(chan struct{})
+			undone := make(chan struct{}, mostChunks)
 			def := stem.Define(stem.TaskSpec{Name: "bench", Options: []stem.Option{stem.KeepResult(time.Second)}}, benchCodec, text)
 			var registry stem.Registry
 			err := stem.Handle(&registry, def, func(_ context.Context, a benchArgs) (string, error) {
-				if done.Add(1) == int64(b.N) {
+				n := done.Add(1)
+				if n%chunk == 0 {
+					<-undone
+				}
+				if n == int64(b.N) {
 					close(finished)
 				}
 				return a.Name, nil
@@ -85,8 +91,8 @@ func BenchmarkRuntime(b *testing.B) {
 			b.ReportAllocs()
 			b.ResetTimer()
 			produce(b.N, producers, func(i int) {
-				for int64(i)-done.Load() > mostUndone {
-					runtime.Gosched()
+				if i/producers%chunk == 0 {
+					undone <- struct{}{}
 				}
 				if _, err := def.Enqueue(b.Context(), benchArgs{Name: "name", Count: i}); err != nil {
 					b.Error(err)

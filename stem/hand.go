@@ -4,13 +4,15 @@ import "sync"
 
 // hand is what a worker has received and no slot has taken yet, in order. It does
 // what a channel would, but wakes fewer: a channel hands each loan to a waiting
-// slot of its own, which costs more than a short handler does. Here a batch
-// wakes one slot, and a slot that leaves something behind wakes the next.
+// slot of its own, which costs more than a short handler does. Here one slot is on
+// its way at most: a batch wakes one, and that one, if it leaves something behind,
+// the next.
 type hand struct {
 	mu     sync.Mutex
 	loans  []*loan
-	taken  int // how many of loans are gone; they leave together
-	idle   int // slots that wait
+	taken  int  // how many of loans are gone; they leave together
+	idle   int  // slots that wait
+	waking bool // one of them has been called and has not come yet
 	closed bool
 	filled *sync.Cond
 }
@@ -28,7 +30,14 @@ func (h *hand) put(loans []loan) {
 	for i := range loans {
 		h.loans = append(h.loans, &loans[i])
 	}
-	if h.idle > 0 {
+	h.call()
+}
+
+// call wakes a slot if there is something to take, one that waits, and none on
+// its way. mu is held.
+func (h *hand) call() {
+	if h.taken < len(h.loans) && h.idle > 0 && !h.waking {
+		h.waking = true
 		h.filled.Signal()
 	}
 }
@@ -44,14 +53,14 @@ func (h *hand) take() *loan {
 		h.idle++
 		h.filled.Wait()
 		h.idle--
+		h.waking = false
 	}
 	l := h.loans[h.taken]
 	h.loans[h.taken] = nil
 	if h.taken++; h.taken == len(h.loans) {
 		h.loans, h.taken = h.loans[:0], 0
-	} else if h.idle > 0 {
-		h.filled.Signal()
 	}
+	h.call()
 	return l
 }
 
