@@ -64,7 +64,7 @@ type FailureKind string
 const (
 	FailureError     FailureKind = "error"     // the handler returned an error
 	FailurePanic     FailureKind = "panic"     // the handler panicked
-	FailureTimeout   FailureKind = "timeout"   // the handler ran into its time limit
+	FailureTimeout   FailureKind = "timeout"   // the handler, or something it waited for, ran into a time limit
 	FailureExpired   FailureKind = "expired"   // it did not start in time
 	FailureRevoked   FailureKind = "revoked"   // somebody cancelled it
 	FailurePoison    FailureKind = "poison"    // it was cut short too often

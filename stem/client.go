@@ -1,6 +1,7 @@
 package stem
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -99,6 +100,7 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 // EnqueueRaw enqueues a task by name with a payload that is encoded already:
 // one MessagePack value. Typed code calls Enqueue of a task definition instead.
 func (c *Client) EnqueueRaw(ctx context.Context, task string, payload []byte, opts ...Option) (Job[codec.Raw], error) {
+	payload = bytes.Clone(payload) // it is kept; the caller may use its own again
 	t, err := route{client: c, bound: true}.enqueue(ctx, &TaskSpec{Name: task}, payload, opts)
 	if err != nil {
 		return Job[codec.Raw]{}, err
@@ -116,7 +118,7 @@ func (c *Client) Publish(ctx context.Context, envs ...Envelope) ([]Published, er
 		return nil, ErrNoClient
 	}
 	for i := range envs {
-		if err := envs[i].Validate(); err != nil {
+		if err := c.check(&envs[i]); err != nil {
 			return nil, fmt.Errorf("stem: publish: envelope %d: %w", i, err)
 		}
 	}
@@ -139,6 +141,14 @@ func (c *Client) Publish(ctx context.Context, envs ...Envelope) ([]Published, er
 		return published, &PartialError{failed}
 	}
 	return published, nil
+}
+
+// check refuses an envelope that no store would take, or that is too large.
+func (c *Client) check(e *Envelope) error {
+	if len(e.Payload) > c.cfg.MaxPayload {
+		return &PayloadTooLargeError{Task: e.Task, What: "args", Size: len(e.Payload), Limit: c.cfg.MaxPayload}
+	}
+	return e.Validate()
 }
 
 // itemErrors gives a trip's error as those of its items, of which the first is

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gostem/gostem/adapters/memory"
 	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/codec"
 )
 
 // published gives the envelope that a client with these defaults makes of a
@@ -182,6 +183,12 @@ func TestPublishChecksWhatItIsGiven(t *testing.T) {
 	if _, err := client.Publish(t.Context(), good, bad); err == nil || !strings.Contains(err.Error(), "envelope 1: stem: priority 77") {
 		t.Errorf("got %v, want an error that names the envelope and the field", err)
 	}
+	bad = good
+	bad.Payload = make([]byte, 1<<20+1)
+	var large *stem.PayloadTooLargeError
+	if _, err := client.Publish(t.Context(), bad); !errors.As(err, &large) {
+		t.Errorf("a large payload: got %v, want a *stem.PayloadTooLargeError", err)
+	}
 	if answers, err := client.Publish(t.Context()); answers != nil || err != nil {
 		t.Errorf("nothing: got %v, %v; want nothing", answers, err)
 	}
@@ -189,7 +196,7 @@ func TestPublishChecksWhatItIsGiven(t *testing.T) {
 
 func TestATripTakesSoManyBytes(t *testing.T) {
 	c := new(catcher)
-	client, err := stem.NewClient(c, stem.ClientConfig{})
+	client, err := stem.NewClient(c, stem.ClientConfig{MaxPayload: 10 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,6 +243,65 @@ func (brokerFunc) Extend(context.Context, stem.Session, ...stem.Delivery) ([]ste
 	return nil, stem.ErrClosed
 }
 func (brokerFunc) Settle(context.Context, ...stem.Settlement) error { return stem.ErrClosed }
+
+func TestADefinitionThatIsNoneSaysSo(t *testing.T) {
+	var r stem.Registry
+	var missing *stem.TaskDefinition[string, string]
+	half := stem.Define(stem.TaskSpec{Name: "half"}, text, codec.Codec[string]{})
+	bad := stem.Define(stem.TaskSpec{Name: "bad", Options: []stem.Option{stem.Priority(77)}}, text, text)
+	client, err := stem.NewClient(new(memory.Store), stem.ClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := missing.Enqueue(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "stem.Define") {
+		t.Errorf("nil: got %v, want an error that names stem.Define", err)
+	}
+	if _, err := new(stem.TaskDefinition[string, string]).EnqueueMany(t.Context(), []string{""}); err == nil {
+		t.Error("zero: got nil, want an error")
+	}
+	if err := stem.Handle(&r, half, greet); err == nil || !strings.Contains(err.Error(), "task \"half\": a codec is missing") {
+		t.Errorf("half a codec: got %v, want an error that says so", err)
+	}
+	if err := stem.Handle(&r, bad, greet); err == nil || !strings.Contains(err.Error(), "priority 77") {
+		t.Errorf("a bad option: got %v, want an error that names it", err)
+	}
+	noArgs := stem.Define(stem.TaskSpec{Name: "no args"}, codec.Codec[string]{}, text).Via(client)
+	if _, err := noArgs.Enqueue(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "a codec is missing") {
+		t.Errorf("no codec of args: got %v, want an error that says so", err)
+	}
+}
+
+func TestNothingBoundIsNoTransaction(t *testing.T) {
+	c := new(catcher)
+	client, err := stem.NewClient(c, stem.ClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	def := stem.Define(stem.TaskSpec{Name: "t"}, text, text).Via(client)
+	if _, err := def.Via(nil).Enqueue(t.Context(), ""); !errors.Is(err, stem.ErrNoClient) || len(c.envs) != 0 {
+		t.Errorf("got %v and %d envelopes, want ErrNoClient and none", err, len(c.envs))
+	}
+	transaction := new(catcher)
+	if job, err := def.Via(transaction).Enqueue(t.Context(), ""); err != nil || len(transaction.envs) != 1 || len(c.envs) != 0 {
+		t.Errorf("a transaction over a client: got %v, %v", job, err)
+	}
+}
+
+func TestARawPayloadIsCopied(t *testing.T) {
+	c := new(catcher)
+	client, err := stem.NewClient(c, stem.ClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload := []byte{0xa1, 'a'}
+	if _, err := client.EnqueueRaw(t.Context(), "t", payload); err != nil {
+		t.Fatal(err)
+	}
+	payload[1] = 'b'
+	if got := string(c.envs[0].Payload); got != "\xa1a" {
+		t.Errorf("got %q, want what was enqueued", got)
+	}
+}
 
 func TestWithoutAClientEnqueueSaysWhatToDo(t *testing.T) {
 	def := stem.Define(stem.TaskSpec{Name: "t"}, text, text)

@@ -146,6 +146,19 @@ func ItemErr(err error, i int) error {
 	return nil
 }
 
+// failedItems gives the indices that a *PartialError names, if err is one.
+func failedItems(err error) map[int]bool {
+	var partial *PartialError
+	if !errors.As(err, &partial) {
+		return nil
+	}
+	failed := make(map[int]bool, len(partial.Items))
+	for _, item := range partial.Items {
+		failed[item.Index] = true
+	}
+	return failed
+}
+
 // TaskError is what Job.Wait answers for a task that did not succeed.
 type TaskError struct {
 	ID, Task string

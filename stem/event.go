@@ -9,7 +9,7 @@ import (
 )
 
 // Observer is told what happens. Observe is called on the goroutine that works,
-// by many at once: it must be quick, and hand slow work to someone else. A panic in
+// by many at once: it must be quick, return, and hand slow work to someone else. A panic in
 // it is logged and otherwise ignored.
 type Observer interface {
 	Observe(ctx context.Context, e Event)
@@ -33,8 +33,8 @@ type TaskRef struct {
 	Delivery int64
 }
 
-// The events. Those of a worker come in the order of a task's life: TaskStarted,
-// then one that ends the run. A run's end is told after the store has accepted it.
+// The events. A run begins with TaskStarted and has one event at its end, which is
+// told after the store has accepted it: the next run may have begun by then.
 type (
 	// TaskEnqueued: the store has the task, or had it already.
 	TaskEnqueued struct {
@@ -82,7 +82,8 @@ type (
 	// TaskReleased: the task went back to its queue unfinished.
 	TaskReleased struct{ TaskRef }
 	// LeaseLost: the store refused the end of a run, because the task had
-	// passed to someone else.
+	// passed to someone else, or because an earlier try whose answer was lost has
+	// settled it.
 	LeaseLost struct{ TaskRef }
 	// StoreFailed: a call to the store failed; the worker tries again.
 	StoreFailed struct {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,6 +95,42 @@ func TestTheWorkersObserverAndLoggerGoBeforeTheClients(t *testing.T) {
 			if !strings.Contains(logs.String(), want) {
 				t.Errorf("got log\n%s\nwant a line with %q", logs.String(), want)
 			}
+		}
+	})
+}
+
+func TestAnObserverThatEndsItsGoroutineCostsAnAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		once := sync.OnceFunc(runtime.Goexit)
+		r := newRig(t, nil, stem.ClientConfig{Observer: stem.ObserverFunc(func(_ context.Context, e stem.Event) {
+			if _, ok := e.(stem.TaskStarted); ok {
+				once()
+			}
+		})})
+		hello := r.task("hello", greet)
+		r.work(stem.WorkerConfig{Slots: 1})
+		job := r.enqueue(hello, "Stem")
+		if got, err := r.wait(job); got != "Hello Stem" || err != nil {
+			t.Errorf("got %q, %v; want Hello Stem", got, err)
+		}
+		if s := r.status(job); s.Attempt != 2 {
+			t.Errorf("got attempt %d, want 2", s.Attempt)
+		}
+	})
+}
+
+func TestTheClientsLoggerIsItsWorkersLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logs bytes.Buffer
+		r := newRig(t, nil, stem.ClientConfig{Logger: slog.New(slog.NewTextHandler(&logs, nil))})
+		bad := r.task("bad", func(context.Context, string) (string, error) { return "", stem.Permanent(errors.New("never")) })
+		stop := r.work(stem.WorkerConfig{})
+		_, _ = r.wait(r.enqueue(bad, ""))
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(logs.String(), "is a dead letter") || !strings.Contains(logs.String(), "error=never") {
+			t.Errorf("got log\n%s\nwant the dead letter and why", logs.String())
 		}
 	})
 }

@@ -34,10 +34,6 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 	if l.Timeout > 0 {
 		l.ctx.look() // the time runs, whether the handler looks or not
 	}
-	if w.observe.on() {
-		w.observe.tell(&l.ctx, TaskStarted{TaskRef: l.ref(), Waited: l.waited})
-	}
-
 	o := outcome{err: errGoexit}
 	defer func() {
 		if p := recover(); p != nil {
@@ -56,6 +52,9 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 		j.ran = time.Since(started)
 		w.finish(l, j)
 	}()
+	if w.observe.on() {
+		w.observe.tell(&l.ctx, TaskStarted{TaskRef: l.ref(), Waited: l.waited})
+	}
 	o.result, o.err = handler(&l.ctx, l.Delivery)
 }
 

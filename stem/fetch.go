@@ -77,6 +77,9 @@ func (w *Worker) fetch(ctx context.Context) error {
 			return nil
 		}
 		deliveries, err := w.receive(ctx, free, &search)
+		if err == nil && len(deliveries) == 0 {
+			err = errNothing
+		}
 		switch {
 		case err == nil:
 			w.accept(deliveries)
@@ -101,9 +104,19 @@ func (w *Worker) fetch(ctx context.Context) error {
 // errSearchIsDue ends a receive so that the next one searches.
 var errSearchIsDue = errors.New("stem: it is time to search for lost answers")
 
+// errNothing: a receive that does not wait would be asked again and again.
+var errNothing = errors.New("stem: the broker answered a receive with nothing, instead of waiting")
+
 // receive asks for as many deliveries as are free, and for those whose answers
 // were lost when a search is due.
 func (w *Worker) receive(ctx context.Context, free int, s *search) ([]Delivery, error) {
+	if time.Since(w.tenure.last()) >= w.session.Lease {
+		// The session must be taken for lapsed. What it receives now would be
+		// cancelled at once, so it is renewed first.
+		if err := w.renew(ctx); err != nil {
+			return nil, err
+		}
+	}
 	req := ReceiveRequest{Session: w.session, Queues: w.cfg.Queues, Tasks: w.known, Max: free}
 	wait, due := s.next(time.Now())
 	if due {

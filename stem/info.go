@@ -18,7 +18,8 @@ type TaskInfo struct {
 	// Attempt is 1 plus the runs that ended in a failure; MaxRetries is how
 	// many of those may be followed by another one.
 	Attempt, MaxRetries int
-	// Delivery counts every start, also those after a crash, a snooze or a release.
+	// Delivery is the number of this delivery. It rises with every start, also after
+	// a crash, a snooze or a release; it is no count.
 	Delivery int64
 	// Interruptions, Snoozes and Releases count what cost no attempt.
 	Interruptions, Snoozes, Releases int
@@ -72,6 +73,9 @@ func Progress(ctx context.Context, percent float64, message string) error {
 	if !(percent >= 0 && percent <= 100) {
 		return &OptionError{Option: "progress", Value: fmt.Sprint(percent), Want: "0 to 100 percent"}
 	}
+	if !l.runs.Load() {
+		return errors.New("stem: Progress: the task's handler has returned")
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("stem: progress of task %s (%s): %w", l.Task, l.ID, context.Cause(ctx))
 	}
@@ -82,7 +86,7 @@ func Progress(ctx context.Context, percent float64, message string) error {
 	}
 	record := l.record(StateRunning)
 	record.Progress = &report
-	call := bound(ctx, l.worker.client.cfg.CallTimeout)
+	call := callContext(ctx, l.worker.client.cfg.CallTimeout)
 	defer call.end(nil)
 	if err := l.worker.client.cfg.Backend.Save(call, record); err != nil {
 		return fmt.Errorf("stem: progress of task %s (%s): %w", l.Task, l.ID, ItemErr(err, 0))

@@ -37,6 +37,10 @@ func (j Job[R]) Duplicate() bool { return j.duplicate }
 // matches ErrCancelled). When ctx ends first the error wraps ErrNoResult and
 // ctx.Err(): the task may be queued, running, or unknown. A result that is no
 // longer kept gives ErrResultExpired.
+//
+// Inside a handler, Wait keeps the slot. A worker whose slots all wait for tasks
+// that it has fetched itself stands still: give it more slots than handlers
+// that wait.
 func (j Job[R]) Wait(ctx context.Context) (R, error) {
 	var result R
 	switch {

@@ -51,6 +51,13 @@ func judgeUnharmed(d *Delivery, o outcome) (j judgement) {
 	return judge(d, o)
 }
 
+// isPanic reports whether a handler panicked. What it panicked with does not steer,
+// but for Permanent: a panic costs an attempt.
+func isPanic(err error) bool {
+	var panicked *panicError
+	return errors.As(err, &panicked)
+}
+
 func judgeError(d *Delivery, o outcome) judgement {
 	var snooze *snoozeError
 	var permanent *permanentError
@@ -68,11 +75,11 @@ func judgeError(d *Delivery, o outcome) judgement {
 		// a lost lease the release is refused if somebody else has the task,
 		// and gives it back if nobody took it.
 		return released()
-	case errors.As(o.err, &snooze):
+	case !isPanic(o.err) && errors.As(o.err, &snooze):
 		return judgement{verdict: VerdictSnooze, delay: snooze.delay}
 	case d.Attempt > d.MaxRetries:
 		return dead(failureOf(d, o))
-	case errors.As(o.err, &after):
+	case !isPanic(o.err) && errors.As(o.err, &after):
 		return retried(after.delay, failureOf(d, o))
 	default:
 		return retried(d.Backoff.Delay(d.Attempt, o.draw), failureOf(d, o))

@@ -59,6 +59,8 @@ func TestJudge(t *testing.T) {
 				failure: &Failure{Kind: FailurePanic, Message: "panic: boom"}}},
 		{"what no store can keep of an error's text is replaced", first, outcome{err: errors.New("a\x00b\xffc")},
 			judgement{verdict: VerdictRetry, delay: time.Second, state: StateRetrying, failure: &Failure{Kind: FailureError, Message: "a�b�c"}}},
+		{"a panic with a snooze is a panic", first, outcome{err: &panicError{value: Snooze(time.Hour)}},
+			judgement{verdict: VerdictRetry, delay: time.Second, state: StateRetrying, failure: &Failure{Kind: FailurePanic, Message: "panic: stem: snoozed for 1h0m0s"}}},
 		{"args that cannot be read are not tried again", first, outcome{err: &malformedError{errBoom}},
 			judgement{verdict: VerdictDeadLetter, reason: "malformed: boom", state: StateFailed, failure: &Failure{Kind: FailureMalformed, Message: "boom"}}},
 	}

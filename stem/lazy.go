@@ -21,9 +21,9 @@ type lazyContext struct {
 	why    error // it ended, if that was before somebody looked
 }
 
-// bound gives a context for one call to a store, which ends with ctx or at its
+// callContext gives a context for one call to a store, which ends with ctx or at its
 // timeout. The caller must end it.
-func bound(ctx context.Context, timeout time.Duration) *lazyContext {
+func callContext(ctx context.Context, timeout time.Duration) *lazyContext {
 	return &lazyContext{parent: ctx, timeout: timeout}
 }
 

@@ -204,7 +204,7 @@ func (l *line) carry(ctx context.Context) {
 		}
 		envs = l.joined
 	}
-	trip := bound(ctx, l.timeout)
+	trip := callContext(ctx, l.timeout)
 	defer trip.end(nil)
 	answers, err = l.broker.Publish(trip, envs...)
 	err = checkAnswers(answers, len(envs), err)

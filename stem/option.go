@@ -30,14 +30,14 @@ func At(t time.Time) Option {
 	return func(e *draft) { e.Delay = max(time.Until(t), 0) }
 }
 
-// ExpiresIn cancels the task if it has not started d after it is enqueued. 0
-// means that it never expires.
+// ExpiresIn cancels the task if a run of it, the first or a retry, has not started
+// d after it is enqueued. 0 means that it never expires.
 func ExpiresIn(d time.Duration) Option {
 	return func(e *draft) { e.ExpiresIn = d }
 }
 
-// ExpiresAt cancels the task if it has not started at t. As with At, only the
-// time left reaches the store.
+// ExpiresAt cancels the task if a run of it has not started at t. As with At, only
+// the time left reaches the store.
 func ExpiresAt(t time.Time) Option {
 	return func(e *draft) { e.ExpiresIn = max(time.Until(t), 1) }
 }
@@ -89,7 +89,8 @@ func IgnoreResult() Option { return KeepResult(0) }
 // WithID gives the task an id of the caller's (1–200 printable ASCII bytes). It
 // is also the task's dedupe key where no IdempotencyKey is given: enqueueing the
 // same id on the same queue again within the dedupe window adds nothing, and
-// the job tells so.
+// the job tells so. After the window an id should not be used again as long as
+// the earlier task's result is kept: who waits for it could get that one.
 func WithID(id string) Option {
 	return func(e *draft) { e.ID = id }
 }

@@ -18,8 +18,11 @@ import (
 type faulty struct {
 	*memory.Store
 
-	away atomic.Bool // calls fail without reaching the store
-	eats atomic.Bool // an answer of Receive is lost after the store has lent
+	away   atomic.Bool           // calls fail without reaching the store
+	eats   atomic.Bool           // an answer of Receive is lost after the store has lent
+	notice atomic.Pointer[error] // Extend says that all is lost, or revoked
+	empty  atomic.Bool           // Receive answers nothing, at once
+	stuck  atomic.Bool           // settlements and loads block until their context ends
 	// swallows loses one too, and asks again by itself, as some drivers do.
 	swallows atomic.Bool
 	hangs    atomic.Bool // Extend blocks until its context ends
@@ -33,6 +36,9 @@ var errAway = errors.New("the store is away")
 func (f *faulty) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.Delivery, error) {
 	if f.calls.Add(1); f.away.Load() {
 		return nil, errAway
+	}
+	if f.empty.Load() {
+		return nil, nil
 	}
 	ds, err := f.Store.Receive(ctx, req)
 	if err == nil && f.eats.CompareAndSwap(true, false) {
@@ -52,12 +58,31 @@ func (f *faulty) Extend(ctx context.Context, s stem.Session, held ...stem.Delive
 	if f.away.Load() {
 		return nil, errAway
 	}
+	if cause := f.notice.Load(); cause != nil {
+		var notices []stem.Notice
+		for i := range held {
+			notices = append(notices, stem.Notice{Index: i, Cause: *cause})
+		}
+		return notices, nil
+	}
 	return f.Store.Extend(ctx, s, held...)
+}
+
+func (f *faulty) Load(ctx context.Context, ids ...string) ([]stem.Result, error) {
+	if f.stuck.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return f.Store.Load(ctx, ids...)
 }
 
 func (f *faulty) SaveAndSettle(ctx context.Context, ss ...stem.Settlement) error {
 	if f.calls.Add(1); f.away.Load() {
 		return errAway
+	}
+	if f.stuck.Load() {
+		<-ctx.Done()
+		return ctx.Err()
 	}
 	if bad := f.bad.Load(); bad != nil {
 		if err := (*bad)(ss); err != nil {
@@ -73,6 +98,132 @@ func faultyRig(t *testing.T, story func(t *testing.T, r *rig, f *faulty)) {
 		f := new(faulty)
 		r := newRig(t, func(s *memory.Store) stem.Broker { f.Store = s; return f }, stem.ClientConfig{})
 		story(t, r, f)
+	})
+}
+
+func TestNoticesReachTheHandler(t *testing.T) {
+	for _, tt := range []struct {
+		notice, cause error
+		state         stem.State
+	}{
+		{stem.ErrRevoked, stem.ErrRevoked, stem.StateCancelled},
+		{stem.ErrLeaseLost, stem.ErrLeaseLost, stem.StatePending},
+		{nil, stem.ErrLeaseLost, stem.StatePending}, // a broker that forgets to say why
+	} {
+		faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+			var end ending
+			nap := r.task("nap", sleeper(&end))
+			stop := r.work(stem.WorkerConfig{})
+			job := r.enqueue(nap, "1h")
+			synctest.Wait()
+			f.notice.Store(&tt.notice)
+			time.Sleep(5*time.Second + time.Millisecond) // a third of the lease
+			if _, cause := end.get(); !errors.Is(cause, tt.cause) {
+				t.Errorf("notice %v: got cause %v, want %v", tt.notice, cause, tt.cause)
+			}
+			if err := stop(); err != nil {
+				t.Fatal(err)
+			}
+			if s := r.status(job); s.State != tt.state {
+				t.Errorf("notice %v: got %s, want %s", tt.notice, s.State, tt.state)
+			}
+		})
+	}
+}
+
+func TestEveryCallIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := new(faulty)
+		r := newRig(t, func(s *memory.Store) stem.Broker { f.Store = s; return f }, stem.ClientConfig{CallTimeout: 2 * time.Second})
+		hello := r.task("hello", greet)
+		r.work(stem.WorkerConfig{})
+		f.stuck.Store(true)
+		job := r.enqueue(hello, "Stem")
+		begin := time.Now()
+		if _, err := job.Status(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 2*time.Second {
+			t.Errorf("Status: got %v after %v, want context.DeadlineExceeded after 2s", err, time.Since(begin))
+		}
+		synctest.Wait()
+		if failed := eventsOf[stem.StoreFailed](r); len(failed) != 1 || failed[0].Operation != "settle" || !errors.Is(failed[0].Err, context.DeadlineExceeded) {
+			t.Errorf("got %+v, want one settlement that ran into its bound", failed)
+		}
+		f.stuck.Store(false)
+		if got, err := r.wait(job); got != "Hello Stem" || err != nil {
+			t.Errorf("got %q, %v; want Hello Stem", got, err)
+		}
+	})
+}
+
+func TestABrokerThatDoesNotWaitIsAskedWithBackoff(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		r.task("hello", greet)
+		f.empty.Store(true)
+		r.work(stem.WorkerConfig{})
+		time.Sleep(time.Minute)
+		if calls := f.calls.Load(); calls > 60 {
+			t.Errorf("got %d calls in a minute, want back-off", calls)
+		}
+	})
+}
+
+func TestAfterAnOutageNothingFreshIsCancelled(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		var end ending
+		nap := r.task("nap", sleeper(&end))
+		r.work(stem.WorkerConfig{})
+		synctest.Wait()
+		for range 20 {
+			f.away.Store(true)
+			time.Sleep(time.Minute)
+			f.away.Store(false)
+			job := r.enqueue(nap, "10s")
+			if got, err := r.wait(job); got != "slept" || err != nil {
+				t.Fatalf("got %q, %v; want slept", got, err)
+			}
+			if s := r.status(job); s.Releases != 0 || s.Interruptions != 0 {
+				t.Fatalf("got %+v, want one whole run", s)
+			}
+		}
+	})
+}
+
+func TestASlowObserverDoesNotDelayTheCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := new(faulty)
+		slow := stem.ObserverFunc(func(_ context.Context, e stem.Event) {
+			if _, ok := e.(stem.StoreFailed); ok {
+				time.Sleep(8 * time.Second)
+			}
+		})
+		r := newRig(t, func(s *memory.Store) stem.Broker { f.Store = s; return f }, stem.ClientConfig{Observer: slow})
+		var end ending
+		nap := r.task("nap", sleeper(&end))
+		r.work(stem.WorkerConfig{})
+		r.enqueue(nap, "1h")
+		synctest.Wait()
+		f.away.Store(true)
+		time.Sleep(15 * time.Second)
+		synctest.Wait()
+		if _, cause := end.get(); !errors.Is(cause, stem.ErrLeaseLost) {
+			t.Errorf("got cause %v within the lease of 15s, want ErrLeaseLost", cause)
+		}
+		f.away.Store(false)
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestAStoreOfAnUncomparableTypeWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type odd struct {
+			*memory.Store
+			tags []string
+		}
+		r := newRig(t, func(s *memory.Store) stem.Broker { return odd{s, nil} }, stem.ClientConfig{})
+		hello := r.task("hello", greet)
+		r.work(stem.WorkerConfig{})
+		if got, err := r.wait(r.enqueue(hello, "Stem")); got != "Hello Stem" || err != nil {
+			t.Errorf("got %q, %v; want Hello Stem, in two steps", got, err)
+		}
 	})
 }
 

@@ -18,9 +18,12 @@ type route struct {
 // on to give defaults and results.
 func (r route) over(p Publisher) route {
 	r.bound = true
-	if c, ok := p.(*Client); ok {
+	switch c, isClient := p.(*Client); {
+	case isClient:
 		r.client, r.via = c, nil
-	} else {
+	case p == nil:
+		r.client, r.via = nil, nil // nothing is bound: not to be taken for no transaction
+	default:
 		r.via = p
 	}
 	return r
@@ -97,9 +100,10 @@ func (r route) enqueueMany(ctx context.Context, spec *TaskSpec, payloads [][]byt
 			return nil, err
 		}
 	}
+	failed := failedItems(err)
 	tickets := make([]ticket, len(envs))
 	for i := range tickets {
-		if ItemErr(err, i) == nil {
+		if !failed[i] {
 			tickets[i] = newTicket(ctx, client, &envs[i], answers[i])
 		}
 	}

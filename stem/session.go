@@ -3,49 +3,81 @@ package stem
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 )
+
+// tenure is what a worker knows of its own session: when its lease was last
+// renewed, counted from when the call was sent, by the monotonic clock.
+type tenure struct {
+	mu      sync.Mutex
+	renewed time.Time
+}
+
+func (t *tenure) renew(sent time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.renewed = sent
+}
+
+func (t *tenure) last() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.renewed
+}
 
 // keepSession renews the worker's lease every third of it until ctx ends. It
 // cancels the handlers whose deliveries the store says are lost or revoked, and,
 // by this process's monotonic clock, those whose lease must be taken for lapsed
-// because no renewal got through: before anyone else can have the task. The
-// lease was last renewed, or opened, at renewed.
-func (w *Worker) keepSession(ctx context.Context, renewed time.Time) {
+// because no renewal got through: before anyone else can have the task.
+func (w *Worker) keepSession(ctx context.Context) {
 	every := w.session.Lease / 3
 	wait := every
 	var failing stall
+	var teller sync.WaitGroup
+	defer teller.Wait()
+	var telling atomic.Bool
 	for sleep(ctx, wait) {
-		sent := time.Now()
-		if err := w.beat(ctx, renewed); err == nil {
-			renewed, wait, failing = sent, every, stall{}
+		err := w.renew(ctx)
+		now := time.Now()
+		next := w.held.expire(w.tenure.last(), w.session.Lease, now)
+		if wait = every; err == nil {
+			failing = stall{}
 		} else if ctx.Err() == nil {
 			wait = min(failing.next(), every)
-			w.storeFailed(ctx, "extend", err, wait)
+			if telling.CompareAndSwap(false, true) {
+				// On its own: nobody who is told may hold up the next renewal or cut-off.
+				again := wait
+				teller.Go(func() {
+					defer telling.Store(false)
+					w.storeFailed(ctx, "extend", err, again)
+				})
+			}
 		}
-		now := time.Now()
-		if end := w.held.expire(renewed, w.session.Lease, now); !end.IsZero() {
-			wait = min(wait, max(end.Sub(now), 0))
+		if !next.IsZero() {
+			wait = min(wait, max(next.Sub(now), 0))
 		}
 	}
 }
 
-// beat renews the lease once and acts on what the store says.
-func (w *Worker) beat(ctx context.Context, renewed time.Time) error {
+// renew renews the lease once and acts on what the store says.
+func (w *Worker) renew(ctx context.Context) error {
 	loans, deliveries := w.held.snapshot()
+	sent := time.Now()
 	// A call that hangs must not outlast the lease, or handlers would not be
 	// cancelled in time.
-	left := time.Until(renewed.Add(w.session.Lease))
 	timeout := min(w.client.cfg.CallTimeout, w.session.Lease/3)
-	if left > 0 {
+	if left := w.tenure.last().Add(w.session.Lease).Sub(sent); left > 0 {
 		timeout = min(timeout, left)
 	}
-	call := bound(ctx, timeout)
+	call := callContext(ctx, timeout)
 	defer call.end(nil)
 	notices, err := w.client.broker.Extend(call, w.session, deliveries...)
 	if err != nil {
 		return err
 	}
+	w.tenure.renew(sent)
 	for _, n := range notices {
 		if n.Index >= 0 && n.Index < len(loans) {
 			cause := ErrLeaseLost

@@ -2,6 +2,7 @@ package stem
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -37,11 +38,18 @@ type settler struct {
 func newSettler(w *Worker, most int) *settler {
 	s := &settler{w: w, saves: w.client.cfg.Backend, most: most}
 	s.progress = sync.NewCond(&s.mu)
-	both, ok := As[SavingSettler](w.client.broker)
-	if other, same := As[SavingSettler](s.saves); ok && same && both == other {
-		s.atomic = both
+	if both, ok := As[SavingSettler](w.client.broker); ok {
+		if other, ok := As[SavingSettler](s.saves); ok && identical(both, other) {
+			s.atomic = both
+		}
 	}
 	return s
+}
+
+// identical reports whether two stores are one. Stores of a type that cannot be
+// compared are not.
+func identical(a, b SavingSettler) bool {
+	return reflect.TypeOf(a).Comparable() && reflect.TypeOf(b).Comparable() && a == b
 }
 
 // settle takes an ending and returns when few enough are on their way; the
@@ -162,14 +170,14 @@ func (s *settler) prepare(t *trip, batch []ending) {
 // send makes the round trip, or two where results live elsewhere.
 func (s *settler) send(t *trip) error {
 	if s.atomic != nil {
-		call := s.bound()
+		call := s.callContext()
 		defer call.end(nil)
 		return s.atomic.SaveAndSettle(call, t.settlements...)
 	}
 	if err := s.save(t); err != nil {
 		return err
 	}
-	call := s.bound()
+	call := s.callContext()
 	defer call.end(nil)
 	return s.w.client.broker.Settle(call, t.settlements...)
 }
@@ -180,7 +188,7 @@ func (s *settler) save(t *trip) error {
 	if len(t.results) == 0 {
 		return nil
 	}
-	call := s.bound()
+	call := s.callContext()
 	defer call.end(nil)
 	err := s.saves.Save(call, t.results...)
 	var partial *PartialError
@@ -195,8 +203,8 @@ func (s *settler) save(t *trip) error {
 	return nil
 }
 
-func (s *settler) bound() *lazyContext {
-	return bound(s.w.base, s.w.client.cfg.CallTimeout)
+func (s *settler) callContext() *lazyContext {
+	return callContext(s.w.base, s.w.client.cfg.CallTimeout)
 }
 
 // tellLost tells that the store refused a settlement: an earlier try whose answer

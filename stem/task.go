@@ -62,6 +62,8 @@ func Define[A, R any](spec TaskSpec, args codec.Codec[A], result codec.Codec[R])
 	return &TaskDefinition[A, R]{spec: spec, args: args, result: result, boxes: new(boxes[A, R])}
 }
 
+var errNoDefinition = errors.New("stem: the task definition is nil or zero: make it with stem.Define")
+
 // Name gives the task's name.
 func (d *TaskDefinition[A, R]) Name() string { return d.spec.Name }
 
@@ -87,6 +89,9 @@ func (d *TaskDefinition[A, R]) Via(p Publisher) *TaskDefinition[A, R] {
 // else ErrNoClient. Enqueued inside a handler, the task becomes a child of the
 // running one.
 func (d *TaskDefinition[A, R]) Enqueue(ctx context.Context, args A, opts ...Option) (Job[R], error) {
+	if d == nil || d.boxes == nil {
+		return Job[R]{}, errNoDefinition
+	}
 	payload, err := d.encodeArgs(args)
 	if err != nil {
 		return Job[R]{}, err
@@ -102,6 +107,9 @@ func (d *TaskDefinition[A, R]) Enqueue(ctx context.Context, args A, opts ...Opti
 // in as few round trips as the store allows. It answers one job per args value,
 // in order; where some failed, a *PartialError names them and their jobs are zero.
 func (d *TaskDefinition[A, R]) EnqueueMany(ctx context.Context, args []A, opts ...Option) ([]Job[R], error) {
+	if d == nil || d.boxes == nil {
+		return nil, errNoDefinition
+	}
 	payloads := make([][]byte, len(args))
 	for i := range args {
 		payload, err := d.encodeArgs(args[i])
@@ -145,6 +153,9 @@ func Handle[A, R any](r *Registry, d *TaskDefinition[A, R], fn func(context.Cont
 	if fn == nil {
 		return r.Register(d.spec, nil)
 	}
+	if err := d.check(); err != nil {
+		return err
+	}
 	return r.Register(d.spec, func(ctx context.Context, delivery *Delivery) ([]byte, error) {
 		args, err := d.decodeArgs(delivery.Payload)
 		if err != nil {
@@ -156,6 +167,25 @@ func Handle[A, R any](r *Registry, d *TaskDefinition[A, R], fn func(context.Cont
 		}
 		return d.encodeResult(result)
 	})
+}
+
+// check reports what is wrong with the definition itself.
+func (d *TaskDefinition[A, R]) check() error {
+	if d.args.Append == nil || d.args.Read == nil || d.result.Append == nil || d.result.Read == nil {
+		return fmt.Errorf("stem: task %s: a codec is missing: use reflectcodec.Of, or let stemgen write the definition", clip(d.spec.Name))
+	}
+	sample := builtin()
+	e := draft{Envelope: &sample}
+	e.apply(d.spec.Options)
+	e.Task = d.spec.Name
+	err := e.derive()
+	if err == nil {
+		err = e.Validate()
+	}
+	if err != nil {
+		return fmt.Errorf("stem: task %s: %w", clip(d.spec.Name), err)
+	}
+	return nil
 }
 
 // NoArgsDefinition is a [TaskDefinition] of a task that takes no args.
@@ -245,6 +275,9 @@ func (b *box[T]) encode(c codec.Codec[T]) ([]byte, error) {
 }
 
 func (d *TaskDefinition[A, R]) encodeArgs(args A) ([]byte, error) {
+	if d.args.Append == nil {
+		return nil, d.check()
+	}
 	b := takeBox[A](&d.boxes.args)
 	defer b.giveBack(&d.boxes.args)
 	b.value = args

@@ -21,14 +21,16 @@ type WorkerConfig struct {
 	// Queues are those that the worker serves, in order of preference: while
 	// one has due tasks, later ones wait. The default is DefaultQueue alone.
 	Queues []string
-	// Slots is how many tasks run at once. The default is 10 per CPU.
+	// Slots is how many tasks run at once, at most 100,000. The default is 10
+	// per CPU.
 	Slots int
 	// Prefetch bounds the tasks in hand, running or about to, to Prefetch × Slots.
-	// 1 fetches a task only when a slot is free for it. The default is 2.
+	// 1 fetches a task only when a slot is free for it; the most is 1,000. The
+	// default is 2.
 	Prefetch int
 	// Lease is how long after the worker was last heard of its tasks may run
-	// elsewhere. It is renewed every third of it. The default is 15 s, the
-	// least 1 s.
+	// elsewhere: 1 s to 24 h. It is renewed every third of it. The default is
+	// 15 s.
 	Lease time.Duration
 	// Grace is how long Run may take to return once its context has ended.
 	// Handlers have four fifths of it to finish, then their contexts are
@@ -87,6 +89,13 @@ func orWorker(host string) string {
 	return host
 }
 
+// The bounds of a worker's numbers; beyond them lies a mistake.
+const (
+	mostSlots    = 100_000
+	mostPrefetch = 1000
+	longestLease = 24 * time.Hour
+)
+
 func (c WorkerConfig) validate() error {
 	if err := validName("WorkerConfig.Name", c.Name); err != nil {
 		return err
@@ -100,12 +109,12 @@ func (c WorkerConfig) validate() error {
 		}
 	}
 	switch {
-	case c.Slots < 0:
-		return &OptionError{Option: "WorkerConfig.Slots", Value: fmt.Sprint(c.Slots), Want: "1 or more, or 0 for 10 per CPU"}
-	case c.Prefetch < 0:
-		return &OptionError{Option: "WorkerConfig.Prefetch", Value: fmt.Sprint(c.Prefetch), Want: "1 or more, or 0 for 2"}
-	case c.Lease < time.Second:
-		return &OptionError{Option: "WorkerConfig.Lease", Value: c.Lease.String(), Want: "at least 1s, or 0 for 15s"}
+	case c.Slots < 0 || c.Slots > mostSlots:
+		return &OptionError{Option: "WorkerConfig.Slots", Value: fmt.Sprint(c.Slots), Want: "1 to 100,000, or 0 for 10 per CPU"}
+	case c.Prefetch < 0 || c.Prefetch > mostPrefetch:
+		return &OptionError{Option: "WorkerConfig.Prefetch", Value: fmt.Sprint(c.Prefetch), Want: "1 to 1,000, or 0 for 2"}
+	case c.Lease < time.Second || c.Lease > longestLease:
+		return &OptionError{Option: "WorkerConfig.Lease", Value: c.Lease.String(), Want: "1s to 24h, or 0 for 15s"}
 	}
 	return nil
 }
@@ -119,6 +128,7 @@ type Worker struct {
 	handlers map[string]Handler
 	known    *TaskSet
 	session  Session
+	tenure   tenure
 
 	ran      atomic.Bool
 	stopping atomic.Bool // prefetched tasks are not started any more
@@ -176,7 +186,8 @@ func (w *Worker) Name() string { return w.cfg.Name }
 // Run works until ctx ends, then stops gracefully: it receives nothing more,
 // gives back what has not started, lets handlers finish for four fifths of the
 // grace period, cancels the rest with ErrShutdown and gives back what returns.
-// It returns nil when all handlers have returned. Handlers that do
+// It returns nil when all handlers have returned and their tasks are settled.
+// Handlers that do
 // not return within the grace period are left behind, named by the error; their
 // tasks run elsewhere when the lease has lapsed.
 //
@@ -194,10 +205,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.log.Info("stem: worker started", "queues", strings.Join(w.cfg.Queues, ","), "slots", w.cfg.Slots, "tasks", len(w.handlers))
 	w.observe.tell(w.base, WorkerStarted{w.cfg.Name})
 
-	beating, stopBeating := context.WithCancel(w.base)
+	keeping, stopKeeping := context.WithCancel(w.base)
 	var extender sync.WaitGroup
-	opened := time.Now() // before the first Receive can open the session
-	extender.Go(func() { w.keepSession(beating, opened) })
+	w.tenure.renew(time.Now()) // the first Receive opens the session later than that
+	extender.Go(func() { w.keepSession(keeping) })
 	for range w.cfg.Slots {
 		w.slots.Go(w.slot)
 	}
@@ -208,7 +219,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.slots.Go(w.slot) // gives back what waits for a slot, though all are taken
 	err = errors.Join(err, w.drain(giveUp))
 
-	stopBeating()
+	stopKeeping()
 	extender.Wait()
 	w.observe.tell(w.base, WorkerStopped{w.cfg.Name})
 	w.log.Info("stem: worker stopped")

@@ -330,6 +330,8 @@ func TestProgressIsTheRecordOfARunningTask(t *testing.T) {
 			time.Sleep(time.Minute)
 			return "", stem.Progress(ctx, 101, "")
 		}, stem.MaxRetries(0))
+		var late context.Context
+		leaves := r.task("leaves", func(ctx context.Context, _ string) (string, error) { late = context.WithoutCancel(ctx); return "", nil })
 		r.work(stem.WorkerConfig{})
 		job := r.enqueue(long, "")
 		time.Sleep(time.Second)
@@ -342,6 +344,12 @@ func TestProgressIsTheRecordOfARunningTask(t *testing.T) {
 		}
 		if err := stem.Progress(t.Context(), 1, ""); err == nil {
 			t.Error("outside a handler: got nil, want an error")
+		}
+		if _, err := r.wait(r.enqueue(leaves, "")); err != nil {
+			t.Fatal(err)
+		}
+		if err := stem.Progress(late, 1, ""); err == nil || !strings.Contains(err.Error(), "has returned") {
+			t.Errorf("after the run: got %v, want an error", err)
 		}
 		if n := len(eventsOf[stem.TaskProgressed](r)); n != 1 {
 			t.Errorf("got %d TaskProgressed events, want 1", n)
@@ -471,6 +479,9 @@ func TestAWorkerThatIsWronglySetUpSaysSo(t *testing.T) {
 			{r.client, nil, stem.WorkerConfig{}, "the registry is nil"},
 			{r.client, empty, stem.WorkerConfig{}, "no task is registered"},
 			{r.client, good, stem.WorkerConfig{Slots: -1}, "WorkerConfig.Slots -1"},
+			{r.client, good, stem.WorkerConfig{Slots: 1 << 62}, "WorkerConfig.Slots 4611686018427387904"},
+			{r.client, good, stem.WorkerConfig{Prefetch: 1001}, "WorkerConfig.Prefetch 1001"},
+			{r.client, good, stem.WorkerConfig{Lease: 25 * time.Hour}, "WorkerConfig.Lease 25h"},
 			{r.client, good, stem.WorkerConfig{Prefetch: -1}, "WorkerConfig.Prefetch -1"},
 			{r.client, good, stem.WorkerConfig{Lease: time.Millisecond}, "WorkerConfig.Lease 1ms"},
 			{r.client, good, stem.WorkerConfig{Queues: []string{"a", "a"}}, `WorkerConfig.Queues "a": want each queue once`},
