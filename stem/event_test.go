@@ -44,18 +44,20 @@ func TestEventsTellTheLifeOfATask(t *testing.T) {
 		}
 		var got []string
 		for _, e := range r.events {
+			if _, ok := e.(stem.TaskEnqueued); ok {
+				continue // the client's side: the worker may be quicker
+			}
 			got = append(got, strings.TrimPrefix(fmt.Sprintf("%T", e), "stem."))
 		}
 		want := []string{
 			"WorkerStarted",
-			"TaskEnqueued", "TaskStarted", "TaskSnoozed", "TaskStarted", "TaskRetrying", "TaskStarted", "TaskProgressed", "TaskSucceeded",
-			"TaskEnqueued", "TaskStarted", "TaskFailed",
-			"TaskEnqueued", "TaskCancelled",
+			"TaskStarted", "TaskSnoozed", "TaskStarted", "TaskRetrying", "TaskStarted", "TaskProgressed", "TaskSucceeded",
+			"TaskStarted", "TaskFailed",
+			"TaskCancelled",
 			"WorkerStopped",
 		}
-		// The worker starts while the first task is enqueued.
-		if got[0] == "TaskEnqueued" {
-			got[0], got[1] = got[1], got[0]
+		if n := len(eventsOf[stem.TaskEnqueued](r)); n != 3 {
+			t.Errorf("got %d TaskEnqueued events, want 3", n)
 		}
 		if diff := cmp.Diff(got, want); diff != "" {
 			t.Errorf("got -, want +:\n%s", diff)
