@@ -126,6 +126,7 @@ func TestBadOptionsAreRefusedByName(t *testing.T) {
 		"expiry -1s":               {stem.ExpiresIn(-time.Second)},
 		`queue "a b"`:              {stem.OnQueue("a b")},
 		`id "ü"`:                   {stem.WithID("ü")},
+		`id ""`:                    {stem.WithID("")},
 		"idempotency key":          {stem.IdempotencyKey(strings.Repeat("x", 201))},
 		"back-off -1s":             {stem.Backoff(stem.FixedBackoff(-time.Second))},
 		"result retention -1s":     {stem.KeepResult(-time.Second)},
@@ -159,6 +160,23 @@ func TestBadOptionsAreRefusedByName(t *testing.T) {
 	if jobs, err := def.EnqueueMany(t.Context(), nil); err != nil || len(jobs) != 0 {
 		t.Errorf("many of none: got %v, %v; want nothing", jobs, err)
 	}
+}
+
+func TestAnotherTasksResultIsNotTaken(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		hello, bye := r.task("hello", greet), r.task("bye", greet)
+		r.work(stem.WorkerConfig{})
+		if _, err := r.wait(r.enqueue(hello, "", stem.WithID("x"))); err != nil {
+			t.Fatal(err)
+		}
+		duplicate := r.enqueue(bye, "", stem.WithID("x"))
+		if _, err := r.wait(duplicate); !errors.Is(err, stem.ErrOtherTask) || !strings.Contains(err.Error(), "a task hello") {
+			t.Errorf("Wait: got %v, want ErrOtherTask that names the task", err)
+		}
+		if _, err := duplicate.Status(t.Context()); !errors.Is(err, stem.ErrOtherTask) {
+			t.Errorf("Status: got %v, want ErrOtherTask", err)
+		}
+	})
 }
 
 func TestOneTasksKeyIsNotAnothers(t *testing.T) {

@@ -31,11 +31,13 @@ var (
 	ErrNoBackend = errors.New("stem: the client has no result backend: set ClientConfig.Backend")
 	// ErrNoResult: there is no record for the id: the task is queued, running,
 	// or was never enqueued.
-	ErrNoResult = errors.New("stem: no result yet")
+	ErrNoResult = errors.New("stem: no result yet (is a worker running that serves its queue and has registered it?)")
 	// ErrResultExpired: there was a result and it is no longer kept.
 	ErrResultExpired = errors.New("stem: the result is no longer kept")
 	// ErrResultIgnored: the task was enqueued without a result to keep.
 	ErrResultIgnored = errors.New("stem: the task was enqueued with its result ignored")
+	// ErrOtherTask: the id is that of a task of another name.
+	ErrOtherTask = errors.New("stem: not this task's id")
 	// ErrCancelled: the task did not run to its end because it was revoked or
 	// expired. Job.Wait's error, a *TaskError, wraps it.
 	ErrCancelled = errors.New("stem: the task was cancelled")

@@ -137,6 +137,30 @@ func TestTheClientsLoggerIsItsWorkersLog(t *testing.T) {
 	})
 }
 
+func TestTheLogSaysWhatAWorkerDoesNotServeAndWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logs bytes.Buffer
+		r := newRig(t, nil, stem.ClientConfig{Logger: slog.New(slog.NewTextHandler(&logs, nil))})
+		var end ending
+		nap := r.task("nap", sleeper(&end))
+		r.task("mail", greet, stem.OnQueue("mail"))
+		stop := r.work(stem.WorkerConfig{})
+		job := r.enqueue(nap, "1s")
+		synctest.Wait()
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"task=mail queue=mail", `worker is stopping" worker=`, `waits_for="nap (` + job.ID() + `)" at_most=30s`} {
+			if !strings.Contains(logs.String(), want) {
+				t.Errorf("got log\n%s\nwant %q", logs.String(), want)
+			}
+		}
+		if strings.Contains(logs.String(), "queue=default") {
+			t.Errorf("got log\n%s\nwant no warning of a queue that is served", logs.String())
+		}
+	})
+}
+
 func TestOutsideAHandlerTheLoggerIsTheDefault(t *testing.T) {
 	if stem.Logger(t.Context()) != slog.Default() {
 		t.Error("got another logger, want slog.Default()")

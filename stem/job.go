@@ -36,7 +36,7 @@ func (j Job[R]) Duplicate() bool { return j.duplicate }
 // A task that failed or was cancelled gives a *TaskError (a cancelled one
 // matches ErrCancelled). When ctx ends first the error wraps ErrNoResult and
 // ctx.Err(): the task may be queued, running, or unknown. A result that is no
-// longer kept gives ErrResultExpired.
+// longer kept gives ErrResultExpired, an id that is another task's ErrOtherTask.
 //
 // Inside a handler, Wait keeps the slot. A worker whose slots all wait for tasks
 // that it has fetched itself stands still: give it more slots than handlers
@@ -50,6 +50,9 @@ func (j Job[R]) Wait(ctx context.Context) (R, error) {
 		return result, fmt.Errorf("stem: wait for task %s (%s): %w", j.task, j.id, ErrResultIgnored)
 	}
 	record, err := j.client.await(ctx, j.id)
+	if err == nil {
+		err = j.owns(record)
+	}
 	if err != nil {
 		return result, fmt.Errorf("stem: wait for task %s (%s): %w", j.task, j.id, err)
 	}
@@ -71,6 +74,9 @@ func (j Job[R]) Status(ctx context.Context) (Result, error) {
 		return Result{}, ErrNoClient
 	}
 	record, err := j.client.load(ctx, j.id)
+	if err == nil {
+		err = j.owns(record)
+	}
 	switch {
 	case errors.Is(err, ErrNoResult):
 		return Result{ID: j.id, Task: j.task, State: StatePending}, nil
@@ -78,6 +84,15 @@ func (j Job[R]) Status(ctx context.Context) (Result, error) {
 		return Result{}, fmt.Errorf("stem: status of task %s (%s): %w", j.task, j.id, err)
 	}
 	return record, nil
+}
+
+// owns refuses the record of another task: ids are the caller's to give, and one
+// of another task may be of another type.
+func (j Job[R]) owns(r Result) error {
+	if r.Task != j.task {
+		return fmt.Errorf("%w: the id is that of a task %s", ErrOtherTask, r.Task)
+	}
+	return nil
 }
 
 func taskError(r Result) error {

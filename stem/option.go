@@ -15,8 +15,9 @@ type Option func(*draft)
 // draft is an envelope in the making.
 type draft struct {
 	*Envelope
-	// ownHeaders tells that Headers is a map of this draft alone.
-	ownHeaders bool
+	// ownHeaders tells that Headers is a map of this draft alone, ownID that the
+	// caller has given the id.
+	ownHeaders, ownID bool
 }
 
 // Delay makes the task due d after it is enqueued. A negative d counts as 0.
@@ -92,7 +93,7 @@ func IgnoreResult() Option { return KeepResult(0) }
 // the job tells so. After the window an id should not be used again as long as
 // the earlier task's result is kept: who waits for it could get that one.
 func WithID(id string) Option {
-	return func(e *draft) { e.ID = id }
+	return func(e *draft) { e.ID, e.ownID = id, true }
 }
 
 // IdempotencyKey (1–200 printable ASCII bytes) makes a second task of the same
@@ -141,7 +142,7 @@ func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, pay
 		err = e.Validate()
 	}
 	if err != nil {
-		return fmt.Errorf("stem: enqueue task %s: %w", clip(spec.Name), err)
+		return fmt.Errorf("enqueue task %s: %w", clip(spec.Name), err)
 	}
 	if len(payload) > limit {
 		return &PayloadTooLargeError{Task: spec.Name, What: "args", Size: len(payload), Limit: limit}
@@ -184,7 +185,7 @@ func (e *draft) derive() error {
 	default:
 		e.DedupeWindow = 0
 	}
-	if e.ID == "" {
+	if e.ID == "" && !e.ownID {
 		e.ID = newID()
 	}
 	return nil

@@ -85,7 +85,7 @@ func (r route) enqueueMany(ctx context.Context, spec *TaskSpec, payloads [][]byt
 			return nil, err
 		}
 		if i == 1 && envs[0].DedupeKey != "" {
-			return nil, fmt.Errorf("stem: enqueue task %s: %w", spec.Name,
+			return nil, fmt.Errorf("enqueue task %s: %w", spec.Name,
 				&OptionError{Option: "WithID or IdempotencyKey", Value: "for many tasks", Want: "none: every task but the first would be a duplicate of it"})
 		}
 	}

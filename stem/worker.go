@@ -127,6 +127,7 @@ type Worker struct {
 	observe  observe
 	handlers map[string]Handler
 	known    *TaskSet
+	specs    []TaskSpec
 	session  Session
 	tenure   tenure
 
@@ -163,6 +164,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 		client:   client,
 		log:      cfg.Logger.With("worker", cfg.Name),
 		handlers: handlers,
+		specs:    r.Tasks(),
 		session:  Session{ID: newID(), Lease: cfg.Lease},
 	}
 	if len(w.handlers) == 0 {
@@ -203,6 +205,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.hard = hard
 
 	w.log.Info("stem: worker started", "queues", strings.Join(w.cfg.Queues, ","), "slots", w.cfg.Slots, "tasks", len(w.handlers))
+	w.warnOfQueues()
 	w.observe.tell(w.base, WorkerStarted{w.cfg.Name})
 
 	keeping, stopKeeping := context.WithCancel(w.base)
@@ -214,6 +217,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 
 	err := w.fetch(ctx)
+	if running := w.held.running(); len(running) > 0 {
+		w.log.Info("stem: worker is stopping", "waits_for", strings.Join(running, ", "), "at_most", w.cfg.Grace)
+	}
 	w.stopping.Store(true)
 	w.hand.close()
 	w.slots.Go(w.slot) // gives back what waits for a slot, though all are taken
@@ -224,6 +230,18 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.observe.tell(w.base, WorkerStopped{w.cfg.Name})
 	w.log.Info("stem: worker stopped")
 	return err
+}
+
+// warnOfQueues says which of the worker's tasks go, by their definition, to a queue
+// that it does not serve. Another worker may; often it is a mistake.
+func (w *Worker) warnOfQueues() {
+	for _, spec := range w.specs {
+		e := w.client.base
+		(&draft{Envelope: &e}).apply(spec.Options)
+		if !slices.Contains(w.cfg.Queues, e.Queue) {
+			w.log.Warn("stem: this worker has a task but does not serve its queue: see WorkerConfig.Queues", "task", spec.Name, "queue", e.Queue)
+		}
+	}
 }
 
 // drain waits for the slots as long as the grace period allows.
@@ -246,8 +264,8 @@ func (w *Worker) drain(giveUp func()) error {
 		case <-end.C:
 			giveUp()
 			if running := w.held.running(); len(running) > 0 {
-				return fmt.Errorf("stem: worker %s: the grace period of %v is over and %d handlers have not returned: %s",
-					w.cfg.Name, w.cfg.Grace, len(running), strings.Join(running, ", "))
+				return fmt.Errorf("stem: worker %s: the grace period of %v is over and these handlers have not returned: %s",
+					w.cfg.Name, w.cfg.Grace, strings.Join(running, ", "))
 			}
 			return fmt.Errorf("stem: worker %s: the grace period of %v is over and finished tasks are not settled: the store does not answer",
 				w.cfg.Name, w.cfg.Grace)
