@@ -70,7 +70,7 @@ func fence(old, r *stem.Result) (same bool, err error) {
 // of a task under way leaves nothing behind: who waits for the outcome waits on.
 func (s *Store) bury(gone *item[stem.Result]) {
 	if gone.value.State.Terminal() {
-		s.gone.add(gone.key)
+		s.gone.add(gone.hash)
 	}
 }
 
@@ -108,7 +108,7 @@ func (s *Store) load(id string, now instant) (stem.Result, error) {
 		s.results.remove(i)
 		s.bury(i)
 	}
-	if s.gone.has(id) {
+	if s.gone.has(s.results.items.hash(id)) {
 		return stem.Result{}, stem.ErrResultExpired
 	}
 	return stem.Result{}, stem.ErrNoResult

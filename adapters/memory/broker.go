@@ -12,7 +12,7 @@ import (
 // with all who receive them.
 func (s *Store) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Published, error) {
 	published := make([]stem.Published, len(envs))
-	next := s.newEntries(envs)
+	next := newEntries(envs)
 	now, err := s.begin(ctx)
 	if err != nil {
 		return nil, err

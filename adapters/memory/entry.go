@@ -42,7 +42,7 @@ type entry struct {
 // newEntries gives an entry for each envelope, chained by next in their order.
 // It is called before the store is locked: to allocate takes longer than to
 // publish.
-func (s *Store) newEntries(envs []stem.Envelope) (first *entry) {
+func newEntries(envs []stem.Envelope) (first *entry) {
 	for i := len(envs) - 1; i >= 0; i-- {
 		first = &entry{envelope: envs[i], at: nowhere, next: first}
 	}

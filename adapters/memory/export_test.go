@@ -13,7 +13,7 @@ func (s *Store) Footprint() map[string]int {
 	sizes := map[string]int{
 		"queues": len(s.queues), "sessions": len(s.sessions), "lapses": s.lapses.len(), "watched": len(s.watched),
 		"results": s.results.len(), "result rows": len(s.results.rows), "watchers": len(s.watchers),
-		"tombstones": len(s.gone.young) + len(s.gone.old),
+		"tombstones": s.gone.count,
 	}
 	if s.alarm != nil {
 		sizes["alarms"] = 1
@@ -43,10 +43,29 @@ func (s *Store) Footprint() map[string]int {
 	return sizes
 }
 
+// Room is how many items there is room for in the heaps and tables, used or not.
+func (s *Store) Room() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	room := cap(s.lapses.items) + cap(s.results.order.items)
+	for _, shard := range s.results.items.shards {
+		room += len(shard.slots)
+	}
+	for _, q := range s.queues {
+		for i := range q.tiers {
+			room += cap(q.tiers[i].delayed.items) + cap(q.tiers[i].lanes.items)
+		}
+		for _, l := range q.lanes {
+			room += cap(l.returned.items)
+		}
+	}
+	return room
+}
+
 // WakenBy publishes envelopes and tells how many receivers that woke, before any
 // of them has its turn.
 func (s *Store) WakenBy(envs ...stem.Envelope) (woken int) {
-	first := s.newEntries(envs)
+	first := newEntries(envs)
 	now, err := s.begin(context.Background())
 	if err != nil {
 		panic(err)
@@ -76,6 +95,22 @@ func (s *Store) WakenBy(envs ...stem.Envelope) (woken int) {
 // ones anything may happen; here a test says what.
 func (s *Store) Turn(ctx context.Context, req stem.ReceiveRequest, r *Receiver) ([]stem.Delivery, *Receiver, error) {
 	return s.receive(ctx, &req, r)
+}
+
+// Moved tells how many delayed envelopes a request moves under one lock.
+func (s *Store) Moved(req stem.ReceiveRequest) (moved int) {
+	now, err := s.begin(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	defer s.mu.Unlock()
+	s.pick(&req, s.open(&req.Session, now), now)
+	for _, q := range s.queues {
+		for _, l := range q.lanes {
+			moved += l.length
+		}
+	}
+	return moved
 }
 
 // Receiver is a call of Receive between two turns.

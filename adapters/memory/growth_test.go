@@ -42,6 +42,45 @@ func TestSessionsAndEntriesAreLetGo(t *testing.T) {
 	})
 }
 
+func TestSessionsThatOnlyExtendAreLetGo(t *testing.T) {
+	experiment(t, func(l lab) {
+		for i := range rounds {
+			if _, err := l.Extend(l.ctx(), session(fmt.Sprint(i))); err != nil {
+				t.Fatalf("extend: got error %v, want none", err)
+			}
+			time.Sleep(time.Minute)
+		}
+		l.bounded("sessions", "lapses")
+	})
+}
+
+func TestAStormIsNotRememberedForEver(t *testing.T) {
+	experiment(t, func(l lab) {
+		const many = 20_000
+		envs := tasks("a", many)
+		for i := range envs {
+			envs[i].Delay = time.Hour
+			l.save(outcome(envs[i].ID, time.Minute))
+		}
+		l.publish(envs...)
+		if got := l.Room(); got < 2*many {
+			t.Fatalf("room in the storm: got %d, want %d at least", got, 2*many)
+		}
+		time.Sleep(time.Hour)
+		for done := 0; done < many; {
+			ds := l.receive(request("s", many))
+			l.settle(stem.VerdictAck, ds...)
+			done += len(ds)
+		}
+		for range many / 4 {
+			l.loads("none", stem.ErrNoResult)
+		}
+		if got := l.Room(); got > many/10 {
+			t.Errorf("room after the storm: got %d, want little", got)
+		}
+	})
+}
+
 func TestASessionThatLosesAllIsLetGo(t *testing.T) {
 	experiment(t, func(l lab) {
 		patient := task("patient")

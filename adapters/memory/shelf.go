@@ -10,7 +10,7 @@ import "time"
 //
 // Expired items go when somebody sweeps.
 type shelf[V any] struct {
-	items map[string]*item[V]
+	items index[V]
 	rows  map[time.Duration]*row[V]
 	order heap[*row[V]] // by when the row's first item expires
 	spare *item[V]      // the last that was removed: where as many come as go, none is allocated
@@ -18,6 +18,7 @@ type shelf[V any] struct {
 
 type item[V any] struct {
 	key     string
+	hash    uint64 // of the key
 	value   V
 	expires instant
 
@@ -33,11 +34,11 @@ type row[V any] struct {
 
 func (r *row[V]) index() *int { return &r.at }
 
-func (s *shelf[V]) len() int { return len(s.items) }
+func (s *shelf[V]) len() int { return s.items.size }
 
 // find gives the item of a key, or nil, and whether it has not expired yet.
 func (s *shelf[V]) find(key string, now instant) (i *item[V], live bool) {
-	i = s.items[key]
+	i = s.items.find(key)
 	return i, i != nil && now < i.expires
 }
 
@@ -56,8 +57,8 @@ func (s *shelf[V]) put(i *item[V], key string, lifetime time.Duration, now insta
 
 // add gives a new item that is in no row.
 func (s *shelf[V]) add(key string) *item[V] {
-	if s.items == nil {
-		s.items, s.rows = make(map[string]*item[V]), make(map[time.Duration]*row[V])
+	if s.rows == nil {
+		s.rows = make(map[time.Duration]*row[V])
 	}
 	i := s.spare
 	if i == nil {
@@ -65,7 +66,7 @@ func (s *shelf[V]) add(key string) *item[V] {
 	}
 	s.spare = nil
 	*i = item[V]{key: key}
-	s.items[key] = i
+	s.items.add(i)
 	return i
 }
 
@@ -75,7 +76,7 @@ func (s *shelf[V]) first() *item[V] { return s.order.top().first }
 // remove takes an item out. It can be read until the next put.
 func (s *shelf[V]) remove(i *item[V]) {
 	s.unlink(i)
-	delete(s.items, i.key)
+	s.items.remove(i)
 	s.spare = i
 }
 
@@ -83,7 +84,7 @@ func (s *shelf[V]) remove(i *item[V]) {
 // gone unless that is nil. A caller that lets it take more than it puts itself
 // keeps the shelf from growing, without ever holding others up.
 func (s *shelf[V]) sweep(now instant, most int, gone func(*item[V])) {
-	for ; most > 0 && len(s.items) > 0 && s.order.rank() <= int64(now); most-- {
+	for ; most > 0 && s.items.size > 0 && s.order.rank() <= int64(now); most-- {
 		i := s.first()
 		s.remove(i)
 		if gone != nil {

@@ -165,6 +165,28 @@ func TestTheDeliveryThatSettledIsToldSo(t *testing.T) {
 	}
 }
 
+func TestWhatIsLeftToStartIsToldUntilNothingIs(t *testing.T) {
+	experiment(t, func(l lab) {
+		e := task("a")
+		e.ExpiresIn = time.Minute
+		l.publish(e, task("for ever"))
+		for _, want := range []struct {
+			left    time.Duration
+			expired bool
+		}{{time.Minute, false}, {time.Nanosecond, false}, {0, true}, {0, true}} {
+			ds := l.receive(request("s", 2))
+			if ds[0].StartWithin != want.left || ds[0].Expired != want.expired {
+				t.Errorf("got %v left, expired %v, want %v, %v", ds[0].StartWithin, ds[0].Expired, want.left, want.expired)
+			}
+			if ds[1].StartWithin != 0 || ds[1].Expired {
+				t.Errorf("without expiry: got %v left, expired %v, want 0, false", ds[1].StartWithin, ds[1].Expired)
+			}
+			l.settle(stem.VerdictRelease, ds...)
+			time.Sleep(max(want.left-time.Nanosecond, time.Nanosecond))
+		}
+	})
+}
+
 func TestThoseThatComeBackAreInOrderWhateverWasTakenFromAmongThem(t *testing.T) {
 	experiment(t, func(l lab) {
 		envs := tasks("a", 500)

@@ -1,38 +1,45 @@
 package memory
 
-import "hash/maphash"
-
 // tombstones remember ids of which there was a result: the last 65,536 for
-// certain, and at most twice as many. They keep a hash instead of the id, which makes a
-// million of them cheap; that two of 64 bits are equal will not happen to
-// anybody. The zero value remembers nothing.
+// certain, and at most twice as many. They keep the hash instead of the id,
+// 16 bytes for each; that two of 64 bits are equal will not happen to anybody.
+// The zero value remembers nothing.
 type tombstones struct {
-	seed       maphash.Seed
-	young, old map[uint64]struct{}
+	young, old []uint64 // hash tables with linear probing; 0 is a free slot
+	count      int      // of the young
 }
 
 const generation = 1 << 16
 
-// add remembers an id. When a generation is full, the one before it is
+// add remembers a hash. When a generation is full, the one before it is
 // forgotten: no tombstone needs to know its age.
-func (t *tombstones) add(id string) {
-	if t.young == nil {
-		t.seed = maphash.MakeSeed()
-		t.young, t.old = make(map[uint64]struct{}), make(map[uint64]struct{})
-	}
-	if len(t.young) == generation {
-		t.young, t.old = t.old, t.young
+func (t *tombstones) add(hash uint64) {
+	switch {
+	case t.young == nil:
+		t.young = make([]uint64, 2*generation)
+	case t.count == generation && t.old == nil:
+		t.young, t.old, t.count = make([]uint64, 2*generation), t.young, 0
+	case t.count == generation:
+		t.young, t.old, t.count = t.old, t.young, 0
 		clear(t.young)
 	}
-	t.young[maphash.String(t.seed, id)] = struct{}{}
+	if slot := find(t.young, hash); *slot == 0 {
+		*slot = max(hash, 1)
+		t.count++
+	}
 }
 
-func (t *tombstones) has(id string) bool {
-	if t.young == nil {
-		return false
+func (t *tombstones) has(hash uint64) bool {
+	return t.young != nil && *find(t.young, hash) != 0 ||
+		t.old != nil && *find(t.old, hash) != 0
+}
+
+// find gives the slot where a hash is, or the free one where it belongs.
+func find(table []uint64, hash uint64) *uint64 {
+	hash = max(hash, 1) // 0 means free
+	i := hash % uint64(len(table))
+	for table[i] != 0 && table[i] != hash {
+		i = (i + 1) % uint64(len(table))
 	}
-	hash := maphash.String(t.seed, id)
-	_, young := t.young[hash]
-	_, old := t.old[hash]
-	return young || old
+	return &table[i]
 }
