@@ -13,6 +13,7 @@ import (
 func textFiles(paths []string) []string {
 	var files []string
 	for _, root := range paths {
+		root = filepath.Clean(root)
 		_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			switch {
 			case err != nil:

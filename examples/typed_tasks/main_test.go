@@ -66,13 +66,34 @@ func TestAPathThatCannotBeReadIsAFailedTaskAmongTheOthers(t *testing.T) {
 	if code := run(t.Context(), []string{missing, dir}, &out, &errs); code != 1 {
 		t.Errorf("got exit %d, want 1", code)
 	}
-	for _, want := range []string{missing + "  FAILED: open " + missing + ": no such file", "1 files", "6481b98de00b"} {
+	for _, want := range []string{missing + "  FAILED: stat " + missing + ": no such file", "1 files", "6481b98de00b"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("got\n%s\nwant a line with %q", out.String(), want)
 		}
 	}
 	if !strings.Contains(errs.String(), "not every task succeeded") {
 		t.Errorf("got %q on stderr, want it to say that not every task succeeded", errs.String())
+	}
+}
+
+func TestOddPathsAreFailedTasksAndShownHarmless(t *testing.T) {
+	dir := write(t, map[string]string{"a.txt": "x\n", "red\x1b[31m\n\xff.txt": "x\n"})
+	if err := os.Symlink(dir, filepath.Join(dir, "loop")); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{dir, dir + "/./a.txt", os.DevNull, filepath.Join(dir, "loop")}, &out, &errs)
+	if code != 1 {
+		t.Errorf("got exit %d, want 1", code)
+	}
+	for want, times := range map[string]int{
+		"FAILED: not a regular file": 2, // the device and the link to a folder
+		"a.txt ":                     1, // named twice
+		`red\x1b[31m\n\xff.txt"`:     1,
+	} {
+		if got := strings.Count(out.String(), want); got != times {
+			t.Errorf("got %q %d times in\n%s\nwant %d", want, got, out.String(), times)
+		}
 	}
 }
 

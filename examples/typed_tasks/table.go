@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gostem/gostem/examples/typed_tasks/textfile"
 	"github.com/gostem/gostem/stem"
@@ -48,17 +51,17 @@ func failed[R any](rows []row[R]) bool {
 const fewFiles = 12
 
 func printAll(w io.Writer, title string, files []row[textfile.Stats], tasks []row[string], all bool) error {
-	shown, hidden := choose(files, all)
+	chosen, hidden := choose(files, all)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, title)
 	fmt.Fprintln(t, "FILE\tLINES\tWORDS\tLONGEST\tSHA-256\tATTEMPTS\tWAITED")
-	for _, f := range shown {
+	for _, f := range chosen {
 		if f.err != nil {
-			fmt.Fprintf(t, "%s\tFAILED: %s\n", f.name, reason(f.err))
+			fmt.Fprintf(t, "%s\tFAILED: %s\n", shown(f.name), shown(reason(f.err)))
 			continue
 		}
 		s := f.result
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.12s\t%d\t%s\n", f.name, s.Lines, s.Words, s.Longest, s.SHA256, f.record.Attempt, short(f.record.Waited))
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.12s\t%d\t%s\n", shown(f.name), s.Lines, s.Words, s.Longest, s.SHA256, f.record.Attempt, short(f.record.Waited))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -71,7 +74,7 @@ func printAll(w io.Writer, title string, files []row[textfile.Stats], tasks []ro
 	for _, r := range tasks {
 		result := r.result
 		if r.err != nil {
-			result = "FAILED: " + reason(r.err)
+			result = "FAILED: " + shown(reason(r.err))
 		}
 		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\n", r.name, result, r.record.Attempt, short(r.record.Waited), short(r.record.Ran))
 	}
@@ -111,6 +114,16 @@ func reason(err error) string {
 		return failed.Failure.Message
 	}
 	return err.Error()
+}
+
+// shown quotes a text that would do something to a terminal or to the table.
+func shown(s string) string {
+	for _, r := range s {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			return strconv.Quote(s)
+		}
+	}
+	return s
 }
 
 func short(d time.Duration) string {

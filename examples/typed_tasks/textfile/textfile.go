@@ -36,9 +36,9 @@ type Stats struct {
 //
 //stem:task name=textfile.inspect timeout=10s backoff=fixed(100ms)
 func inspect(ctx context.Context, args InspectArgs) (Stats, error) {
-	data, err := os.ReadFile(args.Path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return Stats{}, stem.Permanent(err) // no retry will mend it
+	data, err := read(args.Path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, errNotRegular) {
+		return Stats{}, stem.Permanent(err) // no retry mends it
 	}
 	if err != nil {
 		return Stats{}, err
@@ -53,6 +53,20 @@ func inspect(ctx context.Context, args InspectArgs) (Stats, error) {
 		stats.Longest = max(stats.Longest, len(lines.Bytes()))
 	}
 	return stats, lines.Err()
+}
+
+var errNotRegular = errors.New("not a regular file")
+
+// read gives a file's content. It opens nothing that could block or never end.
+func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	return os.ReadFile(path)
 }
 
 // Reporter writes reports. It is what its task depends on: whoever registers
