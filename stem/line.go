@@ -213,8 +213,11 @@ func (l *line) carry(ctx context.Context) {
 // checkAnswers makes an error of a publish that did not answer for every
 // envelope, as the contract wants it to also where some have failed.
 func checkAnswers(answers []Published, envs int, err error) error {
+	if len(answers) == envs {
+		return err
+	}
 	var partial *PartialError
-	if len(answers) == envs || err != nil && !errors.As(err, &partial) {
+	if err != nil && !errors.As(err, &partial) {
 		return err
 	}
 	return fmt.Errorf("%w: got %d answers for %d (and the error %v)", errNoAnswer, len(answers), envs, err)
