@@ -137,11 +137,7 @@ func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, pay
 	if parent := loanFrom(ctx); parent != nil {
 		e.Parent, e.Root = parent.ID, parent.family()
 	}
-	err := e.derive()
-	if err == nil {
-		err = e.Validate()
-	}
-	if err != nil {
+	if err := e.complete(); err != nil {
 		return fmt.Errorf("enqueue task %s: %w", clip(spec.Name), err)
 	}
 	if len(payload) > limit {
@@ -170,10 +166,10 @@ func (e *draft) apply(opts []Option) {
 	}
 }
 
-// derive fills in what follows from the rest. The key of one task is not that of
-// another, whose result is of another type; a space, which no name contains,
-// keeps them apart.
-func (e *draft) derive() error {
+// complete fills in what follows from the rest and checks the whole. The key of one
+// task is not that of another, whose result is of another type; a space, which no
+// name contains, keeps them apart.
+func (e *draft) complete() error {
 	switch {
 	case e.DedupeKey != "":
 		if err := validName("idempotency key", e.DedupeKey); err != nil {
@@ -188,5 +184,5 @@ func (e *draft) derive() error {
 	if e.ID == "" && !e.ownID {
 		e.ID = newID()
 	}
-	return nil
+	return e.Validate()
 }

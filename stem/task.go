@@ -178,11 +178,7 @@ func (d *TaskDefinition[A, R]) check() error {
 	e := draft{Envelope: &sample}
 	e.apply(d.spec.Options)
 	e.Task = d.spec.Name
-	err := e.derive()
-	if err == nil {
-		err = e.Validate()
-	}
-	if err != nil {
+	if err := e.complete(); err != nil {
 		return fmt.Errorf("stem: task %s: %w", clip(d.spec.Name), err)
 	}
 	return nil
