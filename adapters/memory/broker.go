@@ -71,8 +71,16 @@ func validate(request *stem.ReceiveRequest) error {
 	case request.Max < 1:
 		return &stem.OptionError{Option: "max of a receive", Value: fmt.Sprint(request.Max), Want: "1 or more"}
 	default:
-		return nil
+		return validateLease(request.Session)
 	}
+}
+
+// validateLease refuses a session that would have lapsed before it holds anything.
+func validateLease(s stem.Session) error {
+	if s.Lease <= 0 {
+		return &stem.OptionError{Option: "lease of a session", Value: s.Lease.String(), Want: "more than 0"}
+	}
+	return nil
 }
 
 // receive is one turn of a receiver: it answers deliveries, or a receiver that
@@ -126,6 +134,9 @@ func (s *Store) nextNumber(wall time.Time) int64 {
 // Extend renews a session's lease. A delivery that it has settled itself is not
 // lost, so no notice names it.
 func (s *Store) Extend(ctx context.Context, want stem.Session, held ...stem.Delivery) ([]stem.Notice, error) {
+	if err := validateLease(want); err != nil {
+		return nil, err
+	}
 	now, err := s.begin(ctx)
 	if err != nil {
 		return nil, err

@@ -240,11 +240,16 @@ func TestARequestForNothingIsRefused(t *testing.T) {
 		for name, req := range map[string]stem.ReceiveRequest{
 			"no queues": {Session: session("s"), Max: 1},
 			"no max":    {Session: session("s"), Queues: []string{"default"}},
+			"no lease":  {Session: stem.Session{ID: "s"}, Queues: []string{"default"}, Max: 1},
 		} {
 			var option *stem.OptionError
 			if _, err := l.Receive(l.ctx(), req); !errors.As(err, &option) {
 				t.Errorf("receive with %s: got error %v, want an *OptionError", name, err)
 			}
+		}
+		var option *stem.OptionError
+		if _, err := l.Extend(l.ctx(), stem.Session{ID: "s"}); !errors.As(err, &option) {
+			t.Errorf("extend without a lease: got error %v, want an *OptionError", err)
 		}
 	})
 }
