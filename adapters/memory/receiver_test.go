@@ -284,6 +284,25 @@ func TestAStormIsReceivedByPriority(t *testing.T) {
 	})
 }
 
+func TestAStormDoesNotHideAHigherPriority(t *testing.T) {
+	experiment(t, func(l lab) {
+		noise := tasks("noise", 3000)
+		for i := range noise {
+			noise[i].Priority, noise[i].Delay, noise[i].Task = 9, time.Hour, "unknown"
+		}
+		high := task("high")
+		high.Priority, high.Delay = 9, time.Hour
+		l.publish(noise...)
+		l.publish(high, task("low"))
+		time.Sleep(time.Hour)
+		req := request("s", 1)
+		req.Tasks = stem.NewTaskSet("test.task")
+		if got := ids(<-l.receiving(l.ctx(), req)); got != "high" {
+			t.Errorf("received first: got %q, want high", got)
+		}
+	})
+}
+
 // TestNoWakeUpIsLost lets receivers of every kind come, wait and go beside
 // publishers. If a wake-up is lost, somebody waits beside work for ever: then
 // the bubble is deadlocked, or the count never reached.
