@@ -25,7 +25,7 @@ func buildModel(prog *program, src *source, v *view, funcs []marked, rep *report
 		src:   src,
 		view:  v,
 		rep:   rep,
-		model: &Package{Path: src.PkgPath, Name: src.Name, Taken: declaredNames(prog.fset, src.files)},
+		model: &Package{Path: src.PkgPath, Name: src.name, Taken: declaredNames(prog.fset, src.files)},
 		types: make(map[string]*Type),
 	}
 	var signatures []*signature
@@ -106,7 +106,7 @@ func (b *builder) declareArgs(s *signature) {
 	}
 	s.task.ArgsType = args
 
-	t := &Type{Kind: Struct, Go: GoType{Form: NamedForm, Pkg: b.src.PkgPath, Base: b.src.Name, Name: args.Name}}
+	t := &Type{Kind: Struct, Go: GoType{Form: NamedForm, Pkg: b.src.PkgPath, Base: b.src.name, Name: args.Name}}
 	b.types[b.src.PkgPath+"."+args.Name] = t
 	s.task.Args = t
 }

@@ -25,7 +25,11 @@ type Diagnostic struct {
 func (d Diagnostic) String() string {
 	var b strings.Builder
 	if d.File != "" {
-		fmt.Fprintf(&b, "%s:%d:%d: ", d.File, d.Line, d.Column)
+		b.WriteString(d.File)
+		if d.Line > 0 {
+			fmt.Fprintf(&b, ":%d:%d", d.Line, d.Column)
+		}
+		b.WriteString(": ")
 	}
 	if d.Warning {
 		b.WriteString("warning: ")
@@ -103,6 +107,7 @@ const (
 	CodeNoRuntime     Code = "S605" // the module does not require Stem
 	CodeBadPackage    Code = "S606" // the go command cannot load it
 	CodeSyntax        Code = "S607" // a file with a directive that does not parse
+	CodeMixedPackages Code = "S608" // files of one folder that name different packages
 
 	// CodeInternal is a bug of stemgen's own: what it wrote does not compile.
 	CodeInternal Code = "S901"

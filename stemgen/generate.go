@@ -94,15 +94,18 @@ func (prog *program) generateOne(src *source) *result {
 		funcs = append(funcs, findMarked(prog.fset, file, r.rep)...)
 	}
 	prog.reportStray(src, r.rep)
-	if reportBroken(src, r.rep) {
-		return r
-	}
 	have, err := src.readGenerated()
-	if err != nil {
-		r.rep.errorf(token.Position{Filename: src.generatedPath()}, CodeBadPackage, "", "%s", err)
+	switch {
+	case err != nil && len(funcs) > 0:
+		r.rep.errorf(token.Position{Filename: src.generatedPath()}, CodeForeignFile, "move it away: stemgen needs this name", "%s cannot be read: %s", GeneratedName, bare(err))
 		return r
+	case err != nil:
+		have = nil // whatever it is, no task needs its name
 	}
 	r.have = have
+	if !src.onlyGenerated(have) && reportBroken(src, r.rep) {
+		return r
+	}
 	switch {
 	case len(funcs) == 0 && len(r.rep.list) > 0:
 		return r
@@ -110,9 +113,14 @@ func (prog *program) generateOne(src *source) *result {
 		if !src.writable() || have == nil || !isOurs(have) {
 			return nil
 		}
+		if isEdited(have) {
+			r.rep.errorf(token.Position{Filename: src.generatedPath(), Line: 1, Column: 1}, CodeHandEdited, "remove the file yourself, or put the directive back",
+				"the package has no tasks any more, but its %s was edited by hand and is left alone", GeneratedName)
+			return r
+		}
 		prog.checked[src.PkgPath] = prog.check(src).pkg
 		return r // orphaned: nothing is wanted
-	case !prog.mayGenerate(src, funcs, have, r.rep):
+	case reportMixed(prog.fset, src, r.rep), !prog.mayGenerate(src, funcs, have, r.rep):
 		return r
 	}
 	r.model, r.want = prog.compose(src, funcs, r.rep)
@@ -131,7 +139,7 @@ func (prog *program) mayGenerate(src *source, funcs []marked, have []byte, rep *
 		rep.errorf(first, CodeOutsideModule, "run stemgen inside that module", "package %s is not of this module", src.PkgPath)
 		return false
 	case have != nil && !isOurs(have):
-		rep.errorf(file, CodeForeignFile, "rename the file: stemgen needs this name", "%s was not written by stemgen and is left alone", GeneratedName)
+		rep.errorf(file, CodeForeignFile, "rename the file, or delete it and generate again: stemgen needs this name", "%s was not written by stemgen and is left alone", GeneratedName)
 		return false
 	case have != nil && isNewer(have):
 		rep.errorf(file, CodeNewerStemgen, "update the tool: go get -tool github.com/gostem/gostem/cmd/stemgen@latest", "a later stemgen wrote this file")

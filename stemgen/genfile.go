@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 )
 
@@ -37,19 +38,46 @@ func normal(content []byte) []byte {
 	return bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
 }
 
-// isOurs tells whether stemgen wrote the file, whatever became of it since.
+// isOurs tells whether stemgen wrote the file, whatever became of it since. An empty
+// file is anybody's; one that begins with a conflict is ours where each side of that
+// is.
 func isOurs(content []byte) bool {
-	return bytes.HasPrefix(normal(content), []byte(headerLine+"\n"))
+	content = normal(content)
+	sides, conflict := firstConflict(content)
+	if !conflict {
+		return len(bytes.TrimSpace(content)) == 0 || hasHeader(content)
+	}
+	return !slices.ContainsFunc(sides, func(side []byte) bool { return len(side) > 0 && !hasHeader(side) })
+}
+
+func hasHeader(content []byte) bool { return bytes.HasPrefix(content, []byte(headerLine+"\n")) }
+
+// firstConflict gives the sides of the conflict with which the content begins.
+func firstConflict(content []byte) (sides [][]byte, found bool) {
+	if !bytes.HasPrefix(content, []byte("<<<<<<< ")) {
+		return nil, false
+	}
+	for line := range bytes.Lines(content) {
+		switch {
+		case bytes.HasPrefix(line, []byte(">>>>>>> ")):
+			return sides, true
+		case bytes.HasPrefix(line, []byte("<<<<<<< ")), bytes.HasPrefix(line, []byte("||||||| ")), bytes.Equal(line, []byte("=======\n")):
+			sides = append(sides, nil)
+		default:
+			sides[len(sides)-1] = append(sides[len(sides)-1], line...)
+		}
+	}
+	return sides, true
 }
 
 // isEdited tells whether a file of ours was changed by hand. A merge that left its
-// marks is no edit: nobody wants these back.
+// marks is no edit, nor is a file without content: nobody wants these back.
 func isEdited(content []byte) bool {
-	content = normal(content)
-	if bytes.Contains(content, []byte("\n<<<<<<< ")) || bytes.Contains(content, []byte("\n>>>>>>> ")) {
+	content = append([]byte("\n"), normal(content)...)
+	if len(bytes.TrimSpace(content)) == 0 || bytes.Contains(content, []byte("\n<<<<<<< ")) || bytes.Contains(content, []byte("\n>>>>>>> ")) {
 		return false
 	}
-	rest := bytes.TrimPrefix(content, []byte(headerLine+"\n"+sumPrefix))
+	rest := bytes.TrimPrefix(content, []byte("\n"+headerLine+"\n"+sumPrefix))
 	found, code, ok := bytes.Cut(rest, []byte("\n\n"))
 	return !ok || string(found) != sum(code)
 }

@@ -1,7 +1,6 @@
 package stemgen
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +46,7 @@ type program struct {
 // writes.
 type source struct {
 	*packages.Package
+	name  string // as its author's files say, which the generated file may say no more
 	dir   string
 	files []*ast.File
 	asked bool // one of the patterns matched it
@@ -137,15 +137,21 @@ func (prog *program) collect(roots []*packages.Package) {
 		if len(pkg.Syntax) == 0 && !asked[pkg] {
 			return
 		}
-		src := &source{Package: pkg, dir: pkg.Dir, asked: asked[pkg]}
+		src := &source{Package: pkg, name: pkg.Name, dir: pkg.Dir, asked: asked[pkg]}
 		for _, file := range pkg.Syntax {
 			if !src.asked || !isGenerated(prog.fset, file) {
 				src.files = append(src.files, file)
 			}
 		}
+		if i := slices.IndexFunc(src.files, saysPackage); i >= 0 {
+			src.name = src.files[i].Name.Name
+		}
 		prog.sources = append(prog.sources, src)
 	})
 }
+
+// saysPackage tells whether a file has a package clause that could be read.
+func saysPackage(file *ast.File) bool { return file.Name != nil && file.Name.Name != "" }
 
 // isGenerated tells whether a file is one that stemgen wrote.
 func isGenerated(fset *token.FileSet, file *ast.File) bool {
@@ -157,12 +163,16 @@ func isGenerated(fset *token.FileSet, file *ast.File) bool {
 
 // parseFile parses what is needed and no more. Bodies of functions are emptied: what
 // they call may not be generated yet. Of a generated file that does not parse, the
-// package clause is enough, for it will be written again.
+// package clause is enough, or not even that, for it will be written again.
 func parseFile(fset *token.FileSet, name string, src []byte) (*ast.File, error) {
 	const mode = parser.ParseComments | parser.SkipObjectResolution | parser.AllErrors
 	file, err := parser.ParseFile(fset, name, src, mode)
-	if err != nil && filepath.Base(name) == GeneratedName && bytes.HasPrefix(src, []byte(headerLine)) {
-		return parser.ParseFile(fset, name, src, parser.PackageClauseOnly|parser.ParseComments)
+	if err != nil && filepath.Base(name) == GeneratedName && isOurs(src) {
+		file, err = parser.ParseFile(fset, name, src, parser.PackageClauseOnly|parser.ParseComments)
+		if err != nil || !isGenerated(fset, file) {
+			return parser.ParseFile(fset, name, headerLine+"\n\npackage ruined", parser.ParseComments)
+		}
+		return file, nil
 	}
 	if file != nil {
 		for _, decl := range file.Decls {
@@ -189,3 +199,12 @@ func (src *source) readGenerated() ([]byte, error) {
 // writable tells whether stemgen may write into the package: it belongs to the main
 // module or to the workspace.
 func (src *source) writable() bool { return src.Module != nil && src.Module.Main }
+
+// onlyGenerated tells whether the file that stemgen wrote is all that is left of the
+// package.
+func (src *source) onlyGenerated(have []byte) bool {
+	if len(src.files) > 0 || have == nil || !isOurs(have) {
+		return false
+	}
+	return len(src.GoFiles) > 0 && !slices.ContainsFunc(src.GoFiles, func(name string) bool { return name != src.generatedPath() })
+}

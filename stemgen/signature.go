@@ -37,7 +37,7 @@ func (b *builder) signature(m marked) *signature {
 	name := b.position(m.decl.Name.Pos())
 	fn, ok := b.view.defs[m.decl.Name].(*types.Func)
 	if !ok {
-		b.rep.errorf(name, CodeUnresolvedType, "", "the compiler does not know func %s", m.decl.Name.Name)
+		b.redeclared(m.decl)
 		return nil
 	}
 	sig := fn.Signature()
@@ -67,6 +67,17 @@ func (b *builder) signature(m marked) *signature {
 	return s
 }
 
+// redeclared reports a function that the compiler does not know because its name is
+// taken.
+func (b *builder) redeclared(decl *ast.FuncDecl) {
+	pos := b.position(decl.Name.Pos())
+	if other := b.view.pkg.Scope().Lookup(decl.Name.Name); other != nil && decl.Recv == nil {
+		b.rep.errorf(pos, CodeNameTaken, "rename or remove one of them; is this file a copy?", "%s is declared twice, first at %s", decl.Name.Name, brief(b.position(other.Pos())))
+		return
+	}
+	b.rep.errorf(pos, CodeUnresolvedType, "see what go vet says of it", "the compiler does not know func %s", decl.Name.Name)
+}
+
 // task gives the task all that does not depend on types.
 func (b *builder) task(m marked, f Func) *Task {
 	task := &Task{
@@ -83,7 +94,7 @@ func (b *builder) task(m marked, f Func) *Task {
 	if pos, given := m.options.Places["name"]; given {
 		task.NamePos = pos
 	} else {
-		pkg := b.src.Name
+		pkg := b.src.name
 		if pkg == "main" {
 			pkg = path.Base(b.src.PkgPath)
 		}
@@ -113,7 +124,7 @@ func (b *builder) judgeName(m marked, sig *types.Signature) bool {
 	case name == "_":
 		b.rep.errorf(pos, CodeReserved, "give the function a name", "func _ cannot be called")
 		return false
-	case m.decl.Recv == nil && (name == "init" || name == "main" && b.src.Name == "main"):
+	case m.decl.Recv == nil && (name == "init" || name == "main" && b.src.name == "main"):
 		b.rep.errorf(pos, CodeReserved, "move the work into a function of its own", "func %s belongs to Go and cannot be a task", name)
 		return false
 	}

@@ -105,6 +105,23 @@ func reportBroken(src *source, rep *report) bool {
 	return len(said) > 0
 }
 
+// reportMixed reports files that say to be of another package than the first.
+func reportMixed(fset *token.FileSet, src *source, rep *report) (found bool) {
+	var first *ast.File
+	for _, file := range src.files {
+		switch {
+		case !saysPackage(file):
+		case first == nil:
+			first = file
+		case file.Name.Name != src.name:
+			rep.errorf(fset.Position(file.Name.Pos()), CodeMixedPackages, "write package "+src.name+" here too, or move one of the files to a folder of its own",
+				"found packages %s (%s) and %s: the files of a folder are one package", src.name, brief(fset.Position(first.Name.Pos())), file.Name.Name)
+			found = true
+		}
+	}
+	return found
+}
+
 func hasDirective(name string) bool {
 	content, err := os.ReadFile(name)
 	return err == nil && bytes.Contains(content, []byte(directivePrefix))

@@ -20,7 +20,7 @@ type view struct {
 // and what was generated is missing.
 func (prog *program) check(src *source, more ...*ast.File) *view {
 	v := &view{
-		pkg:  types.NewPackage(src.PkgPath, src.Name),
+		pkg:  types.NewPackage(src.PkgPath, src.name),
 		defs: make(map[*ast.Ident]types.Object),
 	}
 	cfg := &types.Config{

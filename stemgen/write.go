@@ -78,3 +78,12 @@ func replace(path string, content []byte) (err error) {
 	}
 	return os.Rename(temp.Name(), path)
 }
+
+// bare gives an error about a file without the file's name, which its reader knows.
+func bare(err error) error {
+	var at *os.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
