@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"go/types"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -204,8 +205,14 @@ type fieldTag struct {
 // author leaves out.
 func (b *builder) readTag(tag string, f *types.Var, at trail) (fieldTag, bool) {
 	value, given := reflect.StructTag(tag).Lookup("msgpack")
-	name, list, _ := strings.Cut(value, ",")
+	if !given && ourKey.MatchString(unreadTag(tag)) {
+		b.rep.errorf(at.pos, CodeBadTag, "write each key of it as key:\"value\", with nothing behind the colon but the quotes", "%s: Go cannot read the tag `%s`", at.path, tag)
+	}
+	name, list, more := strings.Cut(value, ",")
 	if name == "-" {
+		if more {
+			b.rep.errorf(at.pos, CodeBadTag, "write `msgpack:\"-\"` to leave the field out, or give it another name", "%s: the tag %q could mean that the field is left out, or that it is called -", at.path, value)
+		}
 		return fieldTag{}, false
 	}
 	t := fieldTag{given: given, name: name}
@@ -231,6 +238,23 @@ func (b *builder) readTag(tag string, f *types.Var, at trail) (fieldTag, bool) {
 		}
 	}
 	return t, true
+}
+
+var (
+	tagPair = regexp.MustCompile(`^ *[^\x00-\x20":\x7f]+:"(\\.|[^"\\])*"`)
+	ourKey  = regexp.MustCompile(`\bmsgpack\b`)
+)
+
+// unreadTag gives what is left of a tag where package reflect stops to read it: at
+// what is no key:"value".
+func unreadTag(tag string) string {
+	for {
+		pair := tagPair.FindString(tag)
+		if pair == "" {
+			return tag
+		}
+		tag = tag[len(pair):]
+	}
 }
 
 // judgeOmitEmpty refuses omitempty where it would never leave anything out.
