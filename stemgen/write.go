@@ -58,11 +58,19 @@ func (f File) Write() error {
 	return replace(f.Path, f.Want)
 }
 
-// replace writes a file beside the old one and renames it into its place.
+// replace writes a file beside the old one and renames it into its place. Where the
+// old one is a symbolic link, the file that it leads to is replaced; its mode stays.
 func replace(path string, content []byte) (err error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	mode := os.FileMode(0o644)
+	if old, err := os.Stat(path); err == nil {
+		mode = old.Mode().Perm()
+	}
 	temp, err := os.CreateTemp(filepath.Dir(path), ".stem_gen-*")
 	if err != nil {
-		return err
+		return fmt.Errorf("%s cannot be written: no file can be made in folder %s: %w", filepath.Base(path), filepath.Dir(path), bare(err))
 	}
 	defer func() {
 		if err != nil {
@@ -71,18 +79,24 @@ func replace(path string, content []byte) (err error) {
 	}()
 	_, err = temp.Write(content)
 	if err == nil {
-		err = temp.Chmod(0o644)
+		err = temp.Chmod(mode)
 	}
 	if err = errors.Join(err, temp.Close()); err != nil {
 		return err
 	}
-	return os.Rename(temp.Name(), path)
+	if err = os.Rename(temp.Name(), path); err != nil {
+		return fmt.Errorf("%s cannot be replaced: %w", path, bare(err))
+	}
+	return nil
 }
 
-// bare gives an error about a file without the file's name, which its reader knows.
+// bare gives an error about a file without the file's name: its reader knows that, or
+// would not know it as that of a temporary file.
 func bare(err error) error {
-	var at *os.PathError
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*os.PathError](err); ok {
+		return at.Err
+	}
+	if at, ok := errors.AsType[*os.LinkError](err); ok {
 		return at.Err
 	}
 	return err
