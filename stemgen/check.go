@@ -124,8 +124,8 @@ func handlerGroups(model *Package) []handlerGroup {
 }
 
 // checkTaskNames finds tasks of one name anywhere in the run: a worker that knows
-// both could not tell them apart.
-func checkTaskNames(results []*result) {
+// both could not tell them apart. The folder dir is where the user stands.
+func checkTaskNames(results []*result, dir string) {
 	first := make(map[string]*Task)
 	for _, r := range results {
 		if r.model == nil {
@@ -137,13 +137,17 @@ func checkTaskNames(results []*result) {
 				first[task.Name] = task
 				continue
 			}
-			where := brief(other.NamePos)
-			if dir := filepath.Dir(other.NamePos.Filename); dir != filepath.Dir(task.NamePos.Filename) {
-				where = filepath.Base(dir) + "/" + where
-			}
-			r.rep.errorf(task.NamePos, CodeDuplicateTask, "give it another with name=…", "task %s exists already, at %s", task.Name, where)
+			r.rep.errorf(task.NamePos, CodeDuplicateTask, "give it another with name=…", "task %s exists already, at %s", task.Name, relative(dir, other.NamePos))
 		}
 	}
+}
+
+// relative gives a place by its path from a folder, for the middle of a sentence.
+func relative(dir string, pos token.Position) string {
+	if rel, err := filepath.Rel(dir, pos.Filename); err == nil {
+		pos.Filename = rel
+	}
+	return pos.String()
 }
 
 // checkUniverse finds predeclared names that the package declares anew and that the

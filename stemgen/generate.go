@@ -3,6 +3,7 @@ package stemgen
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"go/token"
 	"slices"
 	"strings"
@@ -60,7 +61,7 @@ func (prog *program) generate() Output {
 		}
 	}
 	slices.SortFunc(results, func(a, b *result) int { return strings.Compare(a.src.dir, b.src.dir) })
-	checkTaskNames(results)
+	checkTaskNames(results, prog.dir)
 
 	all := new(report)
 	var out Output
@@ -151,6 +152,9 @@ func (prog *program) mayGenerate(src *source, funcs []marked, have []byte, rep *
 		message, fix := "it was not found", "go get github.com/gostem/gostem"
 		if runtime != nil && len(runtime.Errors) > 0 {
 			message, fix = goAdvice(runtime.Errors[0].Msg)
+		}
+		if strings.Contains(message, "-mod=vendor") {
+			message, fix = "the vendor directory does not hold it", fmt.Sprintf("import it once, for instance as _ %q, then run go mod vendor", runtimePath)
 		}
 		rep.errorf(first, CodeNoRuntime, fix, "generated code needs package %s: %s", runtimePath, message)
 		return false

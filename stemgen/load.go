@@ -36,6 +36,7 @@ const loadMode = packages.NeedName | packages.NeedFiles | packages.NeedCompiledG
 
 // A program is everything that one load brought.
 type program struct {
+	dir     string // where the patterns were resolved, absolute
 	fset    *token.FileSet
 	sources []*source                    // packages with syntax, dependencies first
 	byPath  map[string]*packages.Package // all packages
@@ -63,7 +64,12 @@ func load(ctx context.Context, cfg Config) (*program, error) {
 			return nil, fmt.Errorf("%s is a file; name its package, for instance as ./hello", p)
 		}
 	}
+	dir, err := filepath.Abs(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
 	prog := &program{
+		dir:     dir,
 		fset:    token.NewFileSet(),
 		byPath:  make(map[string]*packages.Package),
 		checked: make(map[string]*types.Package),
@@ -120,11 +126,13 @@ func (cfg Config) explainSlowness() (stop func()) {
 // whyNothing asks the go command again. Where it builds export data it finds fault in
 // silence, because a package that does not compile is no failure then.
 func whyNothing(cfg packages.Config, patterns []string) error {
-	cfg.Mode = packages.NeedName
-	if _, err := packages.Load(&cfg, patterns...); err != nil {
-		return err
+	cfg.Mode = packages.NeedName | packages.NeedImports | packages.NeedDeps
+	for _, asked := range [][]string{patterns, {runtimePath}} {
+		if _, err := packages.Load(&cfg, asked...); err != nil {
+			return err
+		}
 	}
-	return fmt.Errorf("no packages match %s", strings.Join(patterns, " "))
+	return fmt.Errorf("no packages match %s in this module\n\tname packages of the module that stemgen is run in, for instance as ./...", strings.Join(patterns, " "))
 }
 
 func (prog *program) collect(roots []*packages.Package) {

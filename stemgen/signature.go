@@ -219,11 +219,22 @@ func (b *builder) judgeResults(m marked, sig *types.Signature) {
 	switch t := sig.Results().At(n - 1).Type(); {
 	case isInvalid(t):
 		b.unresolved(last.Type.Pos(), last.Type.End(), "the last result")
+	case !types.Identical(t, errorType) && b.redeclaresError(last.Type):
+		b.rep.errorf(b.position(last.Type.Pos()), CodeHiddenUniverse, "rename that: a task's last result is Go's own error",
+			"the last result of func %s is not Go's own error, but what this package declares under that name at %s", m.decl.Name.Name, brief(b.model.Taken["error"]))
 	case !types.Identical(t, errorType):
 		b.rep.errorf(b.position(last.Type.Pos()), CodeResults, "make the last result exactly error", "the last result of func %s is %s", m.decl.Name.Name, b.short(t))
 	case n > 2:
 		b.rep.errorf(b.position(results.Pos()), CodeResults, "put the results into one struct", "func %s gives %d results besides its error", m.decl.Name.Name, n-1)
 	}
+}
+
+// redeclaresError tells whether an expression says error where that is a name of the
+// package's own.
+func (b *builder) redeclaresError(expr ast.Expr) bool {
+	id, ok := expr.(*ast.Ident)
+	_, taken := b.model.Taken["error"]
+	return ok && taken && id.Name == "error"
 }
 
 func isInvalid(t types.Type) bool {

@@ -94,7 +94,8 @@ func reportBroken(src *source, rep *report) bool {
 		case said[pos.Filename]:
 			continue
 		case len(src.files) == 0:
-			rep.errorf(pos, CodeBadPackage, "", "%s: %s", src.ID, strings.TrimSpace(err.Msg))
+			code, message, fix := judgeLoad(err.Msg)
+			rep.errorf(pos, code, fix, "%s: %s", src.ID, message)
 		case err.Kind == packages.ParseError && hasDirective(pos.Filename):
 			rep.errorf(pos, CodeSyntax, "", "%s", strings.TrimSpace(err.Msg))
 		default:
@@ -103,6 +104,16 @@ func reportBroken(src *source, rep *report) bool {
 		said[pos.Filename] = true
 	}
 	return len(said) > 0
+}
+
+// judgeLoad parts what the go command says of a package into what is wrong and what
+// to do.
+func judgeLoad(said string) (code Code, message, fix string) {
+	message, fix = goAdvice(said)
+	if strings.Contains(message, "outside main module") || strings.Contains(message, "does not contain") {
+		return CodeOutsideModule, message, "run stemgen inside the module that the package is of, or add that to go.work"
+	}
+	return CodeBadPackage, message, fix
 }
 
 // reportMixed reports files that say to be of another package than the first.
