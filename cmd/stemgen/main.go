@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	flags.BoolVar(&c.check, "check", false, "write nothing; list files that are stale, missing or orphaned")
 	flags.BoolVar(&c.diff, "diff", false, "write nothing; show what would change")
-	flags.BoolVar(&c.json, "json", false, "print diagnostics as JSON, one a line")
+	flags.BoolVar(&c.json, "json", false, "print diagnostics and states of files as JSON, one a line")
 	flags.BoolVar(&c.verbose, "v", false, "name each file, also those that need no change")
 	flags.StringVar(&cfg.Tags, "tags", "", "build `tags`, separated by commas")
 	flags.Usage = func() {
@@ -125,16 +125,32 @@ func (c *command) report(ds []stemgen.Diagnostic) (wrong bool) {
 		wrong = wrong || !d.Warning
 		d.File = shorten(d.File)
 		if c.json {
-			line, err := json.Marshal(d)
-			if err != nil { // a struct of strings and numbers always has a JSON form
-				panic(err)
-			}
-			fmt.Fprintf(c.stdout, "%s\n", line)
+			c.printJSON(d)
 			continue
 		}
 		fmt.Fprintln(c.stderr, d)
 	}
 	return wrong
+}
+
+func (c *command) printJSON(v any) {
+	line, err := json.Marshal(v)
+	if err != nil { // a struct of strings and numbers always has a JSON form
+		panic(err)
+	}
+	fmt.Fprintf(c.stdout, "%s\n", line)
+}
+
+// tell says how a file stands, or what has become of it.
+func (c *command) tell(name, state string) {
+	if !c.json {
+		fmt.Fprintf(c.stderr, "%s: %s\n", name, state)
+		return
+	}
+	c.printJSON(struct {
+		File  string `json:"file"`
+		State string `json:"state"`
+	}{name, state})
 }
 
 // done says what has become of a file that was in a state.
@@ -152,7 +168,7 @@ func (c *command) settle(files []stemgen.File) (stale bool, err error) {
 		}
 		if c.check || c.diff {
 			if c.check && state != stemgen.Current || c.verbose {
-				fmt.Fprintf(c.stderr, "%s: %s\n", name, state)
+				c.tell(name, string(state))
 			}
 			continue
 		}
@@ -160,7 +176,7 @@ func (c *command) settle(files []stemgen.File) (stale bool, err error) {
 			return stale, err
 		}
 		if c.verbose {
-			fmt.Fprintf(c.stderr, "%s: %s\n", name, done[state])
+			c.tell(name, done[state])
 		}
 	}
 	return stale, nil
