@@ -19,7 +19,7 @@ func checkNames(model *Package, rep *report) {
 	for _, task := range model.Tasks {
 		c.claim(task.Var, task.VarPos, "the variable of task "+task.Name, "choose another with var=…, or rename yours")
 		if args := task.ArgsType; args != nil {
-			c.claim(args.Name, args.Pos, "the args of task "+task.Name, "choose another with args=…, or rename yours")
+			c.claim(args.Name, args.Pos, "the struct for the args of task "+task.Name, "choose another with args=…, or rename yours")
 		}
 		if task.Enqueue != "" {
 			pos, given := task.Options.Places["func"]

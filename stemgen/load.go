@@ -132,7 +132,7 @@ func whyNothing(cfg packages.Config, patterns []string) error {
 			return err
 		}
 	}
-	return fmt.Errorf("no packages match %s in this module\n\tname packages of the module that stemgen is run in, for instance as ./...", strings.Join(patterns, " "))
+	return fmt.Errorf("no packages match %s in this module\n\tname packages of the module that stemgen is run in, with ./... for all", strings.Join(patterns, " "))
 }
 
 func (prog *program) collect(roots []*packages.Package) {

@@ -14,9 +14,10 @@ import (
 // with one name does.
 type candidate struct {
 	Field
-	depth int
-	pos   token.Position
-	index []int // from the outermost struct
+	depth   int
+	pos     token.Position
+	foreign bool  // it is of another package
+	index   []int // from the outermost struct
 }
 
 // fields gives the fields of a struct that travel, in the order of declaration, those
@@ -35,7 +36,11 @@ func (b *builder) fields(t types.Type, s *types.Struct, at trail) []Field {
 	}
 	for _, f := range c.found {
 		switch best := byWire[f.Wire]; {
-		case f.depth > best.depth: // hidden
+		case f.depth > best.depth:
+			if !f.foreign {
+				b.rep.warnf(f.pos, CodeFieldClash, "give one of them another name with a tag, or leave this one out with `msgpack:\"-\"`",
+					"%s.%s does not travel: %s.%s hides it, which travels as %q too", at.path, f.Select, at.path, best.Select, f.Wire)
+			}
 		case !slices.Equal(f.index, best.index):
 			b.rep.errorf(f.pos, CodeFieldClash, "give one of them another name with a tag, or leave it out with `msgpack:\"-\"`",
 				"%s.%s and the field in line %d both travel as %q", at.path, f.Select, best.pos.Line, f.Wire)
@@ -77,10 +82,11 @@ func (c *fieldCollector) collect(s *types.Struct, at trail, base candidate) {
 			continue
 		}
 		next := candidate{
-			Field: Field{Wire: tag.name, Aliases: tag.aliases, OmitEmpty: tag.omitEmpty, Select: join(base.Select, f.Name()), Via: base.Via},
-			depth: base.depth,
-			pos:   to.pos,
-			index: append(base.index[:len(base.index):len(base.index)], i),
+			Field:   Field{Wire: tag.name, Aliases: tag.aliases, OmitEmpty: tag.omitEmpty, Select: join(base.Select, f.Name()), Via: base.Via},
+			depth:   base.depth,
+			pos:     to.pos,
+			foreign: to.foreign,
+			index:   append(base.index[:len(base.index):len(base.index)], i),
 		}
 		if next.Wire == "" {
 			next.Wire = f.Name()

@@ -3,10 +3,15 @@ package stemgen
 import (
 	"fmt"
 	"go/types"
+	"strings"
 )
 
 // wire finds out how values of a type travel. Where they cannot, it has reported why.
 func (b *builder) wire(t types.Type, at trail) *Type {
+	if alias, ok := t.(*types.Alias); ok && isInvalid(t) && alias.Obj().Pkg() == b.view.pkg {
+		pos := alias.Obj().Pos() // what is wrong is wrong there, for all who use it
+		at = trail{pos: b.position(pos), path: alias.Obj().Name(), from: pos, to: b.lineEnd(pos)}
+	}
 	t = types.Unalias(t)
 	key := types.TypeString(t, nil)
 	if known := b.types[key]; known != nil {
@@ -173,7 +178,11 @@ func manner(t types.Type) string {
 }
 
 func (b *builder) refuse(at trail, fix, format string, args ...any) {
-	b.rep.errorf(at.pos, CodeUnsupportedType, fix, "%s cannot travel: it is %s", at.path, fmt.Sprintf(format, args...))
+	what := fmt.Sprintf(format, args...)
+	if reason, itself := strings.CutPrefix(what, at.path+", a"); itself { // the path is the type: it need not be named twice
+		what = "a" + reason
+	}
+	b.rep.errorf(at.pos, CodeUnsupportedType, fix, "%s cannot travel: it is %s", at.path, what)
 }
 
 // mapKey finds out how the keys of a map travel.
