@@ -1,6 +1,9 @@
 package stem
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // hand is what a worker has received and no slot has taken yet, in order. It does
 // what a channel would, but wakes fewer: a channel hands each loan to a waiting
@@ -27,6 +30,8 @@ func newHand() *hand {
 func (h *hand) put(loans []loan) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	// A worker that is never idle never empties its hand: what is gone makes room here.
+	h.loans, h.taken = slices.Delete(h.loans, 0, h.taken), 0
 	for i := range loans {
 		h.loans = append(h.loans, &loans[i])
 	}
