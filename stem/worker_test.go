@@ -176,8 +176,10 @@ func (e *typedNil) Error() string { return e.s }
 type rude struct{}
 
 func (rude) Error() string { return "rude" }
+
 func (rude) Is(error) bool { panic("do not ask") }
-func (rude) As(any) bool   { panic("do not ask") }
+
+func (rude) As(any) bool { panic("do not ask") }
 
 func TestAnErrorThatPanicsIsAFailure(t *testing.T) {
 	for name, bad := range map[string]error{"a typed nil": (*typedNil)(nil), "a rude one": rude{}} {
@@ -279,104 +281,6 @@ func TestAnUnknownTaskStaysQueued(t *testing.T) {
 		synctest.Wait()
 		if got := r.count("default").Unknown; !cmp.Equal(got, map[string]int{"stranger": 1}) {
 			t.Errorf("unknown: got %v, want stranger: 1", got)
-		}
-	})
-}
-
-func TestHandlersKnowTheirTaskAndItsFamily(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
-		infos := map[string]stem.TaskInfo{}
-		var def *stem.TaskDefinition[string, string]
-		def = r.task("family", func(ctx context.Context, generation string) (string, error) {
-			info, ok := stem.Info(ctx)
-			if !ok {
-				t.Error("Info: got false inside a handler")
-			}
-			infos[generation] = info
-			if len(generation) < 3 {
-				child, err := stem.Define(def.Spec(), text, text).Enqueue(ctx, generation+"i") // the worker's client
-				if err != nil {
-					return "", err
-				}
-				return child.Wait(ctx)
-			}
-			return "", nil
-		}, stem.Priority(4))
-		r.work(stem.WorkerConfig{Name: "ann", Slots: 5})
-		job := r.enqueue(def, "i", stem.Header("tenant", "acme"), stem.MaxRetries(7))
-		if _, err := r.wait(job); err != nil {
-			t.Fatal(err)
-		}
-		first, child, grandchild := infos["i"], infos["ii"], infos["iii"]
-		if first.ID != job.ID() || first.Task != "family" || first.Queue != "default" || first.Priority != 4 || first.Worker != "ann" ||
-			first.Attempt != 1 || first.MaxRetries != 7 || first.Headers["tenant"] != "acme" || first.Root != "" || first.Parent != "" {
-			t.Errorf("got %+v, want what was enqueued", first)
-		}
-		if child.Parent != first.ID || child.Root != first.ID || grandchild.Parent != child.ID || grandchild.Root != first.ID {
-			t.Errorf("got lineage %s/%s and %s/%s, want it to lead to %s", child.Root, child.Parent, grandchild.Root, grandchild.Parent, first.ID)
-		}
-		if _, ok := stem.Info(t.Context()); ok {
-			t.Error("Info: got true outside a handler")
-		}
-	})
-}
-
-func TestProgressIsTheRecordOfARunningTask(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
-		long := r.task("long", func(ctx context.Context, _ string) (string, error) {
-			if err := stem.Progress(ctx, 40, "nearly"); err != nil {
-				return "", err
-			}
-			time.Sleep(time.Minute)
-			return "", stem.Progress(ctx, 101, "")
-		}, stem.MaxRetries(0))
-		var late context.Context
-		leaves := r.task("leaves", func(ctx context.Context, _ string) (string, error) { late = context.WithoutCancel(ctx); return "", nil })
-		r.work(stem.WorkerConfig{})
-		job := r.enqueue(long, "")
-		time.Sleep(time.Second)
-		want := &stem.ProgressReport{Percent: 40, Message: "nearly"}
-		if s := r.status(job); s.State != stem.StateRunning || !cmp.Equal(s.Progress, want) {
-			t.Errorf("got %s and %v, want running and %v", s.State, s.Progress, want)
-		}
-		if _, err := r.wait(job); err == nil || !strings.Contains(err.Error(), "0 to 100 percent") {
-			t.Errorf("101 percent: got %v, want an error with what is allowed", err)
-		}
-		if err := stem.Progress(t.Context(), 1, ""); err == nil {
-			t.Error("outside a handler: got nil, want an error")
-		}
-		if _, err := r.wait(r.enqueue(leaves, "")); err != nil {
-			t.Fatal(err)
-		}
-		if err := stem.Progress(late, 1, ""); err == nil || !strings.Contains(err.Error(), "has returned") {
-			t.Errorf("after the run: got %v, want an error", err)
-		}
-		if n := len(eventsOf[stem.TaskProgressed](r)); n != 1 {
-			t.Errorf("got %d TaskProgressed events, want 1", n)
-		}
-	})
-}
-
-func TestMiddlewareWrapsFromTheOutside(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
-		var order []string
-		layer := func(name string) stem.Middleware {
-			return func(next stem.Handler) stem.Handler {
-				return func(ctx context.Context, d *stem.Delivery) ([]byte, error) {
-					order = append(order, name+" in")
-					result, err := next(ctx, d)
-					order = append(order, name+" out")
-					return result, err
-				}
-			}
-		}
-		hello := r.task("hello", greet)
-		r.work(stem.WorkerConfig{Middleware: []stem.Middleware{layer("outer"), layer("inner")}})
-		if _, err := r.wait(r.enqueue(hello, "")); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(order, []string{"outer in", "inner in", "inner out", "outer out"}); diff != "" {
-			t.Errorf("got -, want +:\n%s", diff)
 		}
 	})
 }

@@ -1,0 +1,160 @@
+package stem_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gostem/gostem/stem"
+)
+
+// published gives the envelope that a client with these defaults makes of a
+// definition and a call with these options.
+func published(t *testing.T, defaults, definition, call []stem.Option) (stem.Envelope, error) {
+	t.Helper()
+	c := new(catcher)
+	client, err := stem.NewClient(c, stem.ClientConfig{Defaults: defaults})
+	if err != nil {
+		return stem.Envelope{}, err
+	}
+	def := stem.Define(stem.TaskSpec{Name: "task", Options: definition}, text, text)
+	if _, err := def.Via(client).Enqueue(t.Context(), "", call...); err != nil {
+		return stem.Envelope{}, err
+	}
+	return c.envs[0], nil
+}
+
+// catcher is a broker that keeps what is published.
+type catcher struct {
+	stem.Broker
+	envs  []stem.Envelope
+	trips []int // envelopes of each
+}
+
+func (c *catcher) Publish(_ context.Context, envs ...stem.Envelope) ([]stem.Published, error) {
+	answers := make([]stem.Published, len(envs))
+	for i, e := range envs {
+		answers[i].ID = e.ID
+	}
+	c.envs = append(c.envs, envs...)
+	c.trips = append(c.trips, len(envs))
+	return answers, nil
+}
+
+func TestEveryOptionReachesTheEnvelope(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tests := []struct {
+			name string
+			opt  stem.Option
+			set  func(*stem.Envelope)
+		}{
+			{"Delay", stem.Delay(time.Minute), func(e *stem.Envelope) { e.Delay = time.Minute }},
+			{"Delay, negative", stem.Delay(-1), func(*stem.Envelope) {}},
+			{"At", stem.At(time.Now().Add(time.Minute)), func(e *stem.Envelope) { e.Delay = time.Minute }},
+			{"At, past", stem.At(time.Now().Add(-1)), func(*stem.Envelope) {}},
+			{"ExpiresIn", stem.ExpiresIn(time.Minute), func(e *stem.Envelope) { e.ExpiresIn = time.Minute }},
+			{"ExpiresAt", stem.ExpiresAt(time.Now().Add(time.Minute)), func(e *stem.Envelope) { e.ExpiresIn = time.Minute }},
+			{"ExpiresAt, past", stem.ExpiresAt(time.Now().Add(-1)), func(e *stem.Envelope) { e.ExpiresIn = 1 }},
+			{"OnQueue", stem.OnQueue("mail"), func(e *stem.Envelope) { e.Queue = "mail" }},
+			{"Priority", stem.Priority(9), func(e *stem.Envelope) { e.Priority = 9 }},
+			{"MaxRetries", stem.MaxRetries(0), func(e *stem.Envelope) { e.MaxRetries = 0 }},
+			{"Backoff", stem.Backoff(stem.FixedBackoff(1)), func(e *stem.Envelope) { e.Backoff = stem.FixedBackoff(1) }},
+			{"Timeout", stem.Timeout(time.Minute), func(e *stem.Envelope) { e.Timeout = time.Minute }},
+			{"Visibility", stem.Visibility(time.Minute), func(e *stem.Envelope) { e.Visibility = time.Minute }},
+			{"KeepResult", stem.KeepResult(time.Minute), func(e *stem.Envelope) { e.KeepResult = time.Minute }},
+			{"IgnoreResult", stem.IgnoreResult(), func(e *stem.Envelope) { e.KeepResult = 0 }},
+			{"WithID", stem.WithID("id"), func(e *stem.Envelope) { e.ID, e.DedupeKey, e.DedupeWindow = "id", "id", 10*time.Minute }},
+			{"IdempotencyKey", stem.IdempotencyKey("key"), func(e *stem.Envelope) { e.DedupeKey, e.DedupeWindow = "task key", 10*time.Minute }},
+			{"DedupeWindow, without a key", stem.DedupeWindow(time.Hour), func(*stem.Envelope) {}},
+			{"Header", stem.Header("tenant", "acme"), func(e *stem.Envelope) { e.Headers = map[string]string{"tenant": "acme"} }},
+		}
+		for _, tt := range tests {
+			got, err := published(t, nil, nil, []stem.Option{tt.opt})
+			if err != nil {
+				t.Errorf("%s: %v", tt.name, err)
+				continue
+			}
+			want := stem.Envelope{
+				ID: got.ID, Task: "task", Queue: "default", Payload: []byte{0xa0}, MaxRetries: 3,
+				Backoff: stem.ExponentialBackoff(2*time.Second, 5*time.Minute), KeepResult: 24 * time.Hour,
+			}
+			tt.set(&want)
+			if diff := cmp.Diff(got, want); diff != "" {
+				t.Errorf("%s: got -, want +:\n%s", tt.name, diff)
+			}
+		}
+		both, err := published(t, nil, nil, []stem.Option{stem.WithID("id"), stem.IdempotencyKey("key"), stem.DedupeWindow(time.Hour)})
+		if err != nil || both.ID != "id" || both.DedupeKey != "task key" || both.DedupeWindow != time.Hour {
+			t.Errorf("id, key and window: got %+v, %v; want all three", both, err)
+		}
+	})
+}
+
+func TestTheCallOverridesTheDefinitionAndThatTheClient(t *testing.T) {
+	client := []stem.Option{stem.MaxRetries(9), stem.Timeout(9), stem.OnQueue("client"), stem.Header("a", "client"), stem.Header("b", "client")}
+	definition := []stem.Option{stem.MaxRetries(5), stem.Timeout(5), stem.Header("b", "definition")}
+	call := []stem.Option{stem.MaxRetries(0), stem.Header("c", "call"), nil}
+	got, err := published(t, client, definition, call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.MaxRetries != 0 || got.Timeout != 5 || got.Queue != "client" {
+		t.Errorf("got %d retries, timeout %v, queue %s; want 0 of the call, 5ns of the definition, the client's queue", got.MaxRetries, got.Timeout, got.Queue)
+	}
+	if diff := cmp.Diff(got.Headers, map[string]string{"a": "client", "b": "definition", "c": "call"}); diff != "" {
+		t.Errorf("headers: got -, want +:\n%s", diff)
+	}
+	again, err := published(t, client, nil, nil)
+	if err != nil || again.Headers["b"] != "client" || len(again.Headers) != 2 {
+		t.Errorf("the client's headers: got %v, %v; want them untouched by earlier calls", again.Headers, err)
+	}
+}
+
+func TestBadOptionsAreRefusedByName(t *testing.T) {
+	for want, opts := range map[string][]stem.Option{
+		"priority 10: want 0 to 9": {stem.Priority(10)},
+		"max retries -1":           {stem.MaxRetries(-1)},
+		"timeout -1s":              {stem.Timeout(-time.Second)},
+		"expiry -1s":               {stem.ExpiresIn(-time.Second)},
+		`queue "a b"`:              {stem.OnQueue("a b")},
+		`id "ü"`:                   {stem.WithID("ü")},
+		`id ""`:                    {stem.WithID("")},
+		"idempotency key":          {stem.IdempotencyKey(strings.Repeat("x", 201))},
+		"back-off -1s":             {stem.Backoff(stem.FixedBackoff(-time.Second))},
+		"result retention -1s":     {stem.KeepResult(-time.Second)},
+		"dedupe window -1s":        {stem.DedupeWindow(-time.Second), stem.IdempotencyKey("k")},
+		"visibility -1s":           {stem.Visibility(-time.Second)},
+	} {
+		_, err := published(t, nil, nil, opts)
+		var option *stem.OptionError
+		if !errors.As(err, &option) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want a *stem.OptionError with %q", err, want)
+		}
+	}
+	for name, bad := range map[string]stem.Option{"priority": stem.Priority(10), "an id": stem.WithID("x")} {
+		if _, err := published(t, []stem.Option{bad}, nil, nil); err == nil || !strings.Contains(err.Error(), "ClientConfig.Defaults") {
+			t.Errorf("%s as a client's default: got %v, want an error that names ClientConfig.Defaults", name, err)
+		}
+	}
+	client, err := stem.NewClient(new(catcher), stem.ClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	def := stem.Define(stem.TaskSpec{Name: "t"}, text, text).Via(client)
+	for name, opt := range map[string]stem.Option{"id": stem.WithID("x"), "key": stem.IdempotencyKey("x")} {
+		if _, err := def.EnqueueMany(t.Context(), []string{"", ""}, opt); err == nil || !strings.Contains(err.Error(), "duplicate") {
+			t.Errorf("one %s for many tasks: got %v, want an error", name, err)
+		}
+		if _, err := def.EnqueueMany(t.Context(), []string{""}, opt); err != nil {
+			t.Errorf("one %s for one task: got %v, want nil", name, err)
+		}
+	}
+	if jobs, err := def.EnqueueMany(t.Context(), nil); err != nil || len(jobs) != 0 {
+		t.Errorf("many of none: got %v, %v; want nothing", jobs, err)
+	}
+}
