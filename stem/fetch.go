@@ -110,9 +110,9 @@ var errNothing = errors.New("stem: the broker answered a receive with nothing, i
 // receive asks for as many deliveries as are free, and for those whose answers
 // were lost when a search is due.
 func (w *Worker) receive(ctx context.Context, free int, s *search) ([]Delivery, error) {
-	if time.Since(w.tenure.last()) >= w.session.Lease {
-		// The session must be taken for lapsed. What it receives now would be
-		// cancelled at once, so it is renewed first.
+	if time.Since(w.tenure.last()) >= w.session.Lease/3*2 {
+		// A renewal is overdue. What is received now could be cancelled at once, so
+		// the lease is renewed first.
 		if err := w.renew(ctx); err != nil {
 			return nil, err
 		}
