@@ -18,6 +18,8 @@ import (
 // Ids and names are printable ASCII; other texts (reasons, failures, marks) are
 // valid UTF-8 without NUL; payloads and headers are any bytes.
 //
+// A method does not use its context after it has returned.
+//
 // An adapter never repeats a call by itself, nor lets its driver do so, where
 // that could publish or lend twice: the answer of the first may be on its way,
 // and only the caller knows what it has seen.

@@ -41,6 +41,23 @@ func (c *lazyContext) end(why error) {
 	}
 }
 
+// again makes a context that has ended ready for another call, where nobody has looked
+// at it; else it gives a new one. Whoever makes one call after the other, and calls
+// only what does not use a context after it has returned, pays for one.
+func (c *lazyContext) again(ctx context.Context, timeout time.Duration) *lazyContext {
+	if c == nil {
+		return callContext(ctx, timeout)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.armed != nil {
+		return callContext(ctx, timeout)
+	}
+	c.parent, c.timeout = ctx, timeout
+	c.ended, c.why = false, nil
+	return c
+}
+
 // look gives the context of package context that stands behind this one.
 func (c *lazyContext) look() context.Context {
 	c.mu.Lock()
@@ -69,7 +86,7 @@ func (c *lazyContext) Done() <-chan struct{} { return c.look().Done() }
 // Err implements context.Context. It is asked often, before work begins, and needs no look.
 func (c *lazyContext) Err() error {
 	c.mu.Lock()
-	armed, ended := c.armed, c.ended
+	parent, armed, ended := c.parent, c.armed, c.ended
 	c.mu.Unlock()
 	switch {
 	case armed != nil:
@@ -77,7 +94,7 @@ func (c *lazyContext) Err() error {
 	case ended:
 		return context.Canceled
 	default:
-		return c.parent.Err()
+		return parent.Err()
 	}
 }
 

@@ -45,6 +45,7 @@ type line struct {
 	// The carrier's own, handed over with the line.
 	batch  []*parcel
 	joined []Envelope
+	call   *lazyContext
 }
 
 // parcel is what one caller gives to the line.
@@ -204,9 +205,9 @@ func (l *line) carry(ctx context.Context) {
 		}
 		envs = l.joined
 	}
-	trip := callContext(ctx, l.timeout)
-	defer trip.end(nil)
-	answers, err = l.broker.Publish(trip, envs...)
+	l.call = l.call.again(ctx, l.timeout)
+	defer l.call.end(nil)
+	answers, err = l.broker.Publish(l.call, envs...)
 	err = checkAnswers(answers, len(envs), err)
 }
 

@@ -148,6 +148,7 @@ func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
 type trip struct {
 	results     []Result
 	settlements []Settlement
+	call        *lazyContext
 }
 
 func (s *settler) prepare(t *trip, batch []ending) {
@@ -170,14 +171,14 @@ func (s *settler) prepare(t *trip, batch []ending) {
 // send makes the round trip, or two where results live elsewhere.
 func (s *settler) send(t *trip) error {
 	if s.atomic != nil {
-		call := s.callContext()
+		call := s.begin(t)
 		defer call.end(nil)
 		return s.atomic.SaveAndSettle(call, t.settlements...)
 	}
 	if err := s.save(t); err != nil {
 		return err
 	}
-	call := s.callContext()
+	call := s.begin(t)
 	defer call.end(nil)
 	return s.w.client.broker.Settle(call, t.settlements...)
 }
@@ -188,7 +189,7 @@ func (s *settler) save(t *trip) error {
 	if len(t.results) == 0 {
 		return nil
 	}
-	call := s.callContext()
+	call := s.begin(t)
 	defer call.end(nil)
 	err := s.saves.Save(call, t.results...)
 	var partial *PartialError
@@ -203,8 +204,10 @@ func (s *settler) save(t *trip) error {
 	return nil
 }
 
-func (s *settler) callContext() *lazyContext {
-	return callContext(s.w.base, s.w.client.cfg.CallTimeout)
+// begin gives the context of the trip's next call.
+func (s *settler) begin(t *trip) *lazyContext {
+	t.call = t.call.again(s.w.base, s.w.client.cfg.CallTimeout)
+	return t.call
 }
 
 // tellLost tells that the store refused a settlement: an earlier try whose answer
