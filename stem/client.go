@@ -86,8 +86,8 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	c.watcher, _ = As[ResultWatcher](cfg.Backend)
 	c.base = builtin()
 	(&draft{Envelope: &c.base}).apply(cfg.Defaults)
-	if c.base.ID != "" {
-		return nil, &OptionError{Option: "ClientConfig.Defaults: WithID", Value: clip(c.base.ID), Want: "no id: it would make every task but the first a duplicate"}
+	if given := c.base.ID + c.base.DedupeKey; given != "" {
+		return nil, &OptionError{Option: "ClientConfig.Defaults: WithID or IdempotencyKey", Value: clip(given), Want: "neither: every task but the first would be a duplicate"}
 	}
 	sample := c.base
 	sample.ID, sample.Task = "id", "task"

@@ -85,7 +85,8 @@ type (
 	// passed to someone else, or because an earlier try whose answer was lost has
 	// settled it.
 	LeaseLost struct{ TaskRef }
-	// StoreFailed: a call to the store failed; the worker tries again.
+	// StoreFailed: a call to the store failed; the worker tries again, unless Err is
+	// ErrClosed.
 	StoreFailed struct {
 		Operation string // "receive", "extend", "settle"
 		Err       error

@@ -20,11 +20,11 @@ func (w *Worker) execute(l *loan) {
 		w.finish(l, j)
 		return
 	}
-	l.runs.Store(true)
 	if l.ctx.Err() != nil {
 		w.finish(l, judgeLost(context.Cause(&l.ctx)))
 		return
 	}
+	l.runs.Store(true)
 	w.call(handler, l, now)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -154,12 +155,7 @@ func (l *line) leave(p *parcel) bool {
 	defer l.mu.Unlock()
 	switch p.stage {
 	case inLine:
-		for i, w := range l.waiting {
-			if w == p {
-				l.waiting = append(l.waiting[:i], l.waiting[i+1:]...)
-				break
-			}
-		}
+		l.waiting = slices.DeleteFunc(l.waiting, func(w *parcel) bool { return w == p })
 		return true
 	case carried:
 		p.stage = deserted

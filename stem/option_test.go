@@ -136,7 +136,7 @@ func TestBadOptionsAreRefusedByName(t *testing.T) {
 			t.Errorf("got %v, want a *stem.OptionError with %q", err, want)
 		}
 	}
-	for name, bad := range map[string]stem.Option{"priority": stem.Priority(10), "an id": stem.WithID("x")} {
+	for name, bad := range map[string]stem.Option{"priority": stem.Priority(10), "an id": stem.WithID("x"), "a key": stem.IdempotencyKey("x")} {
 		if _, err := published(t, []stem.Option{bad}, nil, nil); err == nil || !strings.Contains(err.Error(), "ClientConfig.Defaults") {
 			t.Errorf("%s as a client's default: got %v, want an error that names ClientConfig.Defaults", name, err)
 		}

@@ -203,6 +203,11 @@ func TestAStoreThatIsClosedUnderARunningTaskEndsTheWorkerAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		begin := time.Now()
+		defer func() {
+			if failed := eventsOf[stem.StoreFailed](r); len(failed) != 1 || failed[0].Operation != "settle" || !errors.Is(failed[0].Err, stem.ErrClosed) {
+				t.Errorf("got %+v, want one settlement that met a closed store", failed)
+			}
+		}()
 		if err := <-done; !errors.Is(err, stem.ErrClosed) || time.Since(begin) != time.Second {
 			t.Errorf("got %v after %v, want ErrClosed as soon as the handler has returned", err, time.Since(begin))
 		}

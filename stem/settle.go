@@ -119,8 +119,8 @@ func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
 		return nil, nil
 	}
 	if errors.Is(err, ErrClosed) {
-		// Nobody can settle at this store any more.
-		s.w.storeFailed(s.w.base, "settle", err, 0)
+		s.w.log.Error("stem: the store is closed, finished tasks are left unsettled", "tasks", len(batch))
+		s.w.observe.tell(s.w.base, StoreFailed{Operation: "settle", Err: err})
 		s.w.held.remove(batch)
 		return nil, nil
 	}

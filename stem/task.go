@@ -240,8 +240,11 @@ type box[T any] struct {
 	reader  codec.Reader
 }
 
-// largestScratch is the largest encode buffer worth keeping.
-const largestScratch = 64 << 10
+// The sizes of an encode buffer: that of a new one, and the largest worth keeping.
+const (
+	firstScratch   = 256
+	largestScratch = 64 << 10
+)
 
 func takeBox[T any](p *sync.Pool) *box[T] {
 	if b, ok := p.Get().(*box[T]); ok {
@@ -260,13 +263,19 @@ func (b *box[T]) giveBack(p *sync.Pool) {
 	p.Put(b)
 }
 
-// encode gives the value's bytes in a slice of their own.
+// encode gives the value's bytes in a slice of their own. The scratch stays the box's:
+// what Append answers may be memory that the codec keeps, and is never written to again.
 func (b *box[T]) encode(c codec.Codec[T]) ([]byte, error) {
-	encoded, err := c.Append(b.scratch[:0], &b.value)
+	if b.scratch == nil {
+		b.scratch = make([]byte, 0, firstScratch)
+	}
+	encoded, err := c.Append(b.scratch, &b.value)
 	if err != nil {
 		return nil, err
 	}
-	b.scratch = encoded
+	if len(encoded) > cap(b.scratch) {
+		b.scratch = make([]byte, 0, 2*len(encoded)) // the next one fits
+	}
 	return append([]byte(nil), encoded...), nil
 }
 

@@ -189,9 +189,8 @@ func (w *Worker) Name() string { return w.cfg.Name }
 // gives back what has not started, lets handlers finish for four fifths of the
 // grace period, cancels the rest with ErrShutdown and gives back what returns.
 // It returns nil when all handlers have returned and their tasks are settled.
-// Handlers that do
-// not return within the grace period are left behind, named by the error; their
-// tasks run elsewhere when the lease has lapsed.
+// Handlers that do not return within the grace period are left behind, named by
+// the error; their tasks run elsewhere when the lease has lapsed.
 //
 // An outage of the store does not end Run: it tries again, with back-off. Run
 // may be called once.
