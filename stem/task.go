@@ -24,6 +24,29 @@ type TaskSpec struct {
 	Source string
 	// Options hold for every enqueue of the task, under those of the call.
 	Options []Option
+	// Aliases are names that the task had before: a worker that has it also runs what
+	// was enqueued under them.
+	Aliases []string
+	// Tags are for people and tools that sort tasks; the runtime reads none of them.
+	Tags []string
+	// Schema says what the args and the result look like on the wire.
+	Schema Schema
+}
+
+// Schema says what the args and the result of a task look like on the wire. stemgen
+// writes it; the zero Schema says nothing.
+type Schema struct {
+	// Fingerprint identifies the schema of the args. It travels in every envelope of
+	// the task. 0 means unknown: such an envelope fits every worker, and such a
+	// worker takes every envelope of the task.
+	Fingerprint uint64
+	// Older are the fingerprints of earlier args that this build reads as well,
+	// the oldest first. What has another one is newer or foreign, and set aside
+	// like an unknown task.
+	Older []uint64
+	// Args and Result are JSON Schemas (draft 2020-12) of a readable form of the
+	// values, "" where there is none. Forms are built from them.
+	Args, Result string
 }
 
 // AnyTask is a task definition whatever its types.
