@@ -99,7 +99,8 @@ func (b *builder) declareArgs(s *signature) {
 				"parameter %s has no exported form to name a field by", p.name.Name)
 		}
 		if other, taken := names[name]; taken {
-			b.rep.errorf(pos, CodeNameTaken, "rename one of them", "parameter %s and the one in column %d both become field %s of %s", p.name.Name, other.Column, name, args.Name)
+			b.rep.errorf(pos, CodeNameTaken, "rename one of them", "two parameters become field %s of %s", name, args.Name).
+				see(other, "the first one")
 		}
 		names[name] = pos
 		args.Fields = append(args.Fields, ArgsField{Name: name, Wire: p.name.Name})

@@ -2,11 +2,9 @@ package stemgen
 
 import (
 	"cmp"
-	"fmt"
 	"go/ast"
 	"go/token"
 	"go/types"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -46,19 +44,15 @@ type nameCheck struct {
 // claim takes a name for something generated.
 func (c *nameCheck) claim(name string, pos token.Position, what, fix string) {
 	if other, taken := c.taken[name]; taken {
-		c.rep.errorf(pos, CodeNameTaken, fix, "%s is to be called %s, but that name is declared at %s", what, name, brief(other))
+		c.rep.errorf(pos, CodeNameTaken, fix, "%s is to be called %s, but that name is taken", what, name).see(other, name+" is declared here")
 		return
 	}
 	if other, taken := c.generated[name]; taken {
-		c.rep.errorf(pos, CodeNameTaken, fix, "%s is to be called %s, but so is what is made for %s", what, name, brief(other))
+		c.rep.errorf(pos, CodeNameTaken, fix, "%s is to be called %s, but so is something else that is generated", what, name).
+			see(other, "it is made for this")
 		return
 	}
 	c.generated[name] = pos
-}
-
-// brief gives a place in a few letters, for the middle of a sentence.
-func brief(pos token.Position) string {
-	return fmt.Sprintf("%s:%d:%d", filepath.Base(pos.Filename), pos.Line, pos.Column)
 }
 
 // chooseEnqueue gives the task whose function bears its package's name the function
@@ -124,8 +118,8 @@ func handlerGroups(model *Package) []handlerGroup {
 }
 
 // checkTaskNames finds tasks of one name anywhere in the run: a worker that knows
-// both could not tell them apart. The folder dir is where the user stands.
-func checkTaskNames(results []*result, dir string) {
+// both could not tell them apart.
+func checkTaskNames(results []*result) {
 	first := make(map[string]*Task)
 	for _, r := range results {
 		if r.model == nil {
@@ -137,17 +131,9 @@ func checkTaskNames(results []*result, dir string) {
 				first[task.Name] = task
 				continue
 			}
-			r.rep.errorf(task.NamePos, CodeDuplicateTask, "give it another with name=…", "task %s exists already, at %s", task.Name, relative(dir, other.NamePos))
+			r.rep.errorf(task.NamePos, CodeDuplicateTask, "give it another with name=…", "task %s exists already", task.Name).see(other.NamePos, "the other one")
 		}
 	}
-}
-
-// relative gives a place by its path from a folder, for the middle of a sentence.
-func relative(dir string, pos token.Position) string {
-	if rel, err := filepath.Rel(dir, pos.Filename); err == nil {
-		pos.Filename = rel
-	}
-	return pos.String()
 }
 
 // checkUniverse finds predeclared names that the package declares anew and that the

@@ -18,27 +18,47 @@ type Diagnostic struct {
 	Message string `json:"message"`
 	Fix     string `json:"fix,omitempty"` // the way out, one suggestion a line
 	Warning bool   `json:"warning,omitempty"`
+	// Related are other places that the message speaks of: a first declaration, the
+	// function that a directive is cut off from.
+	Related []Related `json:"related,omitempty"`
 }
 
-// String gives the diagnostic as `file:line:col: message [S104]`, its fix on
-// indented lines beneath.
+// Related is a place that has to do with a diagnostic.
+type Related struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+}
+
+// String gives the diagnostic as `file:line:col: message [S104]`. On indented lines
+// beneath stand the related places in the same form, then the fix.
 func (d Diagnostic) String() string {
 	var b strings.Builder
-	if d.File != "" {
-		b.WriteString(d.File)
-		if d.Line > 0 {
-			fmt.Fprintf(&b, ":%d:%d", d.Line, d.Column)
-		}
-		b.WriteString(": ")
-	}
+	b.WriteString(linePrefix(d.File, d.Line, d.Column))
 	if d.Warning {
 		b.WriteString("warning: ")
 	}
 	fmt.Fprintf(&b, "%s [%s]", d.Message, d.Code)
+	for _, other := range d.Related {
+		b.WriteString("\n\t" + linePrefix(other.File, other.Line, other.Column) + other.Message)
+	}
 	for line := range strings.Lines(d.Fix) {
 		b.WriteString("\n\t" + strings.TrimSuffix(line, "\n"))
 	}
 	return b.String()
+}
+
+// linePrefix gives a place as it begins a line, as far as it is known.
+func linePrefix(file string, line, column int) string {
+	switch {
+	case file == "":
+		return ""
+	case line == 0:
+		return file + ": "
+	default:
+		return fmt.Sprintf("%s:%d:%d: ", file, line, column)
+	}
 }
 
 // A Code names a kind of diagnostic for good: messages get better, codes stay.
@@ -115,33 +135,53 @@ const (
 
 // A report collects the diagnostics of a run.
 type report struct {
-	list   []Diagnostic
+	list   []*Diagnostic
 	errors int // how many of them are no warnings
 }
 
-func (r *report) errorf(pos token.Position, code Code, fix, format string, args ...any) {
+func (r *report) errorf(pos token.Position, code Code, fix, format string, args ...any) *Diagnostic {
 	r.errors++
-	r.add(Diagnostic{Code: code, Fix: fix, Message: fmt.Sprintf(format, args...)}, pos)
+	return r.add(Diagnostic{Code: code, Fix: fix, Message: fmt.Sprintf(format, args...)}, pos)
 }
 
-func (r *report) warnf(pos token.Position, code Code, fix, format string, args ...any) {
-	r.add(Diagnostic{Code: code, Fix: fix, Message: fmt.Sprintf(format, args...), Warning: true}, pos)
+func (r *report) warnf(pos token.Position, code Code, fix, format string, args ...any) *Diagnostic {
+	return r.add(Diagnostic{Code: code, Fix: fix, Message: fmt.Sprintf(format, args...), Warning: true}, pos)
 }
 
-func (r *report) add(d Diagnostic, pos token.Position) {
+func (r *report) add(d Diagnostic, pos token.Position) *Diagnostic {
 	d.File, d.Line, d.Column = pos.Filename, pos.Line, pos.Column
-	r.list = append(r.list, d)
+	r.list = append(r.list, &d)
+	return &d
+}
+
+// see adds a place that the message speaks of, and what is there.
+func (d *Diagnostic) see(pos token.Position, what string) {
+	d.Related = append(d.Related, Related{File: pos.Filename, Line: pos.Line, Column: pos.Column, Message: what})
 }
 
 // sorted gives the diagnostics by place, each once.
 func (r *report) sorted() []Diagnostic {
-	slices.SortFunc(r.list, func(a, b Diagnostic) int {
-		return cmp.Or(
-			cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
-			cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message), cmp.Compare(a.Fix, b.Fix),
-		)
-	})
-	return slices.Compact(r.list)
+	var ds []Diagnostic
+	for _, d := range r.list {
+		ds = append(ds, *d)
+	}
+	slices.SortStableFunc(ds, compareDiagnostics)
+	return slices.CompactFunc(ds, func(a, b Diagnostic) bool { return compareDiagnostics(a, b) == 0 })
+}
+
+func compareDiagnostics(a, b Diagnostic) int {
+	return cmp.Or(
+		cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+		cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message), cmp.Compare(a.Fix, b.Fix),
+		slices.CompareFunc(a.Related, b.Related, compareRelated),
+	)
+}
+
+func compareRelated(a, b Related) int {
+	return cmp.Or(
+		cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+		cmp.Compare(a.Message, b.Message),
+	)
 }
 
 // join adds what another report has collected.

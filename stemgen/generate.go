@@ -61,7 +61,7 @@ func (prog *program) generate() Output {
 		}
 	}
 	slices.SortFunc(results, func(a, b *result) int { return strings.Compare(a.src.dir, b.src.dir) })
-	checkTaskNames(results, prog.dir)
+	checkTaskNames(results)
 
 	all := new(report)
 	var out Output

@@ -153,6 +153,9 @@ func (c goldenCase) compare(t *testing.T, dir string, out stemgen.Output) {
 		var b strings.Builder
 		for _, d := range out.Diagnostics {
 			d.File = filepath.ToSlash(strings.TrimPrefix(d.File, root))
+			for i, other := range d.Related {
+				d.Related[i].File = filepath.ToSlash(strings.TrimPrefix(other.File, root))
+			}
 			d.Message = strings.ReplaceAll(d.Message, root, "")
 			fmt.Fprintln(&b, d)
 		}

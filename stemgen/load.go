@@ -36,7 +36,6 @@ const loadMode = packages.NeedName | packages.NeedFiles | packages.NeedCompiledG
 
 // A program is everything that one load brought.
 type program struct {
-	dir     string // where the patterns were resolved, absolute
 	fset    *token.FileSet
 	sources []*source                    // packages with syntax, dependencies first
 	byPath  map[string]*packages.Package // all packages
@@ -64,12 +63,7 @@ func load(ctx context.Context, cfg Config) (*program, error) {
 			return nil, fmt.Errorf("%s is a file; name its package, for instance as ./hello", p)
 		}
 	}
-	dir, err := filepath.Abs(cfg.Dir)
-	if err != nil {
-		return nil, err
-	}
 	prog := &program{
-		dir:     dir,
 		fset:    token.NewFileSet(),
 		byPath:  make(map[string]*packages.Package),
 		checked: make(map[string]*types.Package),

@@ -69,7 +69,7 @@ func readOptions(d directive, rep *report) Options {
 			rep.errorf(w.pos, CodeMissingValue, "write it as "+rule.example, "option %s has no value", w.key)
 			continue
 		case again:
-			rep.errorf(w.pos, CodeDuplicateOption, "keep one of them", "option %s is given twice, first in column %d", w.key, first.Column)
+			rep.errorf(w.pos, CodeDuplicateOption, "keep one of them", "option %s is given twice", w.key).see(first, "the first one")
 			continue
 		}
 		o.Places[w.key] = w.valuePos

@@ -40,7 +40,7 @@ func findMarked(fset *token.FileSet, file *ast.File, rep *report) []marked {
 					reportMisplaced(fset, file, comment, rep)
 				case first != nil:
 					rep.errorf(pos, CodeRepeatedDirective, "put all options on one line",
-						"func %s bears a second directive, the first is in line %d", fn.Name.Name, first.Line)
+						"func %s bears a second directive", fn.Name.Name).see(*first, "the first one")
 				default:
 					first = &pos
 					d := parseDirective(comment.Text, pos, rep)
@@ -76,9 +76,8 @@ func reportMisplaced(fset *token.FileSet, file *ast.File, comment *ast.Comment, 
 			return
 		case from > comment.Pos():
 			if fn, ok := decl.(*ast.FuncDecl); ok {
-				line := fset.Position(fn.Name.Pos()).Line
 				rep.errorf(pos, CodeDetachedDirective, "put it directly above func "+fn.Name.Name+", without a blank line between them",
-					"the directive is cut off from func %s in line %d", fn.Name.Name, line)
+					"the directive is cut off from func %s", fn.Name.Name).see(fset.Position(fn.Pos()), "func "+fn.Name.Name)
 			} else {
 				rep.errorf(pos, CodeMisplacedDirective, fix, "a directive above %s: only functions are tasks", describe(decl))
 			}

@@ -72,7 +72,8 @@ func (b *builder) signature(m marked) *signature {
 func (b *builder) redeclared(decl *ast.FuncDecl) {
 	pos := b.position(decl.Name.Pos())
 	if other := b.view.pkg.Scope().Lookup(decl.Name.Name); other != nil && decl.Recv == nil {
-		b.rep.errorf(pos, CodeNameTaken, "rename or remove one of them; is this file a copy?", "%s is declared twice, first at %s", decl.Name.Name, brief(b.position(other.Pos())))
+		b.rep.errorf(pos, CodeNameTaken, "rename or remove one of them; is this file a copy?", "%s is declared twice", decl.Name.Name).
+			see(b.position(other.Pos()), "the first one")
 		return
 	}
 	b.rep.errorf(pos, CodeUnresolvedType, "see what go vet says of it", "the compiler does not know func %s", decl.Name.Name)
@@ -221,7 +222,8 @@ func (b *builder) judgeResults(m marked, sig *types.Signature) {
 		b.unresolved(last.Type.Pos(), last.Type.End(), "the last result")
 	case !types.Identical(t, errorType) && b.redeclaresError(last.Type):
 		b.rep.errorf(b.position(last.Type.Pos()), CodeHiddenUniverse, "rename that: a task's last result is Go's own error",
-			"the last result of func %s is not Go's own error, but what this package declares under that name at %s", m.decl.Name.Name, brief(b.model.Taken["error"]))
+			"the last result of func %s is not Go's own error, but what this package declares under that name", m.decl.Name.Name).
+			see(b.model.Taken["error"], "error is declared here")
 	case !types.Identical(t, errorType):
 		b.rep.errorf(b.position(last.Type.Pos()), CodeResults, "make the last result exactly error", "the last result of func %s is %s", m.decl.Name.Name, b.short(t))
 	case n > 2:

@@ -126,7 +126,8 @@ func reportMixed(fset *token.FileSet, src *source, rep *report) (found bool) {
 			first = file
 		case file.Name.Name != src.name:
 			rep.errorf(fset.Position(file.Name.Pos()), CodeMixedPackages, "write package "+src.name+" here too, or move one of the files to a folder of its own",
-				"found packages %s (%s) and %s: the files of a folder are one package", src.name, brief(fset.Position(first.Name.Pos())), file.Name.Name)
+				"found packages %s and %s: the files of a folder are one package", src.name, file.Name.Name).
+				see(fset.Position(first.Name.Pos()), "package "+src.name)
 			found = true
 		}
 	}

@@ -43,7 +43,7 @@ func (b *builder) fields(t types.Type, s *types.Struct, at trail) []Field {
 			}
 		case !slices.Equal(f.index, best.index):
 			b.rep.errorf(f.pos, CodeFieldClash, "give one of them another name with a tag, or leave it out with `msgpack:\"-\"`",
-				"%s.%s and the field in line %d both travel as %q", at.path, f.Select, best.pos.Line, f.Wire)
+				"%s.%s and %s.%s both travel as %q", at.path, f.Select, at.path, best.Select, f.Wire).see(best.pos, "the first one")
 		default:
 			fields = append(fields, f.Field)
 		}
@@ -51,7 +51,8 @@ func (b *builder) fields(t types.Type, s *types.Struct, at trail) []Field {
 	for _, f := range c.found {
 		for _, alias := range f.Aliases {
 			if _, taken := byWire[alias]; taken {
-				b.rep.errorf(f.pos, CodeFieldClash, "drop the alias", "%s.%s is also read from %q, which another field travels as", at.path, f.Select, alias)
+				b.rep.errorf(f.pos, CodeFieldClash, "drop the alias", "%s.%s is also read from %q, which another field travels as", at.path, f.Select, alias).
+					see(byWire[alias].pos, "the other field")
 			}
 			byWire[alias] = f
 		}

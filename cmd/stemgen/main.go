@@ -124,6 +124,9 @@ func (c *command) report(ds []stemgen.Diagnostic) (wrong bool) {
 	for _, d := range ds {
 		wrong = wrong || !d.Warning
 		d.File = shorten(d.File)
+		for i, other := range d.Related {
+			d.Related[i].File = shorten(other.File)
+		}
 		if c.json {
 			c.printJSON(d)
 			continue
@@ -141,18 +144,6 @@ func (c *command) printJSON(v any) {
 	fmt.Fprintf(c.stdout, "%s\n", line)
 }
 
-// tell says how a file stands, or what has become of it.
-func (c *command) tell(name, state string) {
-	if !c.json {
-		fmt.Fprintf(c.stderr, "%s: %s\n", name, state)
-		return
-	}
-	c.printJSON(struct {
-		File  string `json:"file"`
-		State string `json:"state"`
-	}{name, state})
-}
-
 // done says what has become of a file that was in a state.
 var done = map[stemgen.State]string{
 	stemgen.Current: "current", stemgen.Missing: "written", stemgen.Stale: "written", stemgen.Orphaned: "removed",
@@ -163,23 +154,45 @@ func (c *command) settle(files []stemgen.File) (stale bool, err error) {
 	for _, f := range files {
 		name, state := shorten(f.Path), f.State()
 		stale = stale || state != stemgen.Current
-		if c.diff && state != stemgen.Current {
-			fmt.Fprint(c.stdout, unifiedDiff(name, f.Have, f.Want))
-		}
 		if c.check || c.diff {
-			if c.check && state != stemgen.Current || c.verbose {
-				c.tell(name, string(state))
-			}
+			c.show(f, name)
 			continue
 		}
 		if err := f.Write(); err != nil {
 			return stale, err
 		}
 		if c.verbose {
-			c.tell(name, done[state])
+			c.tell(name, done[state], "")
 		}
 	}
 	return stale, nil
+}
+
+// show says how a file stands, and what would change.
+func (c *command) show(f stemgen.File, name string) {
+	state, diff := f.State(), ""
+	if c.diff && state != stemgen.Current {
+		diff = unifiedDiff(name, f.Have, f.Want)
+	}
+	if !c.json {
+		fmt.Fprint(c.stdout, diff)
+	}
+	if c.verbose || state != stemgen.Current && (c.check || c.json) {
+		c.tell(name, string(state), diff)
+	}
+}
+
+// tell says how a file stands, or what has become of it.
+func (c *command) tell(name, state, diff string) {
+	if !c.json {
+		fmt.Fprintf(c.stderr, "%s: %s\n", name, state)
+		return
+	}
+	c.printJSON(struct {
+		File  string `json:"file"`
+		State string `json:"state"`
+		Diff  string `json:"diff,omitempty"`
+	}{name, state, diff})
 }
 
 // shorten gives a path relative to the current directory where that is shorter.
