@@ -15,6 +15,9 @@ type builder struct {
 	rep   *report
 	model *Package
 	types map[string]*Type // by the type's full name
+	named []*types.Named   // types with a name, embedded ones too, in the order of first need
+
+	headers map[string]*ast.File // of other packages' files, by path
 }
 
 // buildModel makes the model of the marked functions. What cannot be a task, or cannot
@@ -27,6 +30,8 @@ func buildModel(prog *program, src *source, v *view, funcs []marked, rep *report
 		rep:   rep,
 		model: &Package{Path: src.PkgPath, Name: src.name, Taken: declaredNames(prog.fset, src.files)},
 		types: make(map[string]*Type),
+
+		headers: make(map[string]*ast.File),
 	}
 	var signatures []*signature
 	for _, m := range funcs {
@@ -47,6 +52,7 @@ func buildModel(prog *program, src *source, v *view, funcs []marked, rep *report
 	if rep.errors > 0 {
 		return b.model // with holes where types are that cannot travel
 	}
+	b.guards()
 	markCycles(b.model.Types)
 	nameFunctions(b.model)
 	return b.model

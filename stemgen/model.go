@@ -13,6 +13,7 @@ type Package struct {
 	Path, Name string
 	Tasks      []*Task
 	Types      []*Type // those that have functions of their own, in the order of first need
+	Guards     []Guard // what the types of this module among them were made of
 	Taken      Names   // names that the package's author has declared
 }
 

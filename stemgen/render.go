@@ -36,6 +36,7 @@ func render(fset *token.FileSet, model *Package) (*rendering, error) {
 		r.register(group)
 	}
 	r.tasks()
+	r.typeGuards()
 	r.codecs()
 	out, err := r.source(fset)
 	if err != nil {
@@ -119,6 +120,10 @@ func newRenderer(model *Package) *renderer {
 	}
 	for _, t := range model.Types {
 		t.walk(visit)
+	}
+	for _, g := range model.Guards {
+		g.Type.walk(visit)
+		g.Underlying.walk(visit)
 	}
 	return r
 }

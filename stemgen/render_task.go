@@ -38,7 +38,7 @@ func (r *renderer) task(task *Task) {
 	if task.Enqueue != "" {
 		r.enqueue(task)
 	}
-	r.assertion(task)
+	r.funcGuard(task)
 }
 
 // what says what a task does, in its author's first sentence.
@@ -259,34 +259,6 @@ func (r *renderer) tasks() {
 	r.comment("Tasks lists this package's tasks.")
 	r.file.Func().Id("Tasks").Params().Index().Qual(runtimePath, "AnyTask").Block(
 		jen.Return(jen.Index().Qual(runtimePath, "AnyTask").Values(all...)),
-	)
-	r.file.Line()
-}
-
-// assertion writes code that compiles as long as the task's function is what it was.
-// It stands in a function that nothing calls: a package variable that held the task's
-// function would be an initialization cycle as soon as that function refers to its
-// own definition. The name of the type is what the compiler's message shows.
-func (r *renderer) assertion(task *Task) {
-	const typeName = "runGoGenerateAgain"
-	f := task.Func
-	params := []jen.Code{jen.Qual("context", "Context")}
-	for _, g := range f.Params {
-		params = append(params, r.typ(g))
-	}
-	fn := jen.Id(f.Name)
-	if f.Receiver != nil {
-		params = append([]jen.Code{r.typ(f.Receiver.Type)}, params...)
-		fn = jen.Parens(r.typ(f.Receiver.Type)).Dot(f.Name)
-	}
-	results := []jen.Code{jen.Error()}
-	if f.Result != nil {
-		results = append([]jen.Code{r.typ(*f.Result)}, results...)
-	}
-	r.comment("Where this does not compile, %s has changed since this file was written.", funcName(f))
-	r.file.Func().Id("_").Params().Block(
-		jen.Type().Id(typeName).Func().Params(params...).Params(results...),
-		jen.Var().Id("_").Id(typeName).Op("=").Add(fn),
 	)
 	r.file.Line()
 }

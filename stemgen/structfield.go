@@ -145,6 +145,9 @@ func (c *fieldCollector) promote(f *types.Var, tag fieldTag, at trail, to candid
 		}
 		to.Via = append(to.Via[:len(to.Via):len(to.Via)], Hop{Select: to.Select, Elem: c.goType(t, at)})
 	}
+	if named != nil {
+		c.named = append(c.named, named)
+	}
 	c.inside = append(c.inside, named)
 	to.depth++
 	c.collect(s, at, to)

@@ -22,9 +22,10 @@ func (b *builder) wire(t types.Type, at trail) *Type {
 	if b.rep.errors > before {
 		return w // nobody asks how what cannot be named would travel
 	}
-	_, named := t.(*types.Named)
+	n, named := t.(*types.Named)
 	if named {
 		b.types[key] = w // before its parts, which may lead back to it
+		b.named = append(b.named, n)
 	}
 	listed := len(b.model.Types)
 	b.model.Types = append(b.model.Types, w)

@@ -39,7 +39,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("ROOT", root)
 			return writeModule(env.WorkDir, root)
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"edit": edit},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"edit": edit, "changed": changed},
 	})
 }
 
@@ -78,4 +78,18 @@ func edit(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s does not contain %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(name, []byte(strings.Replace(content, args[1], args[2], 1)), 0o644))
+}
+
+// changed makes an edit that the generated file must not survive, tells so by what the compiler
+// says, and takes the edit back: changed file old new.
+func changed(ts *testscript.TestScript, neg bool, args []string) {
+	before := ts.ReadFile(args[0])
+	edit(ts, neg, args)
+	if err := ts.Exec("go", "build", "./..."); err == nil {
+		ts.Fatalf("%q in place of %q compiles", args[2], args[1])
+	}
+	if said := ts.ReadFile("stderr"); !strings.Contains(said, "runGoGenerateAgain") {
+		ts.Fatalf("%q in place of %q: the compiler says\n%s", args[2], args[1], said)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(before), 0o644))
 }
