@@ -39,9 +39,9 @@ type Broker interface {
 	// are emptied in the order given, and within a queue higher priorities
 	// come first, then first in, first out (retries, rescued tasks and those
 	// that were delayed may overtake). Deliveries of lapsed sessions are taken over
-	// here, and counted as interruptions. Envelopes of tasks that the request
-	// does not know are not lent; the store sets them aside under their name,
-	// in order, until a receiver comes that knows it.
+	// here, and counted as interruptions. Envelopes that the request does not
+	// know, by their task and the schema of their args, are not lent; the store sets
+	// them aside under both, in order, until a receiver comes that knows them.
 	Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, error)
 
 	// Extend renews the session's lease for s.Lease from now: one write,
@@ -102,7 +102,8 @@ type ReceiveRequest struct {
 	// Queues are served in this order: while one has due envelopes, later ones
 	// wait. At least one.
 	Queues []string
-	// Tasks are those that the receiver can run; nil means all.
+	// Tasks are those that the receiver can run, and the schemas of their args;
+	// nil means all.
 	Tasks *TaskSet
 	// Max is the most envelopes to lend, at least 1.
 	Max int

@@ -93,8 +93,11 @@ type QueueCounts struct {
 	Delayed int
 	// Running are on loan.
 	Running int
-	// Unknown, by task name, are set aside until a worker comes that knows the task.
-	Unknown map[string]int
+	// Unknown are set aside until a worker comes that can run them, by task and
+	// schema of their args. Fingerprint 0 means that no worker that asked has the
+	// task; with another one, those that have the task, if any do, were built for other
+	// args: a newer client is at work, or a build has been rolled back.
+	Unknown map[TaskSchema]int
 	// Dead are the dead letters.
 	Dead int
 }

@@ -89,6 +89,9 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	if given := c.base.ID + c.base.DedupeKey; given != "" {
 		return nil, &OptionError{Option: "ClientConfig.Defaults: WithID or IdempotencyKey", Value: clip(given), Want: "neither: every task but the first would be a duplicate"}
 	}
+	if c.base.Fingerprint != 0 {
+		return nil, &OptionError{Option: "ClientConfig.Defaults: Fingerprint", Value: fmt.Sprintf("%016x", c.base.Fingerprint), Want: "none: each task has its own"}
+	}
 	sample := c.base
 	sample.ID, sample.Task = "id", "task"
 	if err := sample.Validate(); err != nil {
@@ -98,14 +101,17 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 }
 
 // EnqueueRaw enqueues a task by name with a payload that is encoded already:
-// one MessagePack value. Typed code calls Enqueue of a task definition instead.
+// one MessagePack value. Its schema is unknown, and fits every worker that has the
+// task, unless [Fingerprint] says it. Typed code calls Enqueue of a task definition
+// instead.
 func (c *Client) EnqueueRaw(ctx context.Context, task string, payload []byte, opts ...Option) (Job[codec.Raw], error) {
 	payload = bytes.Clone(payload) // it is kept; the caller may use its own again
-	t, err := route{client: c, bound: true}.enqueue(ctx, &TaskSpec{Name: task}, payload, opts)
+	spec := &TaskSpec{Name: task}
+	t, err := route{client: c, bound: true}.enqueue(ctx, spec, payload, opts)
 	if err != nil {
 		return Job[codec.Raw]{}, err
 	}
-	return Job[codec.Raw]{ticket: t, task: task, read: codec.RawCodec().Read}, nil
+	return Job[codec.Raw]{ticket: t, spec: spec, read: codec.RawCodec().Read}, nil
 }
 
 // Publish takes complete envelopes to the broker; one that Validate refuses fails

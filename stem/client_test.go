@@ -359,31 +359,3 @@ func TestAnObserverThatPanicsHarmsNothing(t *testing.T) {
 		}
 	})
 }
-
-func TestTheRegistryRefuses(t *testing.T) {
-	var r stem.Registry
-	handler := func(context.Context, *stem.Delivery) ([]byte, error) { return nil, nil }
-	if err := r.Register(stem.TaskSpec{Name: "t", Source: "a.go:1"}, handler); err != nil {
-		t.Fatal(err)
-	}
-	err := r.Register(stem.TaskSpec{Name: "t", Source: "b.go:2"}, handler)
-	var duplicate *stem.DuplicateTaskError
-	if !errors.As(err, &duplicate) || !strings.Contains(err.Error(), "first at a.go:1, again at b.go:2") {
-		t.Errorf("a name twice: got %v, want a *stem.DuplicateTaskError with both places", err)
-	}
-	if err := r.Register(stem.TaskSpec{Name: "u"}, nil); err == nil || !strings.Contains(err.Error(), `task "u" has no handler`) {
-		t.Errorf("no handler: got %v, want an error", err)
-	}
-	if err := stem.Handle(&r, stem.Define(stem.TaskSpec{Name: "u"}, text, text), nil); err == nil {
-		t.Error("Handle with a nil function: got nil, want an error")
-	}
-	if err := r.Register(stem.TaskSpec{}, handler); err == nil || !strings.Contains(err.Error(), "task name") {
-		t.Errorf("no name: got %v, want an error", err)
-	}
-	if err := (*stem.Registry)(nil).Register(stem.TaskSpec{Name: "t"}, handler); err == nil {
-		t.Error("a nil registry: got nil, want an error")
-	}
-	if specs := r.Tasks(); len(specs) != 1 || specs[0].Name != "t" {
-		t.Errorf("got %v, want the one task", specs)
-	}
-}

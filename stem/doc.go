@@ -9,10 +9,10 @@
 // Writes of a stale worker are fenced: they are refused by the store.
 //
 // To read the package, follow a task through its life: envelope.go (what
-// travels), task.go, option.go and job.go (definitions, options, claims on results),
+// travels), spec.go, task.go, option.go and job.go (definitions, options, claims on results),
 // route.go, client.go and line.go (enqueue: resolve, publish, share a round trip),
-// broker.go, backend.go and capability.go (what a store promises), worker.go, session.go and
-// fetch.go (a worker's life, its lease, receive), hand.go, loan.go and execute.go
-// (what is in hand, run it), judge.go (what an outcome means), settle.go and failed.go
-// (commit it).
+// broker.go, backend.go and capability.go (what a store promises), taskset.go (what a
+// receiver knows), worker.go, session.go and fetch.go (a worker's life, its lease,
+// receive), hand.go, loan.go and execute.go (what is in hand, run it), judge.go (what an
+// outcome means), settle.go and failed.go (commit it).
 package stem

@@ -22,7 +22,9 @@ type Envelope struct {
 	// ID names the task: 1–200 printable ASCII bytes, a UUIDv7 when the caller
 	// gave none.
 	ID string
-	// Task is the name of the task definition, for example "demo.hello".
+	// Task is the name of the task definition, for example "demo.hello", that it had
+	// when it was enqueued. Handlers, events and results tell this one, though the
+	// task may have another by now.
 	Task string
 	// Queue is the line that the task waits in. It is also the scope of
 	// deduplication.
@@ -59,7 +61,8 @@ type Envelope struct {
 	DedupeWindow time.Duration
 	// UniqueKey belongs to the uniqueness feature. The core carries it unread.
 	UniqueKey string
-	// Fingerprint identifies the schema of the payload; 0 means unknown.
+	// Fingerprint identifies the schema of the payload (see [Schema]); 0 means
+	// unknown. Only a receiver that reads it is lent the envelope.
 	Fingerprint uint64
 
 	// Root and Parent are the ids of the first task of a family and of the task

@@ -71,9 +71,10 @@ func (e *PayloadTooLargeError) Error() string {
 		e.Task, e.What, e.Size, e.Limit)
 }
 
-// DuplicateTaskError says that two registrations claim one task name.
+// DuplicateTaskError says that two registrations claim one name, each as its task's
+// name or as an alias.
 type DuplicateTaskError struct {
-	Task          string
+	Task          string // the name that both claim
 	First, Second string // the sources, "file.go:12", where known
 }
 
@@ -82,7 +83,7 @@ func (e *DuplicateTaskError) Error() string {
 	if e.First != "" || e.Second != "" {
 		where = fmt.Sprintf(" (first at %s, again at %s)", orUnknown(e.First), orUnknown(e.Second))
 	}
-	return fmt.Sprintf("stem: task %q is registered twice%s: give one of them another name", e.Task, where)
+	return fmt.Sprintf("stem: task %q is registered twice%s: give one of them another name, or take the alias away", e.Task, where)
 }
 
 func orUnknown(s string) string {

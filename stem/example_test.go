@@ -69,6 +69,44 @@ func number(tasks *stem.Registry, fn func(context.Context, int) (int, error), op
 
 func same(_ context.Context, n int) (int, error) { return n, nil }
 
+// What a task's definition decides can be shown before anything is enqueued.
+func ExampleTaskSpec_Envelope() {
+	var tasks stem.Registry
+	number(&tasks, same, stem.OnQueue("sums"), stem.Priority(5), stem.Timeout(time.Minute))
+	for _, spec := range tasks.Tasks() {
+		e, err := spec.Envelope()
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(e.Task, e.Queue, e.Priority, e.MaxRetries, e.Timeout, e.KeepResult)
+	}
+	// Output: number sums 5 3 1m0s 24h0m0s
+}
+
+// A task that got another name runs what waits under the old one.
+func ExampleTaskSpec_aliases() {
+	old := stem.Define(stem.TaskSpec{Name: "greet"}, reflectcodec.Of[string](), reflectcodec.Of[string]())
+	hello := stem.Define(stem.TaskSpec{Name: "hello", Aliases: []string{"greet"}}, reflectcodec.Of[string](), reflectcodec.Of[string]())
+
+	var tasks stem.Registry
+	err := stem.Handle(&tasks, hello, func(_ context.Context, name string) (string, error) { return "hello " + name, nil })
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := start(&tasks, stem.WorkerConfig{})
+	defer stop()
+
+	job, err := old.Enqueue(ctx, "Ada")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(job.Wait(ctx))
+	// Output: hello Ada <nil>
+}
+
 // One call enqueues many tasks, in as few round trips as the store allows.
 func ExampleTaskDefinition_EnqueueMany() {
 	var tasks stem.Registry

@@ -15,8 +15,8 @@ func (w *Worker) execute(l *loan) {
 	now := time.Now()
 	inHand := now.Sub(l.received)
 	l.waited = l.Waited + inHand
-	handler := w.handlers[l.Task]
-	if j, refused := judgeUnstarted(l.Delivery, inHand, handler != nil, w.cfg.MaxInterruptions); refused {
+	known := w.known.Has(l.Task, l.Fingerprint)
+	if j, refused := judgeUnstarted(l.Delivery, inHand, known, w.cfg.MaxInterruptions); refused {
 		w.finish(l, j)
 		return
 	}
@@ -25,7 +25,7 @@ func (w *Worker) execute(l *loan) {
 		return
 	}
 	l.runs.Store(true)
-	w.call(handler, l, now)
+	w.call(w.handlers[l.Task], l, now)
 }
 
 // call runs the handler and finishes the loan, also when the handler panics or

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gostem/gostem/stem/codec"
 )
@@ -20,7 +21,7 @@ type ticket struct {
 // copied freely.
 type Job[R any] struct {
 	ticket
-	task string
+	spec *TaskSpec
 	read func(*codec.Reader, *R)
 }
 
@@ -47,14 +48,14 @@ func (j Job[R]) Wait(ctx context.Context) (R, error) {
 	case j.client == nil:
 		return result, ErrNoClient
 	case j.ignored:
-		return result, fmt.Errorf("stem: wait for task %s (%s): %w", j.task, j.id, ErrResultIgnored)
+		return result, fmt.Errorf("stem: wait for task %s (%s): %w", j.spec.Name, j.id, ErrResultIgnored)
 	}
 	record, err := j.client.await(ctx, j.id)
 	if err == nil {
 		err = j.owns(record)
 	}
 	if err != nil {
-		return result, fmt.Errorf("stem: wait for task %s (%s): %w", j.task, j.id, err)
+		return result, fmt.Errorf("stem: wait for task %s (%s): %w", j.spec.Name, j.id, err)
 	}
 	if record.State != StateSucceeded {
 		return result, taskError(record)
@@ -62,7 +63,7 @@ func (j Job[R]) Wait(ctx context.Context) (R, error) {
 	r := codec.NewReader(record.Payload)
 	j.read(&r, &result)
 	if err := r.Finish(); err != nil {
-		return result, fmt.Errorf("stem: task %s (%s): decode result: %w", j.task, j.id, err)
+		return result, fmt.Errorf("stem: task %s (%s): decode result: %w", j.spec.Name, j.id, err)
 	}
 	return result, nil
 }
@@ -79,17 +80,18 @@ func (j Job[R]) Status(ctx context.Context) (Result, error) {
 	}
 	switch {
 	case errors.Is(err, ErrNoResult):
-		return Result{ID: j.id, Task: j.task, State: StatePending}, nil
+		return Result{ID: j.id, Task: j.spec.Name, State: StatePending}, nil
 	case err != nil:
-		return Result{}, fmt.Errorf("stem: status of task %s (%s): %w", j.task, j.id, err)
+		return Result{}, fmt.Errorf("stem: status of task %s (%s): %w", j.spec.Name, j.id, err)
 	}
 	return record, nil
 }
 
 // owns refuses the record of another task: ids are the caller's to give, and one
-// of another task may be of another type.
+// of another task may be of another type. What was enqueued under an alias is this
+// task's.
 func (j Job[R]) owns(r Result) error {
-	if r.Task != j.task {
+	if r.Task != j.spec.Name && !slices.Contains(j.spec.Aliases, r.Task) {
 		return fmt.Errorf("%w: the id is that of a task %s", ErrOtherTask, r.Task)
 	}
 	return nil

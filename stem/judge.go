@@ -86,8 +86,8 @@ func judgeError(d *Delivery, o outcome) judgement {
 	}
 }
 
-// unknownTaskDelay keeps a task that was lent to a worker without a handler for
-// it from coming straight back.
+// unknownTaskDelay keeps a task that was lent to a worker without a handler for it,
+// or for args of its schema, from coming straight back.
 const unknownTaskDelay = 5 * time.Second
 
 // judgeUnstarted decides whether a delivery must not run, and what becomes of it.
@@ -102,7 +102,7 @@ func judgeUnstarted(d *Delivery, inHand time.Duration, known bool, maxInterrupti
 	case d.Expired, d.StartWithin > 0 && inHand > d.StartWithin:
 		return cancelled(FailureExpired, fmt.Sprintf("attempt %d has not started within %v", d.Attempt, d.ExpiresIn)), true
 	case !known:
-		// Nobody fails a task merely because he does not know it.
+		// Nobody fails a task merely because he does not know it, or not its args.
 		return judgement{verdict: VerdictRelease, delay: unknownTaskDelay}, true
 	case maxInterruptions > 0 && d.Interruptions >= maxInterruptions:
 		return dead(&Failure{

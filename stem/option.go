@@ -99,6 +99,7 @@ func WithID(id string) Option {
 // IdempotencyKey (1–200 printable ASCII bytes) makes a second task of the same
 // name with the same key on the same queue, within the dedupe window, a
 // duplicate: it is not stored, and the job that Enqueue answers is the first one's.
+// A task that is renamed starts anew: keys that were used under an alias do not count.
 func IdempotencyKey(key string) Option {
 	return func(e *draft) { e.DedupeKey = key }
 }
@@ -122,6 +123,13 @@ func Header(key, value string) Option {
 	}
 }
 
+// Fingerprint says which schema the payload of an EnqueueRaw has (see [Schema]), so
+// that only workers that read it get the task. It has no effect where the task
+// definition tells the schema of its own args. The default is 0, unknown.
+func Fingerprint(schema uint64) Option {
+	return func(e *draft) { e.Fingerprint = schema }
+}
+
 // resolve makes the draft a complete envelope out of what the client, the
 // definition and the call say, in this order.
 func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, payload []byte, opts []Option) error {
@@ -133,7 +141,8 @@ func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, pay
 	}
 	e.apply(spec.Options)
 	e.apply(opts)
-	e.Task, e.Payload = spec.Name, payload
+	e.Payload = payload
+	e.identify(spec)
 	if parent := loanFrom(ctx); parent != nil {
 		e.Parent, e.Root = parent.ID, parent.family()
 	}
@@ -144,6 +153,14 @@ func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, pay
 		return &PayloadTooLargeError{Task: spec.Name, What: "args", Size: len(payload), Limit: limit}
 	}
 	return nil
+}
+
+// identify says which task this is and which schema its args have.
+func (e *draft) identify(spec *TaskSpec) {
+	e.Task = spec.Name
+	if spec.Schema.Fingerprint != 0 {
+		e.Fingerprint = spec.Schema.Fingerprint
+	}
 }
 
 // builtin is what holds where nobody says otherwise.

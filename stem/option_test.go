@@ -72,6 +72,7 @@ func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 			{"IdempotencyKey", stem.IdempotencyKey("key"), func(e *stem.Envelope) { e.DedupeKey, e.DedupeWindow = "task key", 10*time.Minute }},
 			{"DedupeWindow, without a key", stem.DedupeWindow(time.Hour), func(*stem.Envelope) {}},
 			{"Header", stem.Header("tenant", "acme"), func(e *stem.Envelope) { e.Headers = map[string]string{"tenant": "acme"} }},
+			{"Fingerprint", stem.Fingerprint(1 << 63), func(e *stem.Envelope) { e.Fingerprint = 1 << 63 }},
 		}
 		for _, tt := range tests {
 			got, err := published(t, nil, nil, []stem.Option{tt.opt})
@@ -93,6 +94,35 @@ func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 			t.Errorf("id, key and window: got %+v, %v; want all three", both, err)
 		}
 	})
+}
+
+func TestASpecTellsWhatAnEnqueueWithoutOptionsPublishes(t *testing.T) {
+	spec := stem.TaskSpec{
+		Name: "task", Aliases: []string{"old"}, Tags: []string{"tag"}, Schema: stem.Schema{Fingerprint: 7, Older: []uint64{5}},
+		Options: []stem.Option{stem.OnQueue("mail"), stem.Header("a", "b"), stem.Delay(time.Hour), stem.MaxRetries(0), nil},
+	}
+	c := new(catcher)
+	client, err := stem.NewClient(c, stem.ClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stem.Define(spec, text, text).Via(client).Enqueue(t.Context(), "args"); err != nil {
+		t.Fatal(err)
+	}
+	want := c.envs[0]
+	want.ID, want.Payload = "", nil
+	got, err := spec.Envelope()
+	if diff := cmp.Diff(got, want); diff != "" || err != nil {
+		t.Errorf("error %v; got -, want +:\n%s", err, diff)
+	}
+	spec.Options = []stem.Option{stem.WithID("the-one")}
+	if got, err = spec.Envelope(); got.ID != "the-one" || got.DedupeKey != "the-one" || err != nil {
+		t.Errorf("a definition with an id: got %+v, %v; want that id", got, err)
+	}
+	spec.Options = []stem.Option{stem.Priority(10)}
+	if _, err := spec.Envelope(); err == nil || !strings.Contains(err.Error(), `task "task": stem: priority 10`) {
+		t.Errorf("a bad option: got %v, want an error that names task and option", err)
+	}
 }
 
 func TestTheCallOverridesTheDefinitionAndThatTheClient(t *testing.T) {
@@ -136,7 +166,7 @@ func TestBadOptionsAreRefusedByName(t *testing.T) {
 			t.Errorf("got %v, want a *stem.OptionError with %q", err, want)
 		}
 	}
-	for name, bad := range map[string]stem.Option{"priority": stem.Priority(10), "an id": stem.WithID("x"), "a key": stem.IdempotencyKey("x")} {
+	for name, bad := range map[string]stem.Option{"priority": stem.Priority(10), "an id": stem.WithID("x"), "a key": stem.IdempotencyKey("x"), "a schema": stem.Fingerprint(1)} {
 		if _, err := published(t, []stem.Option{bad}, nil, nil); err == nil || !strings.Contains(err.Error(), "ClientConfig.Defaults") {
 			t.Errorf("%s as a client's default: got %v, want an error that names ClientConfig.Defaults", name, err)
 		}

@@ -25,7 +25,8 @@ type Middleware func(Handler) Handler
 // registered when it is made.
 type Registry struct {
 	mu    sync.Mutex
-	tasks map[string]registration
+	tasks map[string]registration // by name
+	names map[string]string       // the task of each name and alias
 }
 
 type registration struct {
@@ -33,14 +34,15 @@ type registration struct {
 	handler Handler
 }
 
-// Register binds a handler to the task of a spec. A name that is taken is
-// refused with a *DuplicateTaskError. Generated code and [Handle] call it; it
-// is also the way to handle a task without a typed definition.
+// Register binds a handler to the task of a spec, under its name and its aliases.
+// One that is taken, as a name or an alias, is refused with a *DuplicateTaskError.
+// Generated code and [Handle] call it; it is also the way to handle a task without a
+// typed definition.
 func (r *Registry) Register(spec TaskSpec, h Handler) error {
 	if r == nil {
 		return fmt.Errorf("stem: register task %q: the registry is nil: pass a *stem.Registry", spec.Name)
 	}
-	if err := validName("task name", spec.Name); err != nil {
+	if err := spec.validate(); err != nil {
 		return err
 	}
 	if h == nil {
@@ -48,17 +50,23 @@ func (r *Registry) Register(spec TaskSpec, h Handler) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if first, taken := r.tasks[spec.Name]; taken {
-		return &DuplicateTaskError{Task: spec.Name, First: first.spec.Source, Second: spec.Source}
+	names := append([]string{spec.Name}, spec.Aliases...)
+	for _, name := range names {
+		if first, taken := r.names[name]; taken {
+			return &DuplicateTaskError{Task: name, First: r.tasks[first].spec.Source, Second: spec.Source}
+		}
 	}
 	if r.tasks == nil {
-		r.tasks = make(map[string]registration)
+		r.tasks, r.names = make(map[string]registration), make(map[string]string)
 	}
 	r.tasks[spec.Name] = registration{spec, h}
+	for _, name := range names {
+		r.names[name] = spec.Name
+	}
 	return nil
 }
 
-// Tasks gives the specs of all registered tasks, by name.
+// Tasks gives the specs of all registered tasks, each once, in the order of their names.
 func (r *Registry) Tasks() []TaskSpec {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,12 +78,12 @@ func (r *Registry) Tasks() []TaskSpec {
 	return specs
 }
 
-// handlers gives the registered handlers by task name, each wrapped in the
-// middleware.
+// handlers gives the registered handlers by task name and alias, each wrapped in the
+// middleware once.
 func (r *Registry) handlers(middleware []Middleware) (map[string]Handler, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	hs := make(map[string]Handler, len(r.tasks))
+	hs := make(map[string]Handler, len(r.names))
 	for name, t := range r.tasks {
 		h := t.handler
 		for i, wrap := range slices.Backward(middleware) {
@@ -87,6 +95,9 @@ func (r *Registry) handlers(middleware []Middleware) (map[string]Handler, error)
 			}
 		}
 		hs[name] = h
+		for _, alias := range t.spec.Aliases {
+			hs[alias] = h
+		}
 	}
 	return hs, nil
 }

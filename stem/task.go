@@ -14,47 +14,6 @@ import (
 // different generations: update both to one version and run go generate.
 const GeneratedCodeV1 = true
 
-// TaskSpec is what a task definition says about its task.
-type TaskSpec struct {
-	// Name identifies the task in every store: 1–200 printable ASCII bytes.
-	Name string
-	// Description is for people; stemgen takes it from the function's doc comment.
-	Description string
-	// Source is where the task is defined, "hello.go:12".
-	Source string
-	// Options hold for every enqueue of the task, under those of the call.
-	Options []Option
-	// Aliases are names that the task had before: a worker that has it also runs what
-	// was enqueued under them.
-	Aliases []string
-	// Tags are for people and tools that sort tasks; the runtime reads none of them.
-	Tags []string
-	// Schema says what the args and the result look like on the wire.
-	Schema Schema
-}
-
-// Schema says what the args and the result of a task look like on the wire. stemgen
-// writes it; the zero Schema says nothing.
-type Schema struct {
-	// Fingerprint identifies the schema of the args. It travels in every envelope of
-	// the task. 0 means unknown: such an envelope fits every worker, and such a
-	// worker takes every envelope of the task.
-	Fingerprint uint64
-	// Older are the fingerprints of earlier args that this build reads as well,
-	// the oldest first. What has another one is newer or foreign, and set aside
-	// like an unknown task.
-	Older []uint64
-	// Args and Result are JSON Schemas (draft 2020-12) of a readable form of the
-	// values, "" where there is none. Forms are built from them.
-	Args, Result string
-}
-
-// AnyTask is a task definition whatever its types.
-type AnyTask interface {
-	Name() string
-	Spec() TaskSpec
-}
-
 // None is the result of tasks that give none and the args of tasks that take none.
 type None struct{}
 
@@ -165,7 +124,7 @@ func (d *TaskDefinition[A, R]) Job(ctx context.Context, id string) (Job[R], erro
 }
 
 func (d *TaskDefinition[A, R]) job(t ticket) Job[R] {
-	return Job[R]{ticket: t, task: d.spec.Name, read: d.result.Read}
+	return Job[R]{ticket: t, spec: &d.spec, read: d.result.Read}
 }
 
 // Handle binds a function to a task definition.
@@ -197,14 +156,8 @@ func (d *TaskDefinition[A, R]) check() error {
 	if d.args.Append == nil || d.args.Read == nil || d.result.Append == nil || d.result.Read == nil {
 		return fmt.Errorf("stem: task %s: a codec is missing: use reflectcodec.Of, or let stemgen write the definition", clip(d.spec.Name))
 	}
-	sample := builtin()
-	e := draft{Envelope: &sample}
-	e.apply(d.spec.Options)
-	e.Task = d.spec.Name
-	if err := e.complete(); err != nil {
-		return fmt.Errorf("stem: task %s: %w", clip(d.spec.Name), err)
-	}
-	return nil
+	_, err := d.spec.Envelope()
+	return err
 }
 
 // NoArgsDefinition is a [TaskDefinition] of a task that takes no args.

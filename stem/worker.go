@@ -155,6 +155,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	specs := r.Tasks() // first: what is registered meanwhile has no place in them
 	handlers, err := r.handlers(cfg.Middleware)
 	if err != nil {
 		return nil, err
@@ -164,18 +165,14 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 		client:   client,
 		log:      cfg.Logger.With("worker", cfg.Name),
 		handlers: handlers,
-		specs:    r.Tasks(),
+		known:    NewTaskSet(specs...),
+		specs:    specs,
 		session:  Session{ID: newID(), Lease: cfg.Lease},
 	}
-	if len(w.handlers) == 0 {
+	if len(w.specs) == 0 {
 		return nil, errors.New("stem: NewWorker: no task is registered: call the generated Register, or stem.Handle, first")
 	}
 	w.observe = observe{w.log, cfg.Observer}
-	names := make([]string, 0, len(w.handlers))
-	for name := range w.handlers {
-		names = append(names, name)
-	}
-	w.known = NewTaskSet(names...)
 	w.room = newRoom(cfg.Slots, cfg.Prefetch)
 	w.hand = newHand()
 	w.settler = newSettler(w, cfg.Slots)
@@ -203,7 +200,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer giveUp()
 	w.hard = hard
 
-	w.log.Info("stem: worker started", "queues", strings.Join(w.cfg.Queues, ","), "slots", w.cfg.Slots, "tasks", len(w.handlers))
+	w.log.Info("stem: worker started", "queues", strings.Join(w.cfg.Queues, ","), "slots", w.cfg.Slots, "tasks", len(w.specs))
 	w.warnOfQueues()
 	w.observe.tell(w.base, WorkerStarted{w.cfg.Name})
 

@@ -268,23 +268,6 @@ func TestArgsThatCannotBeReadMakeADeadLetter(t *testing.T) {
 	})
 }
 
-func TestAnUnknownTaskStaysQueued(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
-		hello := r.task("hello", greet)
-		r.work(stem.WorkerConfig{})
-		if _, err := r.client.EnqueueRaw(t.Context(), "stranger", nil); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := r.wait(r.enqueue(hello, "")); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		if got := r.count("default").Unknown; !cmp.Equal(got, map[string]int{"stranger": 1}) {
-			t.Errorf("unknown: got %v, want stranger: 1", got)
-		}
-	})
-}
-
 func TestQueuesAreServedInOrderOfPreference(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		var order []string

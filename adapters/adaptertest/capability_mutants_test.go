@@ -300,8 +300,15 @@ var countMutants = []mutant{
 		for _, n := range c.Unknown {
 			all += n
 		}
-		c.Unknown = map[string]int{"": all}
+		c.Unknown = map[stem.TaskSchema]int{{}: all}
 	}), []string{"Capabilities/envelopes set aside are counted by task"}},
+	{"counts unknown schemas by task", counted(func(c *stem.QueueCounts) {
+		byTask := map[stem.TaskSchema]int{}
+		for schema, n := range c.Unknown {
+			byTask[stem.TaskSchema{Task: schema.Task}] += n
+		}
+		c.Unknown = byTask
+	}), []string{"Capabilities/envelopes set aside are counted by schema"}},
 	{"counts all queues as one", func(s *adaptertest.Stores) {
 		s.Broker = &faultyCounter{Broker: s.Broker, queue: func(string) string { return "one" }}
 	}, []string{"Capabilities/queues are counted apart"}},

@@ -13,6 +13,7 @@ var countPromises = []promise{
 	{name: "every envelope of a queue is counted in its place", check: countedInPlace, needs: counts},
 	{name: "a delay that is over counts as ready", check: dueIsReady, needs: counts},
 	{name: "envelopes set aside are counted by task", check: setAsideIsCounted, needs: counts},
+	{name: "envelopes set aside are counted by schema", check: setAsideBySchema, needs: counts},
 	{name: "what is settled moves between the counts", check: settledMoves, needs: counts},
 	{name: "queues are counted apart", check: queuesCountedApart, needs: counts},
 }
@@ -56,14 +57,33 @@ func dueIsReady(x *exam) {
 	x.counted(queue, stem.QueueCounts{Ready: 3, Delayed: 2})
 }
 
-// "Unknown, by task name, are set aside until a worker comes that knows the task."
+// "Unknown are set aside until a worker comes that can run them, by task …"
 func setAsideIsCounted(x *exam) {
 	x.publish(tasks("a", 3, called("one"))...)
 	x.publish(tasks("b", 2, called("two"))...)
 	x.nothingFor(knowing(x.session(), "three"))
-	x.counted(queue, stem.QueueCounts{Unknown: map[string]int{"one": 3, "two": 2}})
+	x.counted(queue, stem.QueueCounts{Unknown: map[stem.TaskSchema]int{{Task: "one"}: 3, {Task: "two"}: 2}})
 	x.collect(knowing(x.session(), "one"), 3)
-	x.counted(queue, stem.QueueCounts{Running: 3, Unknown: map[string]int{"two": 2}})
+	x.counted(queue, stem.QueueCounts{Running: 3, Unknown: map[stem.TaskSchema]int{{Task: "two"}: 2}})
+}
+
+// "… by task and schema of their args", over all priorities. What is known is not
+// among them.
+func setAsideBySchema(x *exam) {
+	x.publish(tasks("new", 3, inSchema(newer))...)
+	x.publish(tasks("urgent", 2, inSchema(newer), priority(9))...)
+	x.publish(tasks("old", 4, inSchema(older))...)
+	x.publish(tasks("plain", 1)...)
+	x.publish(tasks("foreign", 1, called("foreign"), inSchema(newer))...)
+	x.collect(x.reading(current), 1)
+	x.nothingFor(x.reading(current))
+	unknown := map[stem.TaskSchema]int{
+		{Task: "exam.task", Fingerprint: newer}: 5, {Task: "exam.task", Fingerprint: older}: 4, {Task: "foreign", Fingerprint: newer}: 1,
+	}
+	x.counted(queue, stem.QueueCounts{Running: 1, Unknown: unknown})
+	x.collect(x.reading(older), 4)
+	delete(unknown, stem.TaskSchema{Task: "exam.task", Fingerprint: older})
+	x.counted(queue, stem.QueueCounts{Running: 5, Unknown: unknown})
 }
 
 // Nothing is counted twice, and what is done not at all.

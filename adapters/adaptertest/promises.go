@@ -7,7 +7,7 @@ import "slices"
 func brokerPromises() []promise {
 	return slices.Concat(
 		publishPromises, receivePromises, orderPromises, settlePromises, leasePromises, fencePromises,
-		dedupePromises, unknownPromises, lifePromises, recoverPromises, brokerClosePromises,
+		dedupePromises, unknownPromises, schemaPromises, lifePromises, recoverPromises, brokerClosePromises,
 	)
 }
 

@@ -67,7 +67,7 @@ var publishMutants = []mutant{
 	}), []string{"Broker/queues of every allowed name are kept apart"}},
 
 	{"takes names for patterns", request(func(req *stem.ReceiveRequest) {
-		if req.Tasks.Has("q*") {
+		if req.Tasks.Has("q*", 0) {
 			req.Tasks = nil
 		}
 	}), []string{"Broker/tasks of every allowed name are kept apart"}},
@@ -97,6 +97,7 @@ var publishMutants = []mutant{
 		"Broker/a higher priority that comes later overtakes",
 		"Broker/a delayed envelope that is due has its priority",
 		"Broker/an envelope set aside has its priority",
+		"Broker/an envelope set aside for its schema has its priority",
 	}},
 
 	{"ignores delays", envelope(func(e *stem.Envelope) { e.Delay = 0 }), []string{

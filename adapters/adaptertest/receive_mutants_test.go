@@ -37,6 +37,7 @@ var receiveMutants = []mutant{
 		"Broker/a blocked receive is woken by the lapse of another session",
 		"Broker/a blocked receiver is woken by what comes back at once",
 		"Broker/a blocked receiver gets what another does not know",
+		"Broker/a blocked receiver gets what another does not read",
 	}},
 
 	{"looks into the first queue only", request(func(req *stem.ReceiveRequest) { req.Queues = req.Queues[:1] }),
@@ -91,11 +92,14 @@ var receiveMutants = []mutant{
 	}), []string{
 		"Broker/an envelope set aside comes to a receiver that knows it, in order",
 		"Broker/a receiver without a task set knows every task",
+		"Broker/an envelope set aside for its schema comes to a receiver that reads it, in order",
+		"Broker/a receiver without a task set reads every schema",
+		"Broker/many schemas set aside are told apart",
 	}},
 
 	{"gives unknown tasks back", broker(func(b *faultyBroker) {
 		b.receive = b.ending(stem.Settlement{Verdict: stem.VerdictRelease, Delay: time.Second})
-	}), []string{"Broker/setting aside is no receive"}},
+	}), []string{"Broker/setting aside is no receive", "Broker/setting aside for a schema is no receive"}},
 
 	{"ignores Recover", request(func(req *stem.ReceiveRequest) { req.Recover = false }), []string{
 		"Broker/recover lends again what an answer lost took along",
@@ -203,7 +207,7 @@ func (b *faultyBroker) ending(s stem.Settlement) func(context.Context, stem.Rece
 				return nil, err
 			}
 			ds = slices.DeleteFunc(ds, func(d stem.Delivery) bool {
-				if known.Has(d.Task) {
+				if known.Has(d.Task, d.Fingerprint) {
 					return false
 				}
 				s.Delivery = d

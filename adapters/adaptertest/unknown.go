@@ -24,12 +24,16 @@ var unknownPromises = []promise{
 
 // knowing gives the request of a session that can run only the named tasks.
 func knowing(s stem.Session, names ...string) stem.ReceiveRequest {
+	specs := make([]stem.TaskSpec, len(names))
+	for i, name := range names {
+		specs[i] = reads(name)
+	}
 	req := ask(s)
-	req.Tasks = stem.NewTaskSet(names...)
+	req.Tasks = stem.NewTaskSet(specs...)
 	return req
 }
 
-// "Envelopes of tasks that the request does not know are not lent."
+// "Envelopes that the request does not know, by their task …, are not lent."
 func unknownIsNotLent(x *exam) {
 	x.publish(task("a", called("unknown")), task("b", called("known")), task("c", called("unknown")))
 	req := knowing(x.session(), "known")
@@ -38,8 +42,7 @@ func unknownIsNotLent(x *exam) {
 	x.nothingFor(knowing(x.session())) // an empty set knows none
 }
 
-// "The store sets them aside under their name, in order, until a receiver comes
-// that knows it."
+// "The store sets them aside, in order, until a receiver comes that knows them."
 func unknownKeepsOrder(x *exam) {
 	early, late := tasks("early", 5, called("unknown")), tasks("late", 5, called("unknown"))
 	ignorant := knowing(x.session(), "known")
@@ -142,7 +145,7 @@ func unknownAfterRetry(x *exam) {
 	}
 }
 
-// "Envelopes of tasks that the request does not know are not lent", nor taken
+// "Envelopes that the request does not know are not lent", nor taken
 // over; the interruption is counted once all the same.
 func unknownAfterLapse(x *exam) {
 	x.publish(task("a", called("unknown")))

@@ -52,7 +52,7 @@ func newLoop(b *testing.B) *loop {
 		request: stem.ReceiveRequest{
 			Session: stem.Session{ID: "bench", Lease: time.Hour},
 			Queues:  []string{"default"},
-			Tasks:   stem.NewTaskSet("bench.task"),
+			Tasks:   knowing("bench.task"),
 			Max:     batch,
 		},
 		envs:    benchEnvelopes(),

@@ -31,9 +31,9 @@ func (q *queue) count(now instant) stem.QueueCounts {
 			continue
 		}
 		if counts.Unknown == nil {
-			counts.Unknown = make(map[string]int)
+			counts.Unknown = make(map[stem.TaskSchema]int)
 		}
-		counts.Unknown[l.task] += l.length
+		counts.Unknown[l.schema] += l.length
 	}
 	for i := range q.tiers {
 		delayed := &q.tiers[i].delayed

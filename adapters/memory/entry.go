@@ -56,7 +56,15 @@ func (e *entry) index() *int { return &e.at }
 func (e *entry) waiting() bool { return e.at != nowhere }
 
 // lane gives the lane that is the entry's, whether it stands there or not.
-func (e *entry) lane() *lane { return e.queue.lane(e.envelope.Priority, e.envelope.Task) }
+func (e *entry) lane() *lane {
+	schema := stem.TaskSchema{Task: e.envelope.Task, Fingerprint: e.envelope.Fingerprint}
+	return e.queue.lane(e.envelope.Priority, schema)
+}
+
+// knownTo reports whether a receiver can run the entry.
+func (e *entry) knownTo(tasks *stem.TaskSet) bool {
+	return tasks.Has(e.envelope.Task, e.envelope.Fingerprint)
+}
 
 // lend gives the entry to a session, as a delivery of a number. What was on loan
 // to another one was interrupted.

@@ -20,7 +20,7 @@ func (s *Store) Footprint() map[string]int {
 	}
 	for _, q := range s.queues {
 		sizes["lanes"] += len(q.lanes)
-		sizes["aside"] += len(q.aside)
+		sizes["aside"] += q.aside.count
 		sizes["receivers"] += len(q.receivers)
 		sizes["dead letters"] += len(q.dead)
 		sizes["dedupe keys"] += q.keys.len()

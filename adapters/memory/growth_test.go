@@ -160,7 +160,7 @@ func TestAnEmptiedLaneSetAsideIsForgotten(t *testing.T) {
 		d := l.one("dead")
 		time.Sleep(time.Minute)
 		req := request("s", 1)
-		req.Tasks = stem.NewTaskSet("another")
+		req.Tasks = knowing("another")
 		l.receive(req)
 		l.remembers(map[string]int{"queues": 1, "lanes": 1, "aside": 1, "due": 1, "sessions": 2, "lapses": 2, "held": 1})
 		l.settle(stem.VerdictAck, d)

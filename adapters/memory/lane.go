@@ -1,13 +1,16 @@
 package memory
 
-// lane is the line in which the due envelopes of one task wait, at one priority
-// of one queue. A queue has a lane for each, so that a receiver which does not
-// know a task steps over all of its envelopes at once, however many there are.
+import "github.com/gostem/gostem/stem"
+
+// lane is the line in which the due envelopes of one task wait whose args have one
+// schema, at one priority of one queue. A queue has a lane for each, so that a receiver
+// which does not know a task or a schema steps over all of its envelopes at once,
+// however many there are.
 // The places that they are given are the store's, so lanes can be merged
 // again: first in, first out holds across them.
 type lane struct {
 	queue    *queue
-	task     string
+	schema   stem.TaskSchema
 	priority int
 
 	first, last *entry // those that came when they became due, in order
@@ -17,7 +20,7 @@ type lane struct {
 	length   int
 
 	at    int  // its index in the tier's heap, nowhere while it is empty or aside
-	aside bool // nobody who knew the task has asked since somebody did not
+	aside bool // nobody who knew its schema has asked since somebody did not
 }
 
 func (l *lane) index() *int { return &l.at }
@@ -91,7 +94,7 @@ func (l *lane) rank() {
 	case l.length == 0:
 		if l.aside {
 			l.aside = false
-			delete(l.queue.aside, l)
+			l.queue.aside.remove(l)
 		}
 		if l.at != nowhere {
 			lanes.remove(l)
@@ -104,10 +107,15 @@ func (l *lane) rank() {
 	}
 }
 
+// knownTo reports whether a receiver can run what waits in the lane.
+func (l *lane) knownTo(tasks *stem.TaskSet) bool {
+	return tasks.Has(l.schema.Task, l.schema.Fingerprint)
+}
+
 // offers reports whether a receiver would find something in the lane: it knows
-// the task, and not all that waits is what its own session left behind.
+// its schema, and not all that waits is what its own session left behind.
 func (l *lane) offers(r *receiver) bool {
-	if l.length == 0 || !r.request.Tasks.Has(l.task) {
+	if l.length == 0 || !l.knownTo(r.request.Tasks) {
 		return false
 	}
 	holder := l.peek().holder

@@ -64,6 +64,11 @@ type tenure struct {
 var (
 	worldQueues = []string{"q0", "q1"}
 	worldTasks  = []string{"t0", "t1", "t2"}
+	worldKnown  = []*stem.TaskSet{
+		nil, knowing("t0"), knowing("t1", "t2"),
+		stem.NewTaskSet(stem.TaskSpec{Name: "t0", Schema: stem.Schema{Fingerprint: 2, Older: []uint64{1}}}, stem.TaskSpec{Name: "t1"}),
+		stem.NewTaskSet(stem.TaskSpec{Name: "t0", Aliases: []string{"t2"}, Schema: stem.Schema{Fingerprint: 1}}),
+	}
 	// durations are short: rapid stops when a day has passed, also in a bubble.
 	durations = rapid.Custom(func(t *rapid.T) time.Duration {
 		return time.Duration(rapid.IntRange(0, 20).Draw(t, "milliseconds")) * time.Millisecond
@@ -88,11 +93,12 @@ func (w *world) free(l *life, to string) bool {
 func (w *world) publishSome(t *rapid.T) {
 	for range rapid.IntRange(1, 5).Draw(t, "envelopes") {
 		env := stem.Envelope{
-			ID:         fmt.Sprint(len(w.envelopes)),
-			Queue:      rapid.SampledFrom(worldQueues).Draw(t, "queue"),
-			Task:       rapid.SampledFrom(worldTasks).Draw(t, "task"),
-			Priority:   rapid.SampledFrom([]int{0, 5, 9}).Draw(t, "priority"),
-			Visibility: rapid.SampledFrom([]time.Duration{0, 30 * time.Millisecond}).Draw(t, "visibility"),
+			ID:          fmt.Sprint(len(w.envelopes)),
+			Queue:       rapid.SampledFrom(worldQueues).Draw(t, "queue"),
+			Task:        rapid.SampledFrom(worldTasks).Draw(t, "task"),
+			Fingerprint: rapid.Uint64Range(0, 2).Draw(t, "fingerprint"),
+			Priority:    rapid.SampledFrom([]int{0, 5, 9}).Draw(t, "priority"),
+			Visibility:  rapid.SampledFrom([]time.Duration{0, 30 * time.Millisecond}).Draw(t, "visibility"),
 		}
 		if rapid.Bool().Draw(t, "delayed") {
 			env.Delay = durations.Draw(t, "delay")
@@ -109,7 +115,7 @@ func (w *world) receiveSome(t *rapid.T) {
 			Lease: rapid.SampledFrom([]time.Duration{5 * time.Millisecond, 10 * time.Millisecond}).Draw(t, "lease"),
 		},
 		Queues: rapid.SampledFrom([][]string{{"q0"}, {"q1"}, {"q0", "q1"}, {"q1", "q0"}}).Draw(t, "queues"),
-		Tasks:  rapid.SampledFrom([]*stem.TaskSet{nil, stem.NewTaskSet("t0"), stem.NewTaskSet("t1", "t2")}).Draw(t, "tasks"),
+		Tasks:  rapid.SampledFrom(worldKnown).Draw(t, "tasks"),
 		Max:    rapid.IntRange(1, 8).Draw(t, "max"),
 	}
 	if w.lapsed(req.Session.ID) {
@@ -122,7 +128,7 @@ func (w *world) receiveSome(t *rapid.T) {
 	}
 	for i, d := range got {
 		l := w.find(d.ID)
-		if !w.free(l, req.Session.ID) || !req.Tasks.Has(d.Task) {
+		if !w.free(l, req.Session.ID) || !req.Tasks.Has(d.Task, d.Fingerprint) {
 			t.Fatalf("delivery %d: got %s, want one that is free for %s and known", i, d.ID, req.Session.ID)
 		}
 		if d.Queue != want[i].env.Queue || d.Priority != want[i].env.Priority {
@@ -136,7 +142,7 @@ func (w *world) receiveSome(t *rapid.T) {
 // priority are as good.
 func (w *world) expected(req stem.ReceiveRequest) (want []*life) {
 	for _, l := range w.envelopes {
-		if l != nil && slices.Contains(req.Queues, l.env.Queue) && req.Tasks.Has(l.env.Task) && w.free(l, req.Session.ID) {
+		if l != nil && slices.Contains(req.Queues, l.env.Queue) && req.Tasks.Has(l.env.Task, l.env.Fingerprint) && w.free(l, req.Session.ID) {
 			want = append(want, l)
 		}
 	}

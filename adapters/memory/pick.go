@@ -48,7 +48,7 @@ func (s *session) pickForgotten(p *pick) {
 	}
 	var forgotten []*entry
 	for _, e := range s.held {
-		if _, ok := known[e]; !ok && p.request.Tasks.Has(e.envelope.Task) && slices.Contains(p.request.Queues, e.queue.name) {
+		if _, ok := known[e]; !ok && e.knownTo(p.request.Tasks) && slices.Contains(p.request.Queues, e.queue.name) {
 			forgotten = append(forgotten, e)
 		}
 	}
@@ -80,11 +80,11 @@ func (q *queue) pick(p *pick, now instant) {
 	}
 }
 
-// pick takes from the tier's lanes, and sets those aside whose task is unknown.
+// pick takes from the tier's lanes, and sets those aside whose schema is unknown.
 func (t *tier) pick(p *pick) {
 	for t.lanes.len() > 0 && !p.done {
 		l := t.lanes.top()
-		if !p.request.Tasks.Has(l.task) {
+		if !l.knownTo(p.request.Tasks) {
 			l.setAside()
 			continue
 		}

@@ -67,6 +67,7 @@ func (p *play) publishSome() {
 		p.n++
 		e := task(fmt.Sprint(p.n))
 		e.Task, e.Queue, e.Priority = fmt.Sprint(p.random.IntN(3)), fmt.Sprint(p.random.IntN(2)), p.random.IntN(2)
+		e.Fingerprint = p.random.Uint64N(3)
 		e.Delay = max(0, time.Duration(p.random.IntN(20)-10)*time.Second)
 		e.Visibility = max(0, time.Duration(p.random.IntN(40)-20)*time.Second)
 		p.publish(e)
@@ -82,9 +83,17 @@ func (p *play) ask() {
 		Max:     1 + p.random.IntN(3),
 	}
 	if p.random.IntN(3) > 0 {
-		req.Tasks = stem.NewTaskSet(fmt.Sprint(p.random.IntN(3)))
+		req.Tasks = stem.NewTaskSet(spec(p.random, 3))
 	}
 	p.answer(p.Turn(p.ctx(), req, nil))(req)
+}
+
+// spec gives a task of one of n names that reads up to two schemas, or all.
+func spec(random *rand.Rand, n int) stem.TaskSpec {
+	return stem.TaskSpec{
+		Name:   fmt.Sprint(random.IntN(n)),
+		Schema: stem.Schema{Fingerprint: random.Uint64N(3), Older: []uint64{random.Uint64N(3)}},
+	}
 }
 
 // answer takes note of what came of a turn.

@@ -14,7 +14,7 @@ type queue struct {
 	tiers   [stem.MaxPriority + 1]tier // by priority
 	lanes   map[laneKey]*lane          // all lanes, also empty ones
 	sweepAt int                        // how many lanes there must be before empty ones are looked for
-	aside   map[*lane]struct{}         // those set aside
+	aside   aside                      // those set aside
 	running int                        // how many envelopes are on loan and not in line
 
 	keys      shelf[string] // dedupe keys, each with the id that stands
@@ -30,7 +30,7 @@ type tier struct {
 
 type laneKey struct {
 	priority int
-	task     string
+	schema   stem.TaskSchema
 }
 
 // queue gives the queue of a name.
@@ -52,7 +52,7 @@ func (s *Store) queue(name string) *queue {
 		}
 		s.sweepAt = 2*len(s.queues) + 64
 	}
-	q := &queue{store: s, name: name, lanes: make(map[laneKey]*lane), aside: make(map[*lane]struct{})}
+	q := &queue{store: s, name: name, lanes: make(map[laneKey]*lane)}
 	s.queues[name] = q
 	return q
 }
@@ -60,7 +60,7 @@ func (s *Store) queue(name string) *queue {
 // idle reports whether the queue holds nothing and nobody waits for it.
 func (q *queue) idle(now instant) bool {
 	q.keys.sweep(now, q.keys.len(), nil)
-	if q.running > 0 || len(q.dead) > 0 || len(q.receivers) > 0 || len(q.aside) > 0 || q.keys.len() > 0 {
+	if q.running > 0 || len(q.dead) > 0 || len(q.receivers) > 0 || q.aside.count > 0 || q.keys.len() > 0 {
 		return false
 	}
 	for i := range q.tiers {
@@ -71,9 +71,9 @@ func (q *queue) idle(now instant) bool {
 	return true
 }
 
-// lane gives the lane of a task at a priority.
-func (q *queue) lane(priority int, task string) *lane {
-	key := laneKey{priority, task}
+// lane gives the lane of a task and schema at a priority.
+func (q *queue) lane(priority int, schema stem.TaskSchema) *lane {
+	key := laneKey{priority, schema}
 	if l := q.lanes[key]; l != nil {
 		return l
 	}
@@ -85,7 +85,7 @@ func (q *queue) lane(priority int, task string) *lane {
 		}
 		q.sweepAt = 2*len(q.lanes) + 64
 	}
-	l := &lane{queue: q, task: task, priority: priority, at: nowhere}
+	l := &lane{queue: q, schema: schema, priority: priority, at: nowhere}
 	q.lanes[key] = l
 	return l
 }
@@ -121,42 +121,4 @@ func (q *queue) ripen(t *tier, most int, now instant) (moved int) {
 		moved++
 	}
 	return moved
-}
-
-// recall puts the lanes of known tasks back that were set aside. Their
-// envelopes have kept their places.
-func (q *queue) recall(tasks *stem.TaskSet) {
-	if names := tasks.Names(); tasks != nil && len(names) < len(q.aside)/len(q.tiers) {
-		// More is set aside than the receiver knows, perhaps a million bogus
-		// names: look up what it knows.
-		for _, name := range names {
-			for priority := range q.tiers {
-				if l := q.lanes[laneKey{priority, name}]; l != nil && l.aside {
-					l.recall()
-				}
-			}
-		}
-		return
-	}
-	for l := range q.aside {
-		if tasks.Has(l.task) {
-			l.recall()
-		}
-	}
-}
-
-// setAside takes the lane out of its tier until a receiver comes that knows the
-// task, and calls one that waits already: it has not yet been told of what
-// ripened just now.
-func (l *lane) setAside() {
-	l.queue.tiers[l.priority].lanes.remove(l)
-	l.queue.aside[l] = struct{}{}
-	l.aside = true
-	l.queue.call(l.peek())
-}
-
-func (l *lane) recall() {
-	delete(l.queue.aside, l)
-	l.aside = false
-	l.rank()
 }

@@ -10,7 +10,7 @@ import (
 // beside work, and that few are woken for nothing:
 //
 //   - Who puts an envelope into a lane, or sets the lane aside, promises it to
-//     one receiver that knows the task and has not been promised all that it
+//     one receiver that knows its schema and has not been promised all that it
 //     asked for, and wakes it (call).
 //   - Who has had its turn, with or without a delivery, looks whether its queues
 //     offer something to another receiver, and wakes that one (pass).
@@ -38,7 +38,7 @@ func (r *receiver) wake() {
 // wants reports whether the receiver may take an entry. What its own session
 // left behind when it lapsed it does not take over.
 func (r *receiver) wants(e *entry) bool {
-	return r.request.Tasks.Has(e.envelope.Task) && (e.holder == nil || e.holder.id != r.request.Session.ID)
+	return e.knownTo(r.request.Tasks) && (e.holder == nil || e.holder.id != r.request.Session.ID)
 }
 
 // promise wakes the receiver for one more envelope.

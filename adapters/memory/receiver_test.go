@@ -51,7 +51,7 @@ func TestNobodyIsWokenForWhatHeDoesNotKnow(t *testing.T) {
 		ctx, cancel := context.WithCancel(l.ctx())
 		defer cancel()
 		req := request("s", 10)
-		req.Tasks = stem.NewTaskSet("another")
+		req.Tasks = knowing("another")
 		l.receiving(ctx, req)
 		other := request("t", 10)
 		other.Queues = []string{"other"}
@@ -171,7 +171,7 @@ func TestWhatWasPromisedAndThenSetAsidePasses(t *testing.T) {
 		first, second := l.wait(req), l.wait(req)
 		l.publish(task("a")) // is promised to the first
 		ignorant := request("t", 5)
-		ignorant.Tasks = stem.NewTaskSet("another")
+		ignorant.Tasks = knowing("another")
 		l.wait(ignorant) // sets it aside
 		l.giveUp(req, first)
 		if !second.Woken() {
@@ -189,7 +189,7 @@ func TestWhatRipensForNobodyIsCalledOut(t *testing.T) {
 			later.Delay = time.Second
 			l.publish(later)
 			ignorant := request("t", 5)
-			ignorant.Tasks = stem.NewTaskSet("another")
+			ignorant.Tasks = knowing("another")
 			waiting := l.receiving(l.ctx(), request("s", 5))
 			time.Sleep(time.Second)
 			l.wait(ignorant)
@@ -210,7 +210,7 @@ func TestOneTurnMovesABoundedPartOfAStorm(t *testing.T) {
 		l.publish(envs...)
 		time.Sleep(time.Second)
 		ignorant := request("t", 5000)
-		ignorant.Tasks = stem.NewTaskSet("another")
+		ignorant.Tasks = knowing("another")
 		if got := l.Moved(ignorant); got < 1 || got > 1024 {
 			t.Errorf("moved: got %d, want 1 to 1024", got)
 		}
@@ -261,7 +261,7 @@ func TestAStormIsReceivedByPriority(t *testing.T) {
 		}
 		l.publish(noise...)
 		req := request("s", 50)
-		req.Tasks = stem.NewTaskSet("test.task")
+		req.Tasks = knowing("test.task")
 		waiting := l.receiving(l.ctx(), req)
 		time.Sleep(time.Hour)
 		ds := <-waiting
@@ -277,7 +277,7 @@ func TestAStormIsReceivedByPriority(t *testing.T) {
 		if err != nil || len(counts.Unknown) != each {
 			t.Errorf("unknown tasks: got %d, error %v, want %d", len(counts.Unknown), err, each)
 		}
-		req.Tasks = stem.NewTaskSet("unknown.7", "unknown.70", "unknown.700")
+		req.Tasks = knowing("unknown.7", "unknown.70", "unknown.700")
 		if got, want := ids(l.receive(req)), "noise-7 noise-70 noise-700"; got != want {
 			t.Errorf("received of the unknown: got %q, want %q", got, want)
 		}
@@ -296,7 +296,7 @@ func TestAStormDoesNotHideAHigherPriority(t *testing.T) {
 		l.publish(high, task("low"))
 		time.Sleep(time.Hour)
 		req := request("s", 1)
-		req.Tasks = stem.NewTaskSet("test.task")
+		req.Tasks = knowing("test.task")
 		if got := ids(<-l.receiving(l.ctx(), req)); got != "high" {
 			t.Errorf("received first: got %q, want high", got)
 		}
@@ -323,7 +323,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 						for n := range total / 3 {
 							e := task(fmt.Sprintf("%d-%d", i, n))
 							e.Task, e.Queue = fmt.Sprint(random.IntN(names)), fmt.Sprint(random.IntN(queues))
-							e.Priority, e.Delay = random.IntN(10), time.Duration(random.IntN(3))*time.Second
+							e.Priority, e.Fingerprint, e.Delay = random.IntN(10), random.Uint64N(3), time.Duration(random.IntN(3))*time.Second
 							l.publish(e)
 							if random.IntN(20) == 0 {
 								time.Sleep(time.Duration(random.IntN(1000)) * time.Millisecond)
@@ -352,7 +352,7 @@ func (l lab) work(random *rand.Rand, name string, names, queues, total int, done
 			req.Queues = append(req.Queues, fmt.Sprint((q+life)%queues))
 		}
 		if random.IntN(2) == 0 {
-			req.Tasks = stem.NewTaskSet(fmt.Sprint(random.IntN(names)), fmt.Sprint(random.IntN(names)))
+			req.Tasks = stem.NewTaskSet(spec(random, names), spec(random, names))
 		}
 		ctx, cancel := context.WithTimeout(l.ctx(), time.Duration(1+random.IntN(20_000))*time.Millisecond)
 		ds, err := l.Receive(ctx, req)

@@ -54,6 +54,15 @@ func request(s string, most int) stem.ReceiveRequest {
 	return stem.ReceiveRequest{Session: session(s), Queues: []string{"default"}, Max: most}
 }
 
+// knowing gives the set of tasks by name, of whatever schema.
+func knowing(names ...string) *stem.TaskSet {
+	specs := make([]stem.TaskSpec, len(names))
+	for i, name := range names {
+		specs[i].Name = name
+	}
+	return stem.NewTaskSet(specs...)
+}
+
 // receive receives what is there, and does not wait.
 func (l lab) receive(req stem.ReceiveRequest) []stem.Delivery {
 	l.Helper()
