@@ -117,22 +117,50 @@ func handlerGroups(model *Package) []handlerGroup {
 	return append([]handlerGroup{plain}, methods...)
 }
 
-// checkTaskNames finds tasks of one name anywhere in the run: a worker that knows
-// both could not tell them apart.
+// checkTaskNames finds tasks of one name, or with an old name that is another's,
+// anywhere in the run: a worker that knows both could not tell them apart.
 func checkTaskNames(results []*result) {
-	first := make(map[string]*Task)
+	names := make(taskNames)
 	for _, r := range results {
-		if r.model == nil {
-			continue
+		for _, task := range r.tasks() {
+			names.claim(task, r.rep)
 		}
-		for _, task := range r.model.Tasks {
-			other, taken := first[task.Name]
-			if !taken {
-				first[task.Name] = task
-				continue
+	}
+	for _, r := range results {
+		for _, task := range r.tasks() {
+			for _, alias := range task.Options.Aliases {
+				names.claimAlias(alias, task, r.rep)
 			}
-			r.rep.errorf(task.NamePos, CodeDuplicateTask, "give it another with name=…", "task %s exists already", task.Name).see(other.NamePos, "the other one")
 		}
+	}
+}
+
+// taskNames tells whose the names and aliases of a run's tasks are.
+type taskNames map[string]nameOwner
+
+type nameOwner struct {
+	task *Task
+	pos  token.Position
+}
+
+func (names taskNames) claim(task *Task, rep *report) {
+	if owner, taken := names[task.Name]; taken {
+		rep.errorf(task.NamePos, CodeDuplicateTask, "give it another with name=…", "task %s exists already", task.Name).see(owner.pos, "the other one")
+		return
+	}
+	names[task.Name] = nameOwner{task, task.NamePos}
+}
+
+func (names taskNames) claimAlias(alias Listed, task *Task, rep *report) {
+	owner, taken := names[alias.Text]
+	switch {
+	case !taken:
+		names[alias.Text] = nameOwner{task, alias.Pos}
+	case owner.task == task:
+		rep.errorf(alias.Pos, CodeIdleOption, "leave it out", "alias %s is the name that the task has now", alias.Text)
+	default:
+		rep.errorf(alias.Pos, CodeDuplicateTask, "an old name can be served by one task only: leave it out here or there",
+			"alias %s of task %s is a name of task %s", alias.Text, task.Name, owner.task.Name).see(owner.pos, "the other one")
 	}
 }
 

@@ -103,6 +103,18 @@ func splitWord(text string, pos token.Position) (word, bool) {
 	return w, !strings.Contains(value, `"`)
 }
 
+// within gives the place n bytes into the value, as long as that is written as it is
+// meant; into one with escapes, it gives the value's beginning.
+func (w word) within(n int) token.Position {
+	switch w.text[len(w.key)+1:] {
+	case w.value:
+		return column(w.valuePos, n)
+	case `"` + w.value + `"`:
+		return column(w.valuePos, n+1)
+	}
+	return w.valuePos
+}
+
 // column gives the place n bytes further on in the line.
 func column(pos token.Position, n int) token.Position {
 	pos.Column += n

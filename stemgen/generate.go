@@ -83,6 +83,13 @@ type result struct {
 	have, want []byte
 }
 
+func (r *result) tasks() []*Task {
+	if r.model == nil {
+		return nil
+	}
+	return r.model.Tasks
+}
+
 // generateOne takes one package through the pipeline. It gives nil for a package
 // that stemgen has no business with.
 func (prog *program) generateOne(src *source) *result {
@@ -165,8 +172,12 @@ func (prog *program) mayGenerate(src *source, funcs []marked, have []byte, rep *
 // compose models, checks and renders the package. It gives no content where something
 // is wrong.
 func (prog *program) compose(src *source, funcs []marked, rep *report) (*Package, []byte) {
+	before := rep.errors
 	v, model := prog.model(src, funcs, rep)
 	prog.checked[src.PkgPath] = v.pkg
+	if rep.errors == before {
+		checkOptions(model, rep)
+	}
 	checkNames(model, rep)
 	if rep.errors > 0 {
 		return model, nil

@@ -258,11 +258,14 @@ func roundTrip(t *testing.T, dir string, cases []goldenCase, outputs map[string]
 	goCommand(t, dir, "run", "./cmd/roundtrip")
 }
 
-func goCommand(t *testing.T, dir string, args ...string) {
+// goCommand runs the go command and gives what it printed.
+func goCommand(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Errorf("go %s: %s\n%s", args[0], err, out)
 	}
+	return string(out)
 }

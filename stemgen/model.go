@@ -2,6 +2,7 @@ package stemgen
 
 import (
 	"go/token"
+	"slices"
 	"time"
 )
 
@@ -69,19 +70,42 @@ type ArgsField struct {
 // Options are what a directive asks for. Each zero value stands for the runtime's
 // default.
 type Options struct {
-	Name       string
-	Queue      string
-	Priority   *int
-	Retries    *int
-	Backoff    *Backoff
-	Timeout    time.Duration
-	Expires    time.Duration
-	Visibility time.Duration
-	Var        string
-	Args       string
-	Func       string
+	Name        string
+	Aliases     []Listed // names that the task had before
+	Queue       string
+	Priority    *int
+	Retries     *int
+	Backoff     *Backoff
+	Timeout     time.Duration
+	SoftTimeout time.Duration
+	Expires     time.Duration
+	Visibility  time.Duration
+	Tags        []Listed
+	Var         string
+	Args        string
+	Func        string
+	ArgsFields  []FieldRef // fields of the args that options name
 
 	Places map[string]token.Position // of the value of each option that is set
+}
+
+// A Listed is one entry of an option that is a list.
+type Listed struct {
+	Text string
+	Pos  token.Position
+}
+
+// A FieldRef is a field of the args that an option names, in Go or on the wire.
+type FieldRef struct {
+	Option    string // limit-key
+	OptionPos token.Position
+	Name      string // TenantID
+	Pos       token.Position
+}
+
+// refers tells whether an option names fields of the args.
+func (o Options) refers(option string) bool {
+	return slices.ContainsFunc(o.ArgsFields, func(f FieldRef) bool { return f.Option == option })
 }
 
 // A Backoff is how retries are spaced.

@@ -4,84 +4,146 @@ import (
 	"fmt"
 	"go/token"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // An optionRule is what stemgen knows of one option.
 type optionRule struct {
 	key     string
 	example string // as one would write it
-	// set reads the value into the options; nil for an option that cannot be
-	// carried out yet.
-	set func(o *Options, value string) *badValue
+	set     func(o *Options, w word) *badValue
+	later   bool // its value is judged, but it cannot be carried out yet
 }
-
-// A badValue is why a value will not do, and what would.
-type badValue struct{ message, fix string }
 
 // optionRules lists every option of a directive.
 var optionRules = []optionRule{
-	{"name", "name=mail.welcome", func(o *Options, v string) *badValue { o.Name = v; return wantName(v) }},
-	{"queue", "queue=bulk", func(o *Options, v string) *badValue { o.Queue = v; return wantName(v) }},
-	{"priority", "priority=5", func(o *Options, v string) *badValue { return setInt(&o.Priority, v, 0, 9) }},
-	{"retries", "retries=3", func(o *Options, v string) *badValue { return setInt(&o.Retries, v, 0, 1000) }},
-	{"backoff", "backoff=exp(1s,5m)", setBackoff},
-	{"timeout", "timeout=30s", func(o *Options, v string) *badValue { return setDuration(&o.Timeout, v) }},
-	{"expires", "expires=1h", func(o *Options, v string) *badValue { return setDuration(&o.Expires, v) }},
-	{"visibility", "visibility=10m", func(o *Options, v string) *badValue { return setDuration(&o.Visibility, v) }},
-	{"var", "var=Welcome", func(o *Options, v string) *badValue { o.Var = v; return wantIdentifier(v) }},
-	{"args", "args=WelcomeArgs", func(o *Options, v string) *badValue { o.Args = v; return wantIdentifier(v) }},
-	{"func", "func=Enqueue", func(o *Options, v string) *badValue { o.Func = v; return wantIdentifier(v) }},
+	{key: "name", example: "name=mail.welcome", set: func(o *Options, w word) *badValue { o.Name = w.value; return wantName(w.value) }},
+	{key: "alias", example: "alias=mail.hello", set: func(o *Options, w word) *badValue { return setList(&o.Aliases, w) }},
+	{key: "queue", example: "queue=bulk", set: func(o *Options, w word) *badValue { o.Queue = w.value; return wantName(w.value) }},
+	{key: "priority", example: "priority=5", set: func(o *Options, w word) *badValue { return setInt(&o.Priority, w.value, 0, 9) }},
+	{key: "retries", example: "retries=3", set: func(o *Options, w word) *badValue { return setInt(&o.Retries, w.value, 0, 1000) }},
+	{key: "backoff", example: "backoff=exp(1s,5m)", set: func(o *Options, w word) *badValue { return setBackoff(o, w.value) }},
+	{key: "timeout", example: "timeout=30s", set: func(o *Options, w word) *badValue { return setDuration(&o.Timeout, w.value) }},
+	{key: "expires", example: "expires=1h", set: func(o *Options, w word) *badValue { return setDuration(&o.Expires, w.value) }},
+	{key: "visibility", example: "visibility=10m", set: func(o *Options, w word) *badValue { return setDuration(&o.Visibility, w.value) }},
+	{key: "tags", example: "tags=billing,eu", set: setTags},
+	{key: "var", example: "var=Welcome", set: func(o *Options, w word) *badValue { o.Var = w.value; return wantIdentifier(w.value) }},
+	{key: "args", example: "args=WelcomeArgs", set: func(o *Options, w word) *badValue { o.Args = w.value; return wantIdentifier(w.value) }},
+	{key: "func", example: "func=Enqueue", set: func(o *Options, w word) *badValue { o.Func = w.value; return wantIdentifier(w.value) }},
 
-	{key: "alias", example: "alias=mail.hello"},
-	{key: "soft-timeout", example: "soft-timeout=20s"},
-	{key: "rate", example: "rate=10/s"},
-	{key: "unique", example: "unique=5m"},
-	{key: "unique-by", example: "unique-by=UserID,Email"},
-	{key: "on-conflict", example: "on-conflict=existing"},
-	{key: "concurrency", example: "concurrency=4"},
-	{key: "limit-key", example: "limit-key=args.TenantID"},
-	{key: "tags", example: "tags=billing,eu"},
+	{key: "soft-timeout", example: "soft-timeout=20s", later: true, set: func(o *Options, w word) *badValue { return setDuration(&o.SoftTimeout, w.value) }},
+	{key: "rate", example: "rate=10/s", later: true, set: func(_ *Options, w word) *badValue { return wantRate(w.value) }},
+	{key: "concurrency", example: "concurrency=4", later: true, set: func(_ *Options, w word) *badValue { return setInt(new(*int), w.value, 1, 10_000) }},
+	{key: "limit-key", example: "limit-key=args.TenantID", later: true, set: setLimitKey},
+	{key: "unique", example: "unique=5m", later: true, set: func(_ *Options, w word) *badValue { return wantUnique(w.value) }},
+	{key: "unique-by", example: "unique-by=UserID,Email", later: true, set: setUniqueBy},
+	{key: "on-conflict", example: "on-conflict=existing", later: true, set: func(_ *Options, w word) *badValue { return wantOneOf(w.value, "existing", "replace", "error") }},
 }
 
 // otherNames are what the options are called elsewhere.
 var otherNames = map[string]string{
 	"retry": "retries", "max-retries": "retries", "max-retry": "retries", "max-attempts": "retries", "attempts": "retries",
 	"ttl": "expires", "expiry": "expires", "deadline": "timeout", "time-limit": "timeout", "soft-time-limit": "soft-timeout",
-	"rate-limit": "rate", "id": "name", "task": "name", "variable": "var",
+	"rate-limit": "rate", "throttle": "rate", "id": "name", "task": "name", "variable": "var", "labels": "tags",
+	"dedupe": "unique", "parallelism": "concurrency",
 }
 
-// readOptions judges the words of a directive one by one.
+// An optionReader judges the words of one directive.
+type optionReader struct {
+	options Options
+	seen    map[string]word // the first word of each option
+	good    map[string]bool // options whose value will do
+	rep     *report
+}
+
+// readOptions judges the words one by one, then against each other. What only the
+// task's args can tell is left to checkOptions.
 func readOptions(d directive, rep *report) Options {
-	o := Options{Places: make(map[string]token.Position)}
+	r := &optionReader{
+		options: Options{Places: make(map[string]token.Position)},
+		seen:    make(map[string]word),
+		good:    make(map[string]bool),
+		rep:     rep,
+	}
 	for _, w := range d.words {
-		rule := findRule(w.key)
-		switch first, again := o.Places[w.key]; {
-		case rule == nil:
-			rep.errorf(w.pos, CodeUnknownOption, suggestOption(w), "unknown option %q", w.key)
-			continue
-		case rule.set == nil:
-			rep.errorf(w.pos, CodeNotYetOption, "leave it out for now", "option %s is not available yet", w.key)
-			continue
-		case !w.hasValue:
-			rep.errorf(w.pos, CodeMissingValue, "write it as "+rule.example, "option %s has no value", w.key)
-			continue
-		case again:
-			rep.errorf(w.pos, CodeDuplicateOption, "keep one of them", "option %s is given twice", w.key).see(first, "the first one")
-			continue
-		}
-		o.Places[w.key] = w.valuePos
-		if bad := rule.set(&o, w.value); bad != nil {
-			fix := bad.fix
-			if fix == "" {
-				fix = "write it as " + rule.example
-			}
-			rep.errorf(w.valuePos, CodeBadValue, fix, "%s=%s: %s", w.key, w.value, bad.message)
+		r.read(w)
+	}
+	r.compare()
+	for _, rule := range optionRules {
+		if rule.later && r.good[rule.key] && !r.options.refers(rule.key) {
+			notYet(rep, rule.key, r.seen[rule.key].pos)
 		}
 	}
-	return o
+	return r.options
+}
+
+func (r *optionReader) read(w word) {
+	rule := findRule(w.key)
+	switch first, again := r.seen[w.key]; {
+	case rule == nil:
+		r.rep.errorf(w.pos, CodeUnknownOption, suggestOption(w), "unknown option %q", w.key)
+		return
+	case !w.hasValue:
+		r.rep.errorf(w.pos, CodeMissingValue, "write it as "+rule.example, "option %s has no value", w.key)
+		return
+	case again:
+		r.rep.errorf(w.pos, CodeDuplicateOption, "keep one of them", "option %s is given twice", w.key).see(first.pos, "the first one")
+		return
+	}
+	r.seen[w.key] = w
+	r.options.Places[w.key] = w.valuePos
+	bad := rule.set(&r.options, w)
+	if bad == nil {
+		r.good[w.key] = true
+		return
+	}
+	if bad.fix == "" {
+		bad.fix = "write it as " + rule.example
+	}
+	r.refuse(w, bad)
+}
+
+func (r *optionReader) refuse(w word, bad *badValue) {
+	r.good[w.key] = false
+	r.rep.errorf(w.within(bad.at), CodeBadValue, bad.fix, "%s=%s: %s", w.key, w.value, bad.message)
+}
+
+// compare judges options by each other: what contradicts another, or says nothing
+// without it.
+func (r *optionReader) compare() {
+	o := &r.options
+	if r.good["soft-timeout"] && r.good["timeout"] && o.SoftTimeout >= o.Timeout {
+		r.refuse(r.seen["soft-timeout"], &badValue{
+			message: fmt.Sprintf("timeout=%s ends the run before that", r.seen["timeout"].value),
+			fix:     "make it shorter than the timeout: it is the time until the run is warned",
+		})
+	}
+	retried := o.Retries == nil || *o.Retries > 0
+	if r.good["backoff"] && r.good["expires"] && retried && o.Backoff.Shape == "fixed" && o.Backoff.Base >= o.Expires {
+		r.refuse(r.seen["backoff"], &badValue{
+			message: fmt.Sprintf("the task expires (expires=%s) before its first retry", r.seen["expires"].value),
+			fix:     "wait less, or let it expire later",
+		})
+	}
+	r.needs("unique-by", "unique")
+	r.needs("on-conflict", "unique")
+	r.needs("limit-key", "rate", "concurrency")
+}
+
+// needs reports an option that says nothing without one of the others.
+func (r *optionReader) needs(key string, others ...string) {
+	w, given := r.seen[key]
+	if !given || slices.ContainsFunc(others, func(other string) bool { _, ok := r.seen[other]; return ok }) {
+		return
+	}
+	r.good[key] = false
+	r.options.ArgsFields = slices.DeleteFunc(r.options.ArgsFields, func(f FieldRef) bool { return f.Option == key })
+	r.rep.errorf(w.pos, CodeIdleOption, fmt.Sprintf("add %s, or leave it out", findRule(others[0]).example),
+		"option %s says nothing without %s", key, strings.Join(others, " or "))
+}
+
+func notYet(rep *report, key string, pos token.Position) {
+	rep.errorf(pos, CodeNotYetOption, "leave it out for now", "option %s is not available yet", key)
 }
 
 func findRule(key string) *optionRule {
@@ -96,7 +158,7 @@ func suggestOption(w word) string {
 	var keys, available []string
 	for _, rule := range optionRules {
 		keys = append(keys, rule.key)
-		if rule.set != nil {
+		if !rule.later {
 			available = append(available, rule.key)
 		}
 	}
@@ -108,95 +170,4 @@ func suggestOption(w word) string {
 		return "the options are " + strings.Join(available, ", ")
 	}
 	return fmt.Sprintf("did you mean %q?", guess)
-}
-
-// wantName holds a value to what every store takes for a name.
-func wantName(v string) *badValue {
-	if len(v) > 200 {
-		return &badValue{message: fmt.Sprintf("%d bytes are too many", len(v)), fix: "use 1 to 200 bytes"}
-	}
-	for _, c := range v {
-		if c <= ' ' || c > '~' {
-			return &badValue{message: fmt.Sprintf("%q may not stand in a name", c), fix: "use printable ASCII without spaces"}
-		}
-	}
-	return nil
-}
-
-func wantIdentifier(v string) *badValue {
-	if token.IsIdentifier(v) && v != "_" {
-		return nil
-	}
-	return &badValue{message: "not a Go identifier"}
-}
-
-func setInt(to **int, v string, least, most int) *badValue {
-	n, err := strconv.Atoi(v)
-	fix := fmt.Sprintf("use a whole number from %d to %d", least, most)
-	switch {
-	case err != nil:
-		return &badValue{message: "not a whole number", fix: fix}
-	case n < least || n > most:
-		return &badValue{message: "out of range", fix: fix}
-	}
-	*to = &n
-	return nil
-}
-
-func setDuration(to *time.Duration, v string) *badValue {
-	d, bad := readDuration(v)
-	*to = d
-	return bad
-}
-
-// readDuration reads a duration longer than nothing.
-func readDuration(v string) (time.Duration, *badValue) {
-	d, err := time.ParseDuration(v)
-	switch {
-	case err == nil && d > 0:
-		return d, nil
-	case err == nil:
-		return 0, &badValue{message: "must be longer than 0", fix: "leave the option out for none"}
-	}
-	if _, err := strconv.Atoi(v); err == nil {
-		return 0, &badValue{message: "a duration needs a unit", fix: fmt.Sprintf("write %ss for seconds, %sm for minutes", v, v)}
-	}
-	if days, ok := strings.CutSuffix(v, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil {
-			return 0, &badValue{message: "Go durations know no days", fix: fmt.Sprintf("write %dh", n*24)}
-		}
-	}
-	return 0, &badValue{message: "not a duration", fix: "write a Go duration, such as 500ms, 30s, 5m or 1h30m"}
-}
-
-const backoffForms = "write fixed(10s), linear(1s,1m) or exp(1s,5m)"
-
-func setBackoff(o *Options, v string) *badValue {
-	shape, rest, found := strings.Cut(v, "(")
-	list, closed := strings.CutSuffix(rest, ")")
-	if !found || !closed {
-		return &badValue{message: "not a back-off", fix: backoffForms}
-	}
-	parts := strings.Split(list, ",")
-	var durations []time.Duration
-	for i := range parts {
-		parts[i] = strings.TrimSpace(parts[i])
-		d, bad := readDuration(parts[i])
-		if bad != nil {
-			return &badValue{message: fmt.Sprintf("%q: %s", parts[i], bad.message), fix: bad.fix}
-		}
-		durations = append(durations, d)
-	}
-	switch {
-	case shape == "fixed" && len(durations) == 1:
-		o.Backoff = &Backoff{Shape: shape, Base: durations[0]}
-	case (shape == "linear" || shape == "exp") && len(durations) == 2:
-		o.Backoff = &Backoff{Shape: shape, Base: durations[0], Cap: durations[1]}
-		if durations[0] > durations[1] {
-			return &badValue{message: "begins above its cap", fix: fmt.Sprintf("write %s(%s,%s)", shape, parts[1], parts[0])}
-		}
-	default:
-		return &badValue{message: "not a back-off", fix: backoffForms}
-	}
-	return nil
 }

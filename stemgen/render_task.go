@@ -79,11 +79,25 @@ func (r *renderer) spec(task *Task) *jen.Statement {
 	if options := r.options(task.Options); len(options) > 0 {
 		fields = append(fields, field("Options", jen.Index().Qual(runtimePath, "Option").Add(lines("{", "}", options...))))
 	}
+	if len(task.Options.Aliases) > 0 {
+		fields = append(fields, field("Aliases", stringList(task.Options.Aliases)))
+	}
+	if len(task.Options.Tags) > 0 {
+		fields = append(fields, field("Tags", stringList(task.Options.Tags)))
+	}
 	return jen.Qual(runtimePath, "TaskSpec").Add(lines("{", "}", fields...))
 }
 
 func field(name string, value *jen.Statement) *jen.Statement {
 	return jen.Id(name).Op(":").Add(value)
+}
+
+func stringList(list []Listed) *jen.Statement {
+	var texts []jen.Code
+	for _, entry := range list {
+		texts = append(texts, jen.Lit(entry.Text))
+	}
+	return jen.Index().String().Values(texts...)
 }
 
 // options writes what the directive asks for as calls of the runtime's options.

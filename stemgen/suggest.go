@@ -5,10 +5,10 @@ import "strings"
 // nearest gives the candidate that a person who typed word most likely meant, or
 // "" where none is close.
 func nearest(word string, candidates []string) string {
-	word = strings.ReplaceAll(strings.ToLower(word), "_", "-")
+	word = fold(word)
 	best, bestDistance := "", 3
 	for _, c := range candidates {
-		d := distance(word, c)
+		d := distance(word, fold(c))
 		if d >= max(len(c), len(word))/2+1 {
 			continue // so far off that nothing of the word is left
 		}
@@ -20,12 +20,15 @@ func nearest(word string, candidates []string) string {
 		return best
 	}
 	for _, c := range candidates {
-		if len(c) >= 4 && len(word) >= 4 && (strings.Contains(word, c) || strings.Contains(c, word)) {
+		if folded := fold(c); len(c) >= 4 && len(word) >= 4 && (strings.Contains(word, folded) || strings.Contains(folded, word)) {
 			return c
 		}
 	}
 	return ""
 }
+
+// fold makes words equal that differ in what people mix up first.
+func fold(word string) string { return strings.ReplaceAll(strings.ToLower(word), "_", "-") }
 
 // distance counts the edits from a to b: letters put in, left out, replaced, or
 // swapped with their neighbour.

@@ -16,6 +16,7 @@
 //	//stem:task name=mail.welcome queue=bulk retries=5 timeout=30s
 //
 //	name=mail.welcome    what the task is called in every store; the default is package.function
+//	alias=mail.hello     names that it had before, parted by commas; workers still run what waits under them
 //	queue=bulk           where it waits
 //	priority=5           0 to 9, higher first
 //	retries=3            how many failed attempts may be followed by another
@@ -23,6 +24,7 @@
 //	timeout=30s          how long one run may take
 //	expires=1h           how long after it is enqueued it may still begin
 //	visibility=10m       how long its worker may be silent before it runs elsewhere
+//	tags=billing,eu      what people sort it by
 //	var=Welcome          the name of its definition
 //	args=WelcomeArgs     the name of the struct that carries its parameters
 //	func=Enqueue         the name of a function that enqueues it
