@@ -31,7 +31,7 @@ var (
 	ErrNoBackend = errors.New("stem: the client has no result backend: set ClientConfig.Backend")
 	// ErrNoResult: there is no record for the id: the task is queued, running,
 	// or was never enqueued.
-	ErrNoResult = errors.New("stem: no result yet (is a worker running that serves its queue and has registered it?)")
+	ErrNoResult = errors.New("stem: no result yet (is a worker running that serves its queue, has registered it and was built for its args?)")
 	// ErrResultExpired: there was a result and it is no longer kept.
 	ErrResultExpired = errors.New("stem: the result is no longer kept")
 	// ErrResultIgnored: the task was enqueued without a result to keep.
