@@ -53,8 +53,9 @@ generated-check: ## Check that the generated files are what stemgen writes
 	$(GO) run ./cmd/stemgen -check ./...
 
 .PHONY: golden
-golden: ## Write the generator's goldens anew; read that diff as code
+golden: ## Write the generator's goldens, and what its page on diagnostics shows, anew; read that diff as code
 	$(GO) test ./stemgen/... -update
+	$(GO) test ./cmd/stemgen -run DiagnosticsPage -update
 
 .PHONY: tidy-check
 tidy-check: ## Check go.mod and go.sum of every module

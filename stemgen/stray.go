@@ -97,7 +97,7 @@ func reportBroken(src *source, rep *report) bool {
 			code, message, fix := judgeLoad(err.Msg)
 			rep.errorf(pos, code, fix, "%s: %s", src.ID, message)
 		case err.Kind == packages.ParseError && hasDirective(pos.Filename):
-			rep.errorf(pos, CodeSyntax, "", "%s", strings.TrimSpace(err.Msg))
+			rep.errorf(pos, CodeSyntax, "mend the file first: until it parses, its tasks are not known", "%s", strings.TrimSpace(err.Msg))
 		default:
 			continue
 		}
