@@ -18,7 +18,7 @@ type optionRule struct {
 // optionRules lists every option of a directive.
 var optionRules = []optionRule{
 	{key: "name", example: "name=mail.welcome", set: func(o *Options, w word) *badValue { o.Name = w.value; return wantName(w.value) }},
-	{key: "alias", example: "alias=mail.hello", set: func(o *Options, w word) *badValue { return setList(&o.Aliases, w) }},
+	{key: "alias", example: "alias=mail.hello", set: func(o *Options, w word) *badValue { return setList(&o.Aliases, w, wantName) }},
 	{key: "queue", example: "queue=bulk", set: func(o *Options, w word) *badValue { o.Queue = w.value; return wantName(w.value) }},
 	{key: "priority", example: "priority=5", set: func(o *Options, w word) *badValue { return setInt(&o.Priority, w.value, 0, 9) }},
 	{key: "retries", example: "retries=3", set: func(o *Options, w word) *badValue { return setInt(&o.Retries, w.value, 0, 1000) }},

@@ -46,8 +46,11 @@ func wantOneOf(v string, choices ...string) *badValue {
 	return &badValue{message: "not one of the choices", fix: fix}
 }
 
-// setList reads names that are parted by commas.
-func setList(to *[]Listed, w word) *badValue {
+// wantText is wantName for what only people read: it may have spaces.
+func wantText(v string) *badValue { return wantName(strings.ReplaceAll(v, " ", "_")) }
+
+// setList reads texts that are parted by commas.
+func setList(to *[]Listed, w word, want func(string) *badValue) *badValue {
 	var list []Listed
 	at := 0
 	for part := range strings.SplitSeq(w.value, ",") {
@@ -57,7 +60,7 @@ func setList(to *[]Listed, w word) *badValue {
 		if name == "" {
 			return &badValue{message: "an entry of the list is empty", fix: "put one comma between two entries", at: from}
 		}
-		if bad := wantName(name); bad != nil {
+		if bad := want(name); bad != nil {
 			bad.at += from
 			return bad
 		}
@@ -70,11 +73,11 @@ func setList(to *[]Listed, w word) *badValue {
 	return nil
 }
 
-// mostTags is how many tags a task may have.
+// mostTags is how many tags the runtime lets a task have.
 const mostTags = 20
 
 func setTags(o *Options, w word) *badValue {
-	bad := setList(&o.Tags, w)
+	bad := setList(&o.Tags, w, wantText)
 	if bad == nil && len(o.Tags) > mostTags {
 		bad = &badValue{message: fmt.Sprintf("%d tags are too many", len(o.Tags)), fix: fmt.Sprintf("use at most %d", mostTags)}
 	}
@@ -195,7 +198,7 @@ func wantUnique(v string) *badValue {
 // setUniqueBy reads the fields of the args that tell one task from another.
 func setUniqueBy(o *Options, w word) *badValue {
 	var fields []Listed
-	bad := setList(&fields, w)
+	bad := setList(&fields, w, wantName)
 	for _, f := range fields {
 		o.ArgsFields = append(o.ArgsFields, FieldRef{Option: w.key, OptionPos: w.pos, Name: f.Text, Pos: f.Pos})
 	}

@@ -113,7 +113,7 @@ func runExample(t *testing.T, root, code, section string, page *[]byte) {
 	t.Chdir(dir)
 	t.Setenv("GOPROXY", "off")
 	var out bytes.Buffer
-	run(t.Context(), strings.Fields(args), &out, &out)
+	run(t.Context(), strings.Fields(args), &out, patient{&out})
 	got := strings.ReplaceAll(out.String(), dir, "/home/me/app")
 	said := codeForm.FindAllStringSubmatch(got, -1)
 	if len(said) == 0 {
