@@ -2,6 +2,7 @@ package stem_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gostem/gostem/adapters/memory"
+	"github.com/gostem/gostem/examples/typed_tasks/hello"
 	"github.com/gostem/gostem/stem"
 	"github.com/gostem/gostem/stem/reflectcodec"
 )
@@ -56,6 +58,33 @@ func ExampleDefine() {
 	}
 	fmt.Println(job.Wait(ctx))
 	// Output: typed at both ends <nil>
+}
+
+// A package's generated Tasks tells what there is, for a list, a form or a document.
+func ExampleTaskSpec() {
+	for _, task := range hello.Tasks() {
+		spec := task.Spec()
+		fmt.Println(spec.Name, "at", spec.Source)
+		fmt.Println(spec.Description)
+		var schema struct {
+			Definitions map[string]struct {
+				Description string
+				Properties  map[string]struct{ Type string }
+			} `json:"$defs"`
+		}
+		if err := json.Unmarshal([]byte(spec.Schema.Args), &schema); err != nil {
+			fmt.Println(err)
+		}
+		for name, d := range schema.Definitions {
+			fmt.Println(name, d.Properties, d.Description)
+		}
+		fmt.Println(spec.Schema.Result)
+	}
+	// Output:
+	// demo.hello at hello.go:14
+	// hello greets someone.
+	// HelloArgs map[Name:{string}] HelloArgs says whom to greet.
+	// {"$schema":"https://json-schema.org/draft/2020-12/schema","type":"string"}
 }
 
 // number is a task that the other examples share: it gives back its args.

@@ -39,7 +39,32 @@ type Schema struct {
 	// like an unknown task.
 	Older []uint64
 	// Args and Result are JSON Schemas (draft 2020-12) of a readable form of the
-	// values, "" where there is none. Forms are built from them.
+	// values, "" where there is none. Forms are built from them, and who has nothing
+	// else can carry the form to the wire and back:
+	//
+	//	type     besides                            JSON          wire
+	//	boolean                                     true          bool
+	//	integer  minimum and maximum                12            int, uint
+	//	number   format float, double               1.5           float32, float64
+	//	string                                      "a"           str; a bin is the same
+	//	string   contentEncoding base64             "aGVsbG8="    bin
+	//	string   format date-time                   RFC 3339      ext −1
+	//	string   format go-duration                 "1m30s"       int, nanoseconds
+	//	string   contentMediaType …/vnd.msgpack     "wA=="        the bytes as they stand
+	//	array                                       [1, 2]        array
+	//	object   properties                         {"Name": 1}   map
+	//	object   additionalProperties               {"a": 1}      map
+	//	         propertyNames: format int8, …      {"-1": 1}     map with such keys
+	//	         propertyNames: enum false, true    {"true": 1}   map with bool keys
+	//
+	// Integers have all their digits, also beyond 2^53. Durations are written as Go
+	// writes them, since JSON Schema's own format knows no fractions of a second. NaN,
+	// infinities, years beyond 9999 and text that is not UTF-8 have no such form.
+	//
+	// Nothing is required: what is missing is zero. What can be nil may be null. A
+	// key that a struct does not have is refused, although the codec would skip it: in
+	// what a person writes it is a slip. The constants of a number or a string
+	// are examples of it, under the names in x-enum-varnames; it may have other values.
 	Args, Result string
 }
 

@@ -17,7 +17,9 @@ type builder struct {
 	types map[string]*Type // by the type's full name
 	named []*types.Named   // types with a name, embedded ones too, in the order of first need
 
-	headers map[string]*ast.File // of other packages' files, by path
+	headers   map[string]*ast.File        // of other packages' files, by path
+	comments  map[token.Pos]string        // what is said of types and fields, by the places of their names
+	constants map[types.Object][]Constant // by type
 }
 
 // buildModel makes the model of the marked functions. What cannot be a task, or cannot
@@ -31,7 +33,9 @@ func buildModel(prog *program, src *source, v *view, funcs []marked, rep *report
 		model: &Package{Path: src.PkgPath, Name: src.name, Taken: declaredNames(prog.fset, src.files)},
 		types: make(map[string]*Type),
 
-		headers: make(map[string]*ast.File),
+		headers:   make(map[string]*ast.File),
+		comments:  commentsOf(src.files),
+		constants: constants(v.pkg),
 	}
 	var signatures []*signature
 	for _, m := range funcs {

@@ -13,13 +13,14 @@
 //	directive.go     a directive into words; option.go the words into options
 //	typecheck.go     the package as the type checker sees it, with and without generated code
 //	build.go         types into the model: signature.go functions, wiretype.go and structfield.go
-//	                 how types travel, gotype.go how they are written, names.go what things are
-//	                 called, cycle.go what holds itself, guard.go what may not change unseen,
-//	                 unresolved.go what nobody knows
+//	                 how types travel, gotype.go how they are written, typedoc.go what comments say
+//	                 of them, names.go what things are called, cycle.go what holds itself, guard.go
+//	                 what may not change unseen, unresolved.go what nobody knows
 //	model.go         the model: plain data, past which nothing knows go/types
 //	check.go         names that would be declared twice
 //	render.go        the model into code: render_task.go definitions, render_codec.go codecs,
-//	                 render_append.go and render_read.go their functions, render_guard.go guards
+//	                 render_append.go and render_read.go their functions, render_guard.go guards,
+//	                 render_schema.go and jsonschema.go what the values look like
 //	genfile.go       the header of a generated file, and what it tells of its past
 //	write.go         onto the disk
 //

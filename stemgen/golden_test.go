@@ -224,11 +224,9 @@ var (
 // roundTrip runs a program that carries values of every codec of every case to the
 // other library and back.
 func roundTrip(t *testing.T, dir string, cases []goldenCase, outputs map[string]stemgen.Output) {
-	checker, err := os.ReadFile("testdata/roundtrip/roundtrip.go")
-	if err != nil {
+	if err := os.CopyFS(filepath.Join(dir, "roundtrip"), os.DirFS("testdata/roundtrip")); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(dir, "roundtrip", "roundtrip.go"), checker)
 	var imports, calls strings.Builder
 	for _, c := range cases {
 		for i, pkg := range c.packages(outputs[c.name], dir) {
@@ -245,7 +243,8 @@ func roundTrip(t *testing.T, dir string, cases []goldenCase, outputs map[string]
 			known := fmt.Sprintf("checkroundtrip.Differences{Bytes: %t, Whole: %t}", differs.Match(c.archive.Comment), loses.Match(c.archive.Comment))
 			var checks strings.Builder
 			for _, m := range codecs {
-				fmt.Fprintf(&checks, "\tcheckroundtrip.Check(%q, %s, %s)\n", c.name+"."+string(m[1]), m[1], known)
+				fmt.Fprintf(&checks, "\tcheckroundtrip.Check(%q, %s, %s, %s)\n",
+					c.name+"."+string(m[1]), m[1], strings.Replace(string(m[1]), "Codec", "Schema", 1), known)
 			}
 			writeFile(t, filepath.Join(dir, pkg, "roundtrip.go"), fmt.Appendf(nil,
 				"package %s\n\nimport checkroundtrip \"example.com/golden/roundtrip\"\n\nfunc CheckRoundTrips() {\n%s}\n", name, checks.String()))

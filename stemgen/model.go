@@ -18,6 +18,19 @@ type Package struct {
 	Taken      Names   // names that the package's author has declared
 }
 
+// carried gives the types that tasks take and give, each once.
+func (p *Package) carried() []*Type {
+	var all []*Type
+	for _, task := range p.Tasks {
+		for _, t := range []*Type{task.Args, task.Result} {
+			if t != nil && !slices.Contains(all, t) {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
 // Names tells where names are declared.
 type Names map[string]token.Position
 
@@ -166,6 +179,8 @@ type Type struct {
 	Elem      *Type
 	Len       int64
 	Fields    []Field
+	Doc       string     // what its declaration says of it, where this package declares it
+	Constants []Constant // of this package
 }
 
 // OwnFunctions tells whether the type's code stands in functions of its own.
@@ -187,6 +202,7 @@ type Field struct {
 	Via       []Hop    // embedded pointers on the way, outermost first
 	Type      *Type
 	OmitEmpty bool
+	Doc       string // where this package declares the field
 }
 
 // A Hop is an embedded pointer that must not be nil for a promoted field to exist.

@@ -96,7 +96,7 @@ func sentence(doc string) string {
 func nameFunctions(model *Package) {
 	used := make(map[string]bool)
 	free := func(name string) bool {
-		for _, prefix := range []string{"stemAppend", "stemRead", "stemCodec"} {
+		for _, prefix := range []string{"stemAppend", "stemRead", "stemCodec", "stemSchema", "stemDef"} {
 			if _, taken := model.Taken[prefix+name]; taken {
 				return false
 			}
@@ -120,11 +120,12 @@ func nameFunctions(model *Package) {
 	for _, t := range model.Types {
 		give(t)
 	}
-	for _, task := range model.Tasks {
-		for _, t := range []*Type{task.Args, task.Result} {
-			if t != nil {
-				give(t)
-			}
+	for _, t := range model.carried() {
+		give(t)
+	}
+	for _, t := range model.carried() {
+		for _, d := range t.definitions() {
+			give(d)
 		}
 	}
 }

@@ -38,6 +38,7 @@ func render(fset *token.FileSet, model *Package) (*rendering, error) {
 	r.tasks()
 	r.typeGuards()
 	r.codecs()
+	r.schemas()
 	out, err := r.source(fset)
 	if err != nil {
 		return nil, err

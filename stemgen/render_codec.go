@@ -9,14 +9,8 @@ import (
 // codecs writes the codec of each type that is the args or the result of a task, then
 // the functions that these lead to.
 func (r *renderer) codecs() {
-	written := make(map[string]bool)
-	for _, task := range r.model.Tasks {
-		for _, t := range []*Type{task.Args, task.Result} {
-			if t != nil && !written[t.Suffix] {
-				written[t.Suffix] = true
-				r.codec(t)
-			}
-		}
+	for _, t := range r.model.carried() {
+		r.codec(t)
 	}
 	for _, t := range r.model.Types {
 		r.appendFunc(t)

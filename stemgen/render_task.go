@@ -85,6 +85,9 @@ func (r *renderer) spec(task *Task) *jen.Statement {
 	if len(task.Options.Tags) > 0 {
 		fields = append(fields, field("Tags", stringList(task.Options.Tags)))
 	}
+	if schema := r.schema(task); schema != nil {
+		fields = append(fields, field("Schema", schema))
+	}
 	return jen.Qual(runtimePath, "TaskSpec").Add(lines("{", "}", fields...))
 }
 

@@ -83,7 +83,7 @@ func (c *fieldCollector) collect(s *types.Struct, at trail, base candidate) {
 			continue
 		}
 		next := candidate{
-			Field:   Field{Wire: tag.name, Aliases: tag.aliases, OmitEmpty: tag.omitEmpty, Select: join(base.Select, f.Name()), Via: base.Via},
+			Field:   Field{Wire: tag.name, Aliases: tag.aliases, OmitEmpty: tag.omitEmpty, Select: join(base.Select, f.Name()), Via: base.Via, Doc: c.comments[f.Pos()]},
 			depth:   base.depth,
 			pos:     to.pos,
 			foreign: to.foreign,

@@ -26,6 +26,7 @@ func (b *builder) wire(t types.Type, at trail) *Type {
 	if named {
 		b.types[key] = w // before its parts, which may lead back to it
 		b.named = append(b.named, n)
+		w.Doc, w.Constants = b.comments[n.Obj().Pos()], b.constants[n.Obj()]
 	}
 	listed := len(b.model.Types)
 	b.model.Types = append(b.model.Types, w)

@@ -35,17 +35,27 @@ type Differences struct {
 	Whole bool // by the rules of the tags or of Go itself, not every field travels
 }
 
-// Check carries values of T with the codec and back, and from and to the other
-// library.
-func Check[T any](name string, c codec.Codec[T], known Differences) {
+// Check carries values of T with the codec and back, from and to the other library, and from
+// and to JSON.
+func Check[T any](name string, c codec.Codec[T], schema string, known Differences) {
 	checked++
+	f, err := newForm(name, schema)
+	if err != nil {
+		failures++
+		fmt.Printf("%s: %s\n", name, err)
+		return
+	}
 	for seed := range uint64(8) {
 		var v T
 		if seed > 0 { // 0 is the zero value
-			f := filler{rand.New(rand.NewPCG(seed, 1)), seed}
-			f.fill(reflect.ValueOf(&v).Elem(), 0)
+			random := filler{rand.New(rand.NewPCG(seed, 1)), seed}
+			random.fill(reflect.ValueOf(&v).Elem(), 0)
 		}
-		if err := check(c, v, known, seed); err != nil {
+		err := check(c, v, known, seed)
+		if err == nil {
+			err = checkJSON(f, c, v)
+		}
+		if err != nil {
 			failures++
 			fmt.Printf("%s, seed %d: %s\n", name, seed, err)
 			return
