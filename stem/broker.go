@@ -60,6 +60,12 @@ type Broker interface {
 	// else ErrLeaseLost; a worker reads that as settled or lost, and never as a
 	// reason to run the task again. A lapsed session may settle what nobody
 	// has taken over.
+	//
+	// A refused settlement is also news: the run came to its end after all, so it has not
+	// taken its process down. It takes back the interruption that was counted when
+	// the delivery was taken over. A store can keep the numbers of the deliveries that
+	// it has counted beside the envelope (a field or a column that only rescued
+	// envelopes have), at least the last ten; only the refusal has to look for it.
 	Settle(ctx context.Context, ss ...Settlement) error
 }
 
@@ -94,6 +100,12 @@ type Session struct {
 	ID string
 	// Lease is how long the session lasts unrenewed.
 	Lease time.Duration
+	// Leaving tells, in an Extend, that the worker is stopping. What is taken over
+	// from such a session is not counted as an interruption: a deploy that does
+	// not wait for a task says nothing about the task. The store remembers it when
+	// the session has lapsed, for as long as that holds anything; an Extend without it
+	// takes it back.
+	Leaving bool
 }
 
 // ReceiveRequest says who asks for envelopes and which.
@@ -137,7 +149,8 @@ type Delivery struct {
 	// Attempt is 1 plus the runs that ended in a failure.
 	Attempt int
 	// Interruptions counts the runs cut short by a crash or a lost lease since
-	// the last run that ended with a verdict other than release.
+	// the last run that ended with a verdict other than release: the takeovers from
+	// sessions that had lapsed and were not leaving, less those that Settle took back.
 	Interruptions int
 	// Snoozes and Releases count those verdicts; neither costs an attempt.
 	Snoozes, Releases int

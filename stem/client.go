@@ -204,9 +204,17 @@ func (c *Client) await(ctx context.Context, id string) (Result, error) {
 		record, err = c.poll(ctx, id)
 	}
 	if err != nil && ctx.Err() != nil {
-		return Result{}, fmt.Errorf("%w: %w", ErrNoResult, ctx.Err())
+		return Result{}, noResult(ctx)
 	}
 	return record, err
+}
+
+// noResult is what a wait answers that ended with its context.
+func noResult(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != ctx.Err() {
+		return fmt.Errorf("%w: %w: %w", ErrNoResult, ctx.Err(), cause)
+	}
+	return fmt.Errorf("%w: %w", ErrNoResult, ctx.Err())
 }
 
 // Polling for a result, where the backend cannot push, starts quick and slows down.

@@ -20,6 +20,7 @@ const (
 	defaultPrefetch         = 2
 	defaultLease            = 15 * time.Second
 	defaultGrace            = 30 * time.Second
+	defaultMaxLent          = 1000
 	defaultMaxInterruptions = 3
 )
 

@@ -61,6 +61,7 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 // finish makes room for the next delivery and hands the loan to the settler.
 func (w *Worker) finish(l *loan, j judgement) {
 	l.runs.Store(false)
+	l.slotGone = l.gaveUpSlot()
 	w.room.leave()
 	w.settler.settle(ending{l, j})
 }

@@ -40,7 +40,7 @@ func (s *settler) retry() {
 	for err := s.lastFailure(); err != nil; {
 		wait := failing.next()
 		s.w.storeFailed(s.w.base, "settle", err, wait)
-		sleep(s.w.hard, wait)
+		sleep(s.w.stops.over, wait)
 		for err = nil; err == nil; {
 			batch := s.takeFailed(size)
 			if len(batch) == 0 {

@@ -10,6 +10,9 @@ import (
 // slot of its own, which costs more than a short handler does. Here one slot is on
 // its way at most: a batch wakes one, and that one, if it leaves something behind,
 // the next.
+//
+// It also knows the claims of handlers that had lent their slots (see lend.go). They
+// go first: a slot that comes for work gives way to the oldest of them.
 type hand struct {
 	mu     sync.Mutex
 	loans  []*loan
@@ -18,6 +21,9 @@ type hand struct {
 	waking bool // one of them has been called and has not come yet
 	closed bool
 	filled *sync.Cond
+
+	claims []chan struct{} // the oldest first
+	lent   int             // slots that are lent now
 }
 
 func newHand() *hand {
@@ -38,20 +44,21 @@ func (h *hand) put(loans []loan) {
 	h.call()
 }
 
-// call wakes a slot if there is something to take, one that waits, and none on
+// call wakes a slot if there is something for it, one that waits, and none on
 // its way. mu is held.
 func (h *hand) call() {
-	if h.taken < len(h.loans) && h.idle > 0 && !h.waking {
+	if (h.taken < len(h.loans) || len(h.claims) > 0) && h.idle > 0 && !h.waking {
 		h.waking = true
 		h.filled.Signal()
 	}
 }
 
-// take gives the next loan, and waits for one; nil means that there will be none.
+// take gives the next loan, and waits for one; nil means that the slot is to end:
+// somebody else has its place, or there will be no more loans.
 func (h *hand) take() *loan {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for h.taken == len(h.loans) {
+	for len(h.claims) == 0 && h.taken == len(h.loans) {
 		if h.closed {
 			return nil
 		}
@@ -59,6 +66,11 @@ func (h *hand) take() *loan {
 		h.filled.Wait()
 		h.idle--
 		h.waking = false
+	}
+	if len(h.claims) > 0 {
+		h.grant()
+		h.call()
+		return nil
 	}
 	l := h.loans[h.taken]
 	h.loans[h.taken] = nil
@@ -69,10 +81,23 @@ func (h *hand) take() *loan {
 	return l
 }
 
-// close lets slots end that find nothing more.
-func (h *hand) close() {
+// grant lets the oldest claim have the caller's place. mu is held.
+func (h *hand) grant() {
+	close(h.claims[0])
+	h.claims = slices.Delete(h.claims, 0, 1)
+}
+
+// close gives what no slot has taken, and lets slots end that find nothing. Who claims
+// a slot goes on at once: nothing new will run beside him.
+func (h *hand) close() []*loan {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true
+	rest := slices.Clone(h.loans[h.taken:])
+	h.loans, h.taken = nil, 0
+	for len(h.claims) > 0 {
+		h.grant()
+	}
 	h.filled.Broadcast()
+	return rest
 }

@@ -39,9 +39,10 @@ func (j Job[R]) Duplicate() bool { return j.duplicate }
 // ctx.Err(): the task may be queued, running, or unknown. A result that is no
 // longer kept gives ErrResultExpired, an id that is another task's ErrOtherTask.
 //
-// Inside a handler, Wait keeps the slot. A worker whose slots all wait for tasks
-// that it has fetched itself stands still: give it more slots than handlers
-// that wait.
+// Inside a handler, with a context made from the handler's, Wait lends the slot to
+// another task until the wait is over, and then waits for a free one before it returns
+// (see WorkerConfig.MaxLent). When the worker stops, the handler is cancelled with
+// ErrShutdown and its task given back: nobody may be left to run what it waits for.
 func (j Job[R]) Wait(ctx context.Context) (R, error) {
 	var result R
 	switch {
@@ -50,7 +51,11 @@ func (j Job[R]) Wait(ctx context.Context) (R, error) {
 	case j.ignored:
 		return result, fmt.Errorf("stem: wait for task %s (%s): %w", j.spec.Name, j.id, ErrResultIgnored)
 	}
-	record, err := j.client.await(ctx, j.id)
+	await := j.client.await
+	if l := loanFrom(ctx); l != nil {
+		await = func(ctx context.Context, id string) (Result, error) { return l.await(ctx, j.client, id) }
+	}
+	record, err := await(ctx, j.id)
 	if err == nil {
 		err = j.owns(record)
 	}

@@ -18,6 +18,11 @@ type loan struct {
 	runs     atomic.Bool   // the handler does
 	ctx      taskContext
 
+	asked    atomic.Bool // it has waited for a job
+	waits    int         // for how many it waits now; guarded by hand.mu
+	lent     bool        // its slot is, meanwhile; guarded by hand.mu
+	slotGone bool        // it has returned, and its slot is somebody else's
+
 	prev, next *loan // guarded by held.mu
 }
 
@@ -126,6 +131,12 @@ func (h *held) snapshot() ([]*loan, []Delivery) {
 		deliveries = append(deliveries, *l.Delivery)
 	}
 	return loans, deliveries
+}
+
+func (h *held) len() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count
 }
 
 func (h *held) cancelAll(cause error) {

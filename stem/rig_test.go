@@ -114,6 +114,18 @@ func (r *rig) work(cfg stem.WorkerConfig) (stop func() error) {
 	return stop
 }
 
+// start starts a worker that the test stops itself; done gives Run's error.
+func (r *rig) start(cfg stem.WorkerConfig) (w *stem.Worker, done <-chan error) {
+	r.t.Helper()
+	w, err := stem.NewWorker(r.client, &r.registry, cfg)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	end := make(chan error, 1)
+	go func() { end <- w.Run(r.t.Context()) }()
+	return w, end
+}
+
 func (r *rig) enqueue(def *stem.TaskDefinition[string, string], args string, opts ...stem.Option) stem.Job[string] {
 	r.t.Helper()
 	job, err := def.Enqueue(r.t.Context(), args, opts...)

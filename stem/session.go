@@ -61,6 +61,18 @@ func (w *Worker) keepSession(ctx context.Context) {
 	}
 }
 
+// tellLeaving tells the store that the worker stops, so that nothing counts as
+// interrupted that the end of the process cuts short. If that fails, the renewals
+// that follow say it as well.
+func (w *Worker) tellLeaving(ctx context.Context) {
+	if w.held.len() == 0 {
+		return
+	}
+	if err := w.renew(ctx); err != nil && ctx.Err() == nil {
+		w.log.WarnContext(ctx, "stem: the store could not be told that the worker stops", "error", err)
+	}
+}
+
 // renew renews the lease once and acts on what the store says.
 func (w *Worker) renew(ctx context.Context) error {
 	loans, deliveries := w.held.snapshot()
@@ -73,7 +85,9 @@ func (w *Worker) renew(ctx context.Context) error {
 	}
 	call := callContext(ctx, timeout)
 	defer call.end(nil)
-	notices, err := w.client.broker.Extend(call, w.session, deliveries...)
+	session := w.session
+	session.Leaving = w.stops.warm.raised()
+	notices, err := w.client.broker.Extend(call, session, deliveries...)
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func (s *settler) unload(again []ending, err error) {
 // try makes one round trip with the batch, takes leave of what is settled or
 // lost, and answers what must be tried again, with the first error.
 func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
-	if s.w.hard.Err() != nil {
+	if s.w.stops.over.raised() {
 		s.w.held.remove(batch)
 		return nil, nil // the session lapses, and the tasks run elsewhere
 	}

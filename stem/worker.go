@@ -36,6 +36,10 @@ type WorkerConfig struct {
 	// Handlers have four fifths of it to finish, then their contexts are
 	// cancelled with ErrShutdown. The default is 30 s; less than 1 s counts as 1 s.
 	Grace time.Duration
+	// MaxLent bounds the slots that are lent: those of handlers that wait for a job
+	// (see Job.Wait), which run another task meanwhile. Beyond it Job.Wait keeps its slot.
+	// The default is 1,000; a negative one means that none is lent.
+	MaxLent int
 	// MaxInterruptions is how many runs in a row may be cut short by a crash or a
 	// lost lease before the task is taken for poison and dead-lettered without another run.
 	// The default is 3; a negative one means no limit.
@@ -70,6 +74,9 @@ func (c WorkerConfig) withDefaults(client *Client) WorkerConfig {
 		c.Grace = defaultGrace
 	}
 	c.Grace = max(c.Grace, time.Second)
+	if c.MaxLent == 0 {
+		c.MaxLent = defaultMaxLent
+	}
 	if c.MaxInterruptions == 0 {
 		c.MaxInterruptions = defaultMaxInterruptions
 	}
@@ -131,15 +138,14 @@ type Worker struct {
 	session  Session
 	tenure   tenure
 
-	ran      atomic.Bool
-	stopping atomic.Bool // prefetched tasks are not started any more
-	base     context.Context
-	hard     context.Context // ends when nothing is to be attempted any more
-	hand     *hand
-	slots    sync.WaitGroup
-	room     room
-	held     held
-	settler  *settler
+	ran     atomic.Bool
+	base    context.Context
+	stops   stops
+	hand    *hand
+	slots   sync.WaitGroup
+	room    room
+	held    held
+	settler *settler
 }
 
 // NewWorker makes a worker for the tasks that are registered by now. It uses
@@ -174,6 +180,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 	}
 	w.observe = observe{w.log, cfg.Observer}
 	w.room = newRoom(cfg.Slots, cfg.Prefetch)
+	w.stops = newStops()
 	w.hand = newHand()
 	w.settler = newSettler(w, cfg.Slots)
 	return w, nil
@@ -182,9 +189,10 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 // Name gives the worker's name.
 func (w *Worker) Name() string { return w.cfg.Name }
 
-// Run works until ctx ends, then stops gracefully: it receives nothing more,
-// gives back what has not started, lets handlers finish for four fifths of the
-// grace period, cancels the rest with ErrShutdown and gives back what returns.
+// Run works until ctx ends or Stop is called, then stops gracefully: it receives
+// nothing more, gives back what has not started, cancels the handlers that wait for
+// a job, lets the others finish for four fifths of the grace period, cancels the rest
+// with ErrShutdown and gives back what returns.
 // It returns nil when all handlers have returned and their tasks are settled.
 // Handlers that do not return within the grace period are left behind, named by
 // the error; their tasks run elsewhere when the lease has lapsed.
@@ -196,9 +204,6 @@ func (w *Worker) Run(ctx context.Context) error {
 		return errors.New("stem: worker " + w.cfg.Name + ": Run may be called once: make a new worker")
 	}
 	w.base = context.WithoutCancel(ctx)
-	hard, giveUp := context.WithCancel(w.base)
-	defer giveUp()
-	w.hard = hard
 
 	w.log.Info("stem: worker started", "queues", strings.Join(w.cfg.Queues, ","), "slots", w.cfg.Slots, "tasks", len(w.specs))
 	w.warnOfQueues()
@@ -212,14 +217,20 @@ func (w *Worker) Run(ctx context.Context) error {
 		w.slots.Go(w.slot)
 	}
 
-	err := w.fetch(ctx)
+	receiving, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(w.stops.warm, stop)()
+	if w.stops.warm.raised() {
+		stop()
+	}
+	err := w.fetch(receiving)
+	w.Stop(StopWarm)
 	if running := w.held.running(); len(running) > 0 {
 		w.log.Info("stem: worker is stopping", "waits_for", strings.Join(running, ", "), "at_most", w.cfg.Grace)
 	}
-	w.stopping.Store(true)
-	w.hand.close()
-	w.slots.Go(w.slot) // gives back what waits for a slot, though all are taken
-	err = errors.Join(err, w.drain(giveUp))
+	extender.Go(func() { w.tellLeaving(keeping) })
+	w.giveBack()
+	err = errors.Join(err, w.drain())
 
 	stopKeeping()
 	extender.Wait()
@@ -240,51 +251,22 @@ func (w *Worker) warnOfQueues() {
 	}
 }
 
-// drain waits for the slots as long as the grace period allows.
-func (w *Worker) drain(giveUp func()) error {
-	done := make(chan struct{})
-	go func() { // ends with the slots, at worst with a handler that hangs
-		w.slots.Wait()
-		close(done)
-	}()
-	patience := time.NewTimer(w.cfg.Grace / 5 * 4)
-	defer patience.Stop()
-	end := time.NewTimer(w.cfg.Grace)
-	defer end.Stop()
-	for {
-		select {
-		case <-done:
-			return nil
-		case <-patience.C:
-			w.held.cancelAll(ErrShutdown)
-		case <-end.C:
-			giveUp()
-			if running := w.held.running(); len(running) > 0 {
-				return fmt.Errorf("stem: worker %s: the grace period of %v is over and these handlers have not returned: %s",
-					w.cfg.Name, w.cfg.Grace, strings.Join(running, ", "))
-			}
-			return fmt.Errorf("stem: worker %s: the grace period of %v is over and finished tasks are not settled: the store does not answer",
-				w.cfg.Name, w.cfg.Grace)
-		}
-	}
-}
-
-// slot runs one task after the other until there are no more.
+// slot runs one task after the other until there are no more, or its place is
+// somebody else's.
 func (w *Worker) slot() {
+	var l *loan
 	returned := false
 	defer func() {
-		if !returned {
+		if !returned && !l.slotGone {
 			// A handler ended its goroutine with runtime.Goexit. The task has been
 			// judged; the slot goes on in another goroutine.
 			w.slots.Go(w.slot)
 		}
 	}()
-	for l := w.hand.take(); l != nil; l = w.hand.take() {
-		if w.stopping.Load() {
-			w.finish(l, released())
-			continue
+	for l = w.hand.take(); l != nil; l = w.hand.take() {
+		if w.execute(l); l.slotGone {
+			break
 		}
-		w.execute(l)
 	}
 	returned = true
 }

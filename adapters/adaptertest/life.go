@@ -18,6 +18,10 @@ var lifePromises = []promise{
 	{name: "interruptions add up over takeovers", check: interruptionsAddUp},
 	{name: "a verdict starts the count of interruptions anew", check: verdictStartsAnew},
 	{name: "a release keeps the count of interruptions", check: releaseKeepsInterruptions},
+	{name: "a refused settlement takes its interruption back", check: refusalTakesBack},
+	{name: "a refused settlement takes back no other interruption", check: refusalTakesBackItsOwn},
+	{name: "what a leaving session leaves behind was not interrupted", check: leavingInterruptsNothing},
+	{name: "a session that stays after all is not leaving", check: leavingIsTakenBack},
 }
 
 // "ExpiresIn is how long after its publication the task may still start"; "the
@@ -150,4 +154,70 @@ func releaseKeepsInterruptions(x *exam) {
 	x.publish(task("a"))
 	x.settle(end(x.interrupt(2), stem.VerdictRelease))
 	same(x, "interruptions after a release", x.interrupt(1).Interruptions, 3)
+}
+
+// "A settlement that is refused … takes back the interruption that was counted when
+// the delivery was taken over", whatever its verdict and whichever connection it comes by.
+func refusalTakesBack(x *exam) {
+	for _, v := range verdicts {
+		x.publish(task(v.String()))
+		slow := x.takeOne(x.session())
+		x.lapse()
+		d := x.takeOne(x.session())
+		same(x, "interruptions before "+v.String(), d.Interruptions, 1)
+		x.lost(x.peer().trySettle(end(slow, v)), 0)
+		x.settle(end(d, stem.VerdictRelease))
+		d = x.takeOne(x.session())
+		same(x, "interruptions after "+v.String(), d.Interruptions, 0)
+		x.settle(ack(d)...)
+	}
+}
+
+// The interruption of that delivery and of no other, and once, however often it is said.
+func refusalTakesBackItsOwn(x *exam) {
+	x.publish(task("a"))
+	x.takeOne(x.session()) // one that has crashed
+	x.lapse()
+	slow := x.takeOne(x.session())
+	x.lapse()
+	d := x.interrupt(1)
+	same(x, "interruptions", d.Interruptions, 3)
+	for range 3 {
+		x.lost(x.trySettle(end(slow, stem.VerdictAck)), 0)
+	}
+	x.settle(end(d, stem.VerdictRelease))
+	d = x.takeOne(x.session())
+	same(x, "interruptions after three refusals of one", d.Interruptions, 2)
+	x.settle(end(d, stem.VerdictRetry))
+	same(x, "interruptions in the row after it", x.interrupt(2).Interruptions, 2)
+}
+
+// "What is taken over from such a session is not counted as an interruption", and
+// it is a takeover otherwise like any other.
+func leavingInterruptsNothing(x *exam) {
+	x.publish(tasks("a", 2)...)
+	s := x.session()
+	left := x.take(s, 2)
+	s.Leaving = true
+	x.extend(s, left...)
+	x.nothing()
+	x.lapse()
+	for i, d := range x.take(x.session(), 2) {
+		x.rises(left[i], d)
+		same(x, "attempt, interruptions", [2]int{d.Attempt, d.Interruptions}, [2]int{1, 0})
+	}
+	x.lost(x.trySettle(ack(left...)...), 0, 1)
+}
+
+// "An Extend without it takes it back."
+func leavingIsTakenBack(x *exam) {
+	x.publish(task("a"))
+	s := x.session()
+	x.takeOne(s)
+	s.Leaving = true
+	x.extend(s)
+	s.Leaving = false
+	x.extend(s)
+	x.lapse()
+	same(x, "interruptions", x.takeOne(x.session()).Interruptions, 1)
 }

@@ -82,6 +82,58 @@ var lifeMutants = []mutant{
 		"Broker/a verdict starts the count of interruptions anew",
 	}},
 
+	{"never takes an interruption back", broker(func(b *faultyBroker) {
+		b.settle = func(ctx context.Context, ss []stem.Settlement) error {
+			lost := &stem.PartialError{}
+			for i, s := range ss {
+				// What is refused is refused before the store hears of it.
+				ns, _ := b.Extend(ctx, stem.Session{ID: s.Delivery.Session, Lease: time.Minute}, s.Delivery)
+				if len(ns) > 0 {
+					lost.Items = append(lost.Items, stem.ItemError{Index: i, Err: stem.ErrLeaseLost})
+				} else if err := b.Broker.Settle(ctx, s); err != nil {
+					return err
+				}
+			}
+			if lost.Items != nil {
+				return lost
+			}
+			return nil
+		}
+	}), []string{
+		"Broker/a refused settlement takes its interruption back",
+		"Broker/a refused settlement takes back no other interruption",
+	}},
+
+	{"takes all interruptions back at a refusal", broker(func(b *faultyBroker) {
+		forgiven := map[string]int{}
+		counted := map[string]int{}
+		b.delivery = func(d *stem.Delivery) {
+			counted[d.ID] = d.Interruptions
+			d.Interruptions = max(0, d.Interruptions-forgiven[d.ID])
+		}
+		b.settle = func(ctx context.Context, ss []stem.Settlement) error {
+			err := b.Broker.Settle(ctx, ss...)
+			for i, s := range ss {
+				if stem.ItemErr(err, i) != nil {
+					forgiven[s.Delivery.ID] = counted[s.Delivery.ID]
+				}
+			}
+			return err
+		}
+	}), []string{"Broker/a refused settlement takes back no other interruption"}},
+
+	{"does not listen to who is leaving", broker(func(b *faultyBroker) {
+		b.session = func(s *stem.Session) { s.Leaving = false }
+	}), []string{"Broker/what a leaving session leaves behind was not interrupted"}},
+
+	{"never forgets that somebody was leaving", broker(func(b *faultyBroker) {
+		leaving := map[string]bool{}
+		b.session = func(s *stem.Session) {
+			leaving[s.ID] = leaving[s.ID] || s.Leaving
+			s.Leaving = leaving[s.ID]
+		}
+	}), []string{"Broker/a session that stays after all is not leaving"}},
+
 	{"counts an interruption as an attempt", delivery(func(d *stem.Delivery) { d.Attempt += d.Interruptions }),
 		[]string{"Broker/an expired lease is delivered again and counted"}},
 

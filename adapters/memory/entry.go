@@ -24,12 +24,12 @@ type entry struct {
 	next    *entry  // who stands behind it
 	at      int     // its index in the heap that it is in, else nowhere
 
-	number        int64 // of the last delivery
-	failures      int32
-	interruptions int32
-	snoozes       int32
-	releases      int32
-	marks         map[string]string
+	number      int64 // of the last delivery
+	failures    int32
+	snoozes     int32
+	releases    int32
+	interrupted *interruption // the latest, since the last verdict
+	marks       map[string]string
 
 	holder  *session // who holds the last delivery, until it is settled or lent again
 	slot    int      // its index in what the holder holds
@@ -70,13 +70,37 @@ func (e *entry) knownTo(tasks *stem.TaskSet) bool {
 // to another one was interrupted.
 func (e *entry) lend(to *session, number int64) {
 	if from := e.holder; from != nil {
-		if from != to {
-			e.interruptions++
+		if from != to && !from.leaving {
+			e.interrupted = &interruption{number: e.number, before: e.interrupted}
 		}
 		from.drop(e)
 	}
 	e.number = number
 	to.take(e)
+}
+
+// interruption is a delivery that was cut short, and so on to those before it.
+type interruption struct {
+	number int64
+	before *interruption
+}
+
+func (i *interruption) count() (n int) {
+	for ; i != nil; i = i.before {
+		n++
+	}
+	return n
+}
+
+// heardOf takes back that a delivery was interrupted: who held it lives and has just
+// said how it ended.
+func (e *entry) heardOf(number int64) {
+	for at := &e.interrupted; *at != nil; at = &(*at).before {
+		if (*at).number == number {
+			*at = (*at).before
+			return
+		}
+	}
 }
 
 // delivery describes the loan at the time that it is made.
@@ -86,7 +110,7 @@ func (e *entry) delivery(now instant) stem.Delivery {
 		Session:       e.holder.id,
 		Number:        e.number,
 		Attempt:       int(e.failures) + 1,
-		Interruptions: int(e.interruptions),
+		Interruptions: e.interrupted.count(),
 		Snoozes:       int(e.snoozes),
 		Releases:      int(e.releases),
 		Waited:        time.Duration(max(now-e.due, 0)),

@@ -51,7 +51,7 @@ type life struct {
 	holder   string // the session that holds it, if any
 	last     stem.Delivery
 	attempt  int
-	inter    int
+	cut      []int64 // the deliveries that count as interrupted
 	snoozes  int
 	releases int
 	old      []stem.Delivery // those that were lost or settled
@@ -59,6 +59,7 @@ type life struct {
 
 type tenure struct {
 	renewed, lease time.Duration
+	leaving        bool
 }
 
 var (
@@ -119,7 +120,7 @@ func (w *world) receiveSome(t *rapid.T) {
 		Max:    rapid.IntRange(1, 8).Draw(t, "max"),
 	}
 	if w.lapsed(req.Session.ID) {
-		w.sessions[req.Session.ID] = &tenure{w.now, req.Session.Lease}
+		w.sessions[req.Session.ID] = &tenure{renewed: w.now, lease: req.Session.Lease}
 	}
 	want := w.expected(req)
 	got := w.receive(req)
@@ -158,14 +159,16 @@ func (w *world) expected(req stem.ReceiveRequest) (want []*life) {
 // lend takes note of a delivery, and checks what it says.
 func (w *world) lend(l *life, d stem.Delivery) {
 	if l.holder != "" {
-		l.inter++
+		if !w.sessions[l.holder].leaving {
+			l.cut = append(l.cut, l.last.Number)
+		}
 		l.old = append(l.old, l.last)
 	}
 	if d.Number <= l.last.Number {
 		w.T.Fatalf("%s: got number %d after %d, want it to rise", d.ID, d.Number, l.last.Number)
 	}
 	got := [4]int{d.Attempt, d.Interruptions, d.Snoozes, d.Releases}
-	if want := [4]int{l.attempt, l.inter, l.snoozes, l.releases}; got != want {
+	if want := [4]int{l.attempt, len(l.cut), l.snoozes, l.releases}; got != want {
 		w.T.Fatalf("%s: got attempt, interruptions, snoozes, releases %v, want %v", d.ID, got, want)
 	}
 	l.holder, l.last = d.Session, d
@@ -208,6 +211,7 @@ func (w *world) settleOne(t *rapid.T) {
 		if err := w.Settle(w.ctx(), s); stem.ItemErr(err, 0) != stem.ErrLeaseLost {
 			t.Fatalf("settle %s by its delivery %d: got error %v, want %v", l.env.ID, s.Delivery.Number, err, stem.ErrLeaseLost)
 		}
+		l.cut = slices.DeleteFunc(l.cut, func(n int64) bool { return n == s.Delivery.Number })
 		return
 	}
 	if l.holder == "" {
@@ -222,7 +226,7 @@ func (w *world) settleOne(t *rapid.T) {
 func (w *world) conclude(i int, l *life, s stem.Settlement) {
 	l.holder, l.due = "", w.now+s.Delay
 	if s.Verdict != stem.VerdictRelease {
-		l.inter = 0
+		l.cut = nil
 	}
 	switch s.Verdict {
 	case stem.VerdictAck, stem.VerdictDeadLetter:
@@ -239,7 +243,7 @@ func (w *world) conclude(i int, l *life, s stem.Settlement) {
 func (w *world) extendOne(t *rapid.T) {
 	_, l := w.any(t, func(l *life) bool { return l.holder != "" })
 	held := append(slices.Clone(l.old), l.last)
-	want := stem.Session{ID: l.holder, Lease: 10 * time.Millisecond}
+	want := stem.Session{ID: l.holder, Lease: 10 * time.Millisecond, Leaving: rapid.Bool().Draw(t, "leaving")}
 	notices, err := w.Extend(w.ctx(), want, held...)
 	if err != nil {
 		t.Fatalf("extend: got error %v, want none", err)
@@ -247,7 +251,7 @@ func (w *world) extendOne(t *rapid.T) {
 	if len(notices) != len(l.old) {
 		t.Fatalf("extend with %d deliveries that are lost and one that is not: got notices %v", len(l.old), notices)
 	}
-	w.sessions[want.ID] = &tenure{w.now, want.Lease}
+	w.sessions[want.ID] = &tenure{w.now, want.Lease, want.Leaving}
 }
 
 func (w *world) wait(t *rapid.T) {

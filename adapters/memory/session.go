@@ -13,6 +13,7 @@ type session struct {
 	id      string
 	lease   time.Duration
 	renewed instant
+	leaving bool // what is taken over from it was not interrupted
 	lapsed  bool // noticed, so that what it holds has begun to go back in line
 	held    []*entry
 	at      int // its index in the store's heap of lapses
@@ -39,7 +40,7 @@ func (s *Store) renew(want *stem.Session, now instant) *session {
 	if session == nil {
 		session = s.newSession(want.ID)
 	}
-	session.lease, session.renewed = want.Lease, now
+	session.lease, session.renewed, session.leaving = want.Lease, now, want.Leaving
 	if session.lapsed {
 		session.lapsed = false
 		session.reclaim()

@@ -45,6 +45,7 @@ func (s *Store) settle(st *stem.Settlement, save bool, now instant) error {
 	case e.settled.number == d.Number && e.settled.verdict == st.Verdict:
 		return nil // this very delivery did it, and saved its result
 	case !e.current(d):
+		e.heardOf(d.Number)
 		return stem.ErrLeaseLost
 	}
 	if save && st.Result != nil {
@@ -61,7 +62,7 @@ func (s *Store) settle(st *stem.Settlement, save bool, now instant) error {
 // conclude does what the verdict says to an entry that nobody holds any more.
 func (e *entry) conclude(st *stem.Settlement, now instant) {
 	if st.Verdict != stem.VerdictRelease {
-		e.interruptions = 0
+		e.interrupted = nil
 	}
 	if st.Verdict != stem.VerdictRelease || len(st.Marks) > 0 {
 		e.marks = maps.Clone(st.Marks)
