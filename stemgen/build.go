@@ -15,6 +15,7 @@ type builder struct {
 	rep   *report
 	model *Package
 	types map[string]*Type // by the type's full name
+	met   []string         // the names of types, in the order in which wire came upon them
 	named []*types.Named   // types with a name, embedded ones too, in the order of first need
 
 	headers   map[string]*ast.File        // of other packages' files, by path
@@ -51,7 +52,11 @@ func buildModel(prog *program, src *source, v *view, funcs []marked, rep *report
 		}
 	}
 	for _, s := range signatures {
+		before, met := rep.errors, len(b.met)
 		b.carry(s)
+		if rep.errors > before {
+			b.forgetForeign(met)
+		}
 	}
 	if rep.errors > 0 {
 		return b.model // with holes where types are that cannot travel
@@ -148,6 +153,18 @@ func (b *builder) carry(s *signature) {
 		s.task.Func.Result = &result
 		s.task.Result = b.wire(s.result, at)
 	}
+}
+
+// forgetForeign lets the next task find out anew what is wrong with types of other
+// packages, of those met last: that is reported where the task names them, not where
+// they are declared.
+func (b *builder) forgetForeign(from int) {
+	for _, key := range b.met[from:] {
+		if t := b.types[key]; t != nil && t.Go.Pkg != b.src.PkgPath {
+			delete(b.types, key)
+		}
+	}
+	b.met = b.met[:from]
 }
 
 func paramName(p parameter) string {

@@ -24,7 +24,7 @@ func (b *builder) wire(t types.Type, at trail) *Type {
 	}
 	n, named := t.(*types.Named)
 	if named {
-		b.types[key] = w // before its parts, which may lead back to it
+		b.remember(key, w) // before its parts, which may lead back to it
 		b.named = append(b.named, n)
 		w.Doc, w.Constants = b.comments[n.Obj().Pos()], b.constants[n.Obj()]
 	}
@@ -36,9 +36,14 @@ func (b *builder) wire(t types.Type, at trail) *Type {
 	}
 	// What is wrong with a type without a name is reported at each place where it stands.
 	if !named && b.rep.errors == before {
-		b.types[key] = w
+		b.remember(key, w)
 	}
 	return w
+}
+
+func (b *builder) remember(key string, w *Type) {
+	b.types[key] = w
+	b.met = append(b.met, key)
 }
 
 // classify chooses the kind: the rules for single types first, then the type's own
