@@ -57,11 +57,26 @@ func (b *builder) fields(t types.Type, s *types.Struct, at trail) []Field {
 			byWire[alias] = f
 		}
 	}
-	if len(fields) == 0 && s.NumFields() > 0 && !c.excluded && b.rep.errors == before {
+	if len(fields) == 0 && !holdsNothing(s) && !c.excluded && b.rep.errors == before {
 		b.rep.errorf(at.pos, CodeEmptyStruct, "carry the values that matter, or leave the field out with `msgpack:\"-\"`",
 			"%s cannot travel: all fields of %s are unexported, so that nothing of it would arrive", at.path, b.short(t))
 	}
 	return fields
+}
+
+// holdsNothing tells whether all values of a type are alike, so that nothing of one can
+// be lost: an empty struct, or one that embeds such as a mark.
+func holdsNothing(t types.Type) bool {
+	s, ok := t.Underlying().(*types.Struct)
+	if !ok {
+		return false
+	}
+	for f := range s.Fields() {
+		if !holdsNothing(f.Type()) {
+			return false
+		}
+	}
+	return true
 }
 
 type fieldCollector struct {
