@@ -7,7 +7,7 @@
 //
 // The code is a pipeline. To read it, follow a package through it:
 //
-//	load.go          one run of the go command: syntax of the matched packages, export data of the rest
+//	load.go          syntax of the matched packages, export data of what they import
 //	placement.go     which comments are directives, and which function each stands on;
 //	                 stray.go those in files that not every build compiles
 //	directive.go     a directive into words; option.go the words into options

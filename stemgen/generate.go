@@ -56,8 +56,6 @@ func (prog *program) generate() Output {
 	for _, src := range prog.sources {
 		if r := prog.generateOne(src); r != nil {
 			results = append(results, r)
-		} else {
-			prog.recheck(src)
 		}
 	}
 	slices.SortFunc(results, func(a, b *result) int { return strings.Compare(a.src.dir, b.src.dir) })
@@ -93,8 +91,8 @@ func (r *result) tasks() []*Task {
 // generateOne takes one package through the pipeline. It gives nil for a package
 // that stemgen has no business with.
 func (prog *program) generateOne(src *source) *result {
-	if !src.asked || isRuntime(src.PkgPath) {
-		return nil // asked for by us, or not at all
+	if !src.asked {
+		return nil
 	}
 	r := &result{src: src, rep: new(report)}
 	var funcs []marked

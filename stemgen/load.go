@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,22 +25,24 @@ const (
 	codecPath   = runtimePath + "/codec"
 )
 
-func isRuntime(path string) bool { return path == runtimePath || path == codecPath }
-
 // slowLoad is when a load begins to look like a hang.
 const slowLoad = 2 * time.Second
 
-// loadMode asks for the syntax of the matched packages and for export data of all
-// others. Without NeedDeps nothing else is parsed, which makes it 15 times faster.
-const loadMode = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports |
-	packages.NeedTypes | packages.NeedTypesSizes | packages.NeedSyntax | packages.NeedModule
+// The go command is asked twice. Types of dependencies come from export data, for
+// which it compiles what it lists; the matched packages must not be among that: they
+// have just been edited, are not needed compiled, and may be large.
+const (
+	sourceMode = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports |
+		packages.NeedTypesSizes | packages.NeedSyntax | packages.NeedModule
+	importMode = packages.NeedName | packages.NeedFiles | packages.NeedImports | packages.NeedTypes | packages.NeedModule
+)
 
-// A program is everything that one load brought.
+// A program is everything that a run has loaded.
 type program struct {
 	fset    *token.FileSet
 	sources []*source                    // packages with syntax, dependencies first
-	byPath  map[string]*packages.Package // all packages
-	checked map[string]*types.Package    // packages that were checked anew, which stand for those of the load
+	byPath  map[string]*packages.Package // these, and what they import directly or not
+	checked map[string]*types.Package    // sources as their importers see them, by path
 }
 
 // A source is a package as its author wrote it: without the file that stemgen
@@ -52,7 +55,8 @@ type source struct {
 	asked bool // one of the patterns matched it
 }
 
-// load runs the go command once for the patterns of cfg.
+// load reads the packages that the patterns of cfg match, and the types that these
+// import.
 func load(ctx context.Context, cfg Config) (*program, error) {
 	patterns := cfg.Patterns
 	if len(patterns) == 0 {
@@ -68,23 +72,15 @@ func load(ctx context.Context, cfg Config) (*program, error) {
 		byPath:  make(map[string]*packages.Package),
 		checked: make(map[string]*types.Package),
 	}
-	pcfg := &packages.Config{
-		Context:   ctx,
-		Mode:      loadMode,
-		Dir:       cfg.Dir,
-		Env:       cfg.Env,
-		Fset:      prog.fset,
-		ParseFile: parseFile,
-	}
+	pcfg := packages.Config{Context: ctx, Dir: cfg.Dir, Env: cfg.Env, Fset: prog.fset}
 	if cfg.Tags != "" {
 		pcfg.BuildFlags = []string{"-tags=" + cfg.Tags}
 	}
-	defer cfg.explainSlowness()()
-	// A package may not import the runtime before its first generated file does, so the
-	// runtime is asked for by name.
-	roots, err := packages.Load(pcfg, append([]string{runtimePath, codecPath}, patterns...)...)
-	if err == nil && !slices.ContainsFunc(roots, func(pkg *packages.Package) bool { return !isRuntime(pkg.PkgPath) }) {
-		err = whyNothing(*pcfg, patterns)
+	err := prog.loadSources(pcfg, patterns)
+	if err == nil {
+		stop := cfg.explainSlowness()
+		err = prog.loadImports(pcfg)
+		stop()
 	}
 	if err != nil {
 		message := err.Error()
@@ -93,7 +89,6 @@ func load(ctx context.Context, cfg Config) (*program, error) {
 		}
 		return nil, errors.New(strings.TrimSpace(message))
 	}
-	prog.collect(roots)
 	return prog, nil
 }
 
@@ -117,39 +112,76 @@ func (cfg Config) explainSlowness() (stop func()) {
 	}
 }
 
-// whyNothing asks the go command again. Where it builds export data it finds fault in
-// silence, because a package that does not compile is no failure then.
-func whyNothing(cfg packages.Config, patterns []string) error {
-	cfg.Mode = packages.NeedName | packages.NeedImports | packages.NeedDeps
-	for _, asked := range [][]string{patterns, {runtimePath}} {
-		if _, err := packages.Load(&cfg, asked...); err != nil {
-			return err
-		}
+// loadSources reads the packages that the patterns match.
+func (prog *program) loadSources(cfg packages.Config, patterns []string) error {
+	cfg.Mode, cfg.ParseFile = sourceMode, parseSource
+	roots, err := packages.Load(&cfg, patterns...)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("no packages match %s in this module\n\tname packages of the module that stemgen is run in, with ./... for all", strings.Join(patterns, " "))
-}
-
-func (prog *program) collect(roots []*packages.Package) {
-	asked := make(map[*packages.Package]bool)
-	for _, root := range roots {
-		asked[root] = true
+	if len(roots) == 0 {
+		return fmt.Errorf("no packages match %s in this module\n\tname packages of the module that stemgen is run in, with ./... for all", strings.Join(patterns, " "))
 	}
 	packages.Visit(roots, nil, func(pkg *packages.Package) {
-		prog.byPath[pkg.PkgPath] = pkg
-		if len(pkg.Syntax) == 0 && !asked[pkg] {
-			return
+		if asked := slices.Contains(roots, pkg); asked || len(pkg.Syntax) > 0 {
+			prog.sources = append(prog.sources, prog.newSource(pkg, asked))
 		}
-		src := &source{Package: pkg, name: pkg.Name, dir: pkg.Dir, asked: asked[pkg]}
-		for _, file := range pkg.Syntax {
-			if !src.asked || !isGenerated(prog.fset, file) {
-				src.files = append(src.files, file)
+	})
+	return nil
+}
+
+func (prog *program) newSource(pkg *packages.Package, asked bool) *source {
+	src := &source{Package: pkg, name: pkg.Name, dir: pkg.Dir, asked: asked}
+	for _, file := range pkg.Syntax {
+		if !isGenerated(prog.fset, file) {
+			src.files = append(src.files, file)
+		}
+	}
+	if i := slices.IndexFunc(src.files, saysPackage); i >= 0 {
+		src.name = src.files[i].Name.Name
+	}
+	return src
+}
+
+// source gives the source of a path, or nil.
+func (prog *program) source(path string) *source {
+	i := slices.IndexFunc(prog.sources, func(src *source) bool { return src.PkgPath == path })
+	if i < 0 {
+		return nil
+	}
+	return prog.sources[i]
+}
+
+// loadImports reads the types of what the sources import, and of what generated code
+// does: the package may not import that yet.
+func (prog *program) loadImports(cfg packages.Config) error {
+	paths := make(map[string]bool)
+	for _, path := range ownImports {
+		paths[path] = true
+	}
+	for _, src := range prog.sources {
+		for _, imported := range src.Imports {
+			if len(imported.GoFiles) > 0 {
+				paths[imported.PkgPath] = true
 			}
 		}
-		if i := slices.IndexFunc(src.files, saysPackage); i >= 0 {
-			src.name = src.files[i].Name.Name
-		}
-		prog.sources = append(prog.sources, src)
-	})
+	}
+	for _, src := range prog.sources {
+		delete(paths, src.PkgPath)
+	}
+	cfg.Mode, cfg.ParseFile = importMode, parseDeclarations
+	roots, err := packages.Load(&cfg, slices.Sorted(maps.Keys(paths))...)
+	if err == nil && len(roots) == 0 {
+		// Where it builds export data the go command finds fault in silence, because a
+		// package that does not compile is no failure then.
+		cfg.Mode = packages.NeedName | packages.NeedImports | packages.NeedDeps
+		_, err = packages.Load(&cfg, runtimePath)
+	}
+	packages.Visit(roots, nil, func(pkg *packages.Package) { prog.byPath[pkg.PkgPath] = pkg })
+	for _, src := range prog.sources {
+		prog.byPath[src.PkgPath] = src.Package
+	}
+	return err
 }
 
 // saysPackage tells whether a file has a package clause that could be read.
@@ -163,24 +195,29 @@ func isGenerated(fset *token.FileSet, file *ast.File) bool {
 	return len(file.Comments) > 0 && strings.HasPrefix(file.Comments[0].List[0].Text, headerLine)
 }
 
-// parseFile parses what is needed and no more. Bodies of functions are emptied: what
-// they call may not be generated yet. Of a generated file that does not parse, the
-// package clause is enough, or not even that, for it will be written again.
-func parseFile(fset *token.FileSet, name string, src []byte) (*ast.File, error) {
-	const mode = parser.ParseComments | parser.SkipObjectResolution | parser.AllErrors
-	file, err := parser.ParseFile(fset, name, src, mode)
-	if err != nil && filepath.Base(name) == GeneratedName && isOurs(src) {
-		file, err = parser.ParseFile(fset, name, src, parser.PackageClauseOnly|parser.ParseComments)
-		if err != nil || !isGenerated(fset, file) {
-			return parser.ParseFile(fset, name, headerLine+"\n\npackage ruined", parser.ParseComments)
-		}
-		return file, nil
+// parseSource parses a file of a package that may have tasks. Of what stemgen wrote
+// the package clause is enough, or not even that, for it will be written again.
+func parseSource(fset *token.FileSet, name string, src []byte) (*ast.File, error) {
+	if filepath.Base(name) != GeneratedName || !isOurs(src) {
+		return parseDeclarations(fset, name, src)
 	}
-	if file != nil {
-		for _, decl := range file.Decls {
-			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Body != nil {
-				fn.Body.List = nil
-			}
+	file, err := parser.ParseFile(fset, name, src, parser.PackageClauseOnly|parser.ParseComments)
+	if err != nil || !isGenerated(fset, file) {
+		return parser.ParseFile(fset, name, headerLine+"\n\npackage ruined", parser.ParseComments)
+	}
+	return file, nil
+}
+
+// parseDeclarations parses a file and empties the bodies of its functions: what they
+// call may not be generated yet.
+func parseDeclarations(fset *token.FileSet, name string, src []byte) (*ast.File, error) {
+	file, err := parser.ParseFile(fset, name, src, parser.ParseComments|parser.SkipObjectResolution|parser.AllErrors)
+	if file == nil {
+		return nil, err
+	}
+	for _, decl := range file.Decls {
+		if fn, ok := decl.(*ast.FuncDecl); ok && fn.Body != nil {
+			fn.Body.List = nil
 		}
 	}
 	return file, err

@@ -86,6 +86,9 @@ type renderer struct {
 // them, and they of the package's own names.
 var locals = []string{"args", "b", "ctx", "data", "depth", "e", "enc", "err", "i", "k", "key", "m", "n", "ok", "opts", "r", "raw", "s", "scratch", "v"}
 
+// ownImports are the packages that generated code may import for itself.
+var ownImports = []string{runtimePath, codecPath, "context", "errors", "fmt", "time"}
+
 func newRenderer(model *Package) *renderer {
 	r := &renderer{
 		model:   model,
@@ -97,10 +100,8 @@ func newRenderer(model *Package) *renderer {
 	for _, name := range locals {
 		used[name] = true
 	}
-	for _, p := range [][2]string{
-		{runtimePath, "stem"}, {codecPath, "codec"}, {"context", "context"}, {"errors", "errors"}, {"fmt", "fmt"}, {"time", "time"},
-	} {
-		r.importAs(p[0], p[1], used)
+	for _, importPath := range ownImports {
+		r.importAs(importPath, path.Base(importPath), used)
 	}
 	visit := func(g GoType) {
 		switch {

@@ -40,32 +40,21 @@ func (prog *program) check(src *source, more ...*ast.File) *view {
 	return v
 }
 
-// recheck checks again a package without tasks that imports, directly or not, one
-// that has been checked anew: the two must agree on the identity of types.
-func (prog *program) recheck(src *source) {
-	for _, imported := range src.Imports {
-		if prog.checked[imported.PkgPath] != nil {
-			prog.checked[src.PkgPath] = prog.check(src).pkg
-			return
-		}
-	}
-}
-
 // importFor resolves an import of the package, or one that only its generated file
 // has.
 func (prog *program) importFor(src *source, path string) (*types.Package, error) {
 	if path == "unsafe" {
 		return types.Unsafe, nil
 	}
-	found := src.Imports[path]
-	if found == nil {
-		found = prog.byPath[path]
+	if imported := src.Imports[path]; imported != nil {
+		path = imported.PkgPath
 	}
+	if other := prog.source(path); other != nil {
+		return prog.asImported(other), nil
+	}
+	found := prog.byPath[path]
 	if found == nil || found.Types == nil {
 		return nil, fmt.Errorf("package %s is not among the dependencies", path)
-	}
-	if anew := prog.checked[found.PkgPath]; anew != nil {
-		return anew, nil
 	}
 	// A package that is only an import of an import holds just the types that the latter
 	// mentions. Generated code mentions no others.
@@ -73,6 +62,22 @@ func (prog *program) importFor(src *source, path string) (*types.Package, error)
 		found.Types.MarkComplete()
 	}
 	return found.Types, nil
+}
+
+// asImported gives a source as its importers see it: with what this run generates, or
+// else with the file that stands on disk.
+func (prog *program) asImported(src *source) *types.Package {
+	if prog.checked[src.PkgPath] == nil {
+		var generated []*ast.File
+		if have, err := src.readGenerated(); err == nil && have != nil && isOurs(have) {
+			if file, err := parseDeclarations(prog.fset, src.generatedPath(), have); err == nil {
+				generated = append(generated, file)
+			}
+		}
+		prog.checked[src.PkgPath] = types.NewPackage(src.PkgPath, src.name) // for those that it imports in a circle
+		prog.checked[src.PkgPath] = prog.check(src, generated...).pkg
+	}
+	return prog.checked[src.PkgPath]
 }
 
 // An importerFunc is a function as a types.Importer.
