@@ -107,6 +107,12 @@ var receiveMutants = []mutant{
 		"Broker/what was recovered fences the delivery before it",
 	}},
 
+	{"recovers whatever was lost", request(func(req *stem.ReceiveRequest) {
+		if req.Recover {
+			req.Tasks = nil
+		}
+	}), []string{"Broker/recover leaves alone what the request does not know"}},
+
 	{"recovers what the session holds", request(func(req *stem.ReceiveRequest) { req.Held = nil }),
 		[]string{"Broker/recover leaves alone what the session says it holds"}},
 

@@ -7,6 +7,7 @@ var recoverPromises = []promise{
 	{name: "recover lends again what an answer lost took along", check: recoverLendsAgain},
 	{name: "recover leaves alone what the session says it holds", check: recoverLeavesHeld},
 	{name: "recover leaves alone what other sessions hold", check: recoverLeavesOthers},
+	{name: "recover leaves alone what the request does not know", check: recoverLeavesUnknown},
 	{name: "without recover a session is not lent twice what it holds", check: noRecover},
 	{name: "what was recovered fences the delivery before it", check: recoveredFences},
 }
@@ -49,6 +50,20 @@ func recoverLeavesHeld(x *exam) {
 	req.Held = append(req.Held, d)
 	same(x, "received next", x.receive(req)[0].ID, "new")
 	x.settle(ack(held[0], d, held[2])...)
+}
+
+// "Envelopes that the request does not know, by their task and the schema of their
+// args, are not lent", whichever way.
+func recoverLeavesUnknown(x *exam) {
+	x.publish(task("a", inSchema(newer)), task("b", called("other"), inSchema(older)), task("c", inSchema(older)))
+	s := x.session()
+	x.take(s, 3) // and suppose that the answer never arrived
+	req := ask(s)
+	req.Recover, req.Tasks = true, stem.NewTaskSet(reads("exam.task", older))
+	d := x.receive(req)
+	same(x, "received", ids(d), []string{"c"})
+	req.Held = d
+	x.nothingFor(req)
 }
 
 // Recover is about a session's own deliveries.

@@ -212,10 +212,11 @@ func manySchemas(x *exam) {
 	for i := range uint64(n) {
 		x.publish(task(fmt.Sprint(i), inSchema(newer+i)))
 	}
-	x.nothingFor(x.reading(older))
-	got := ids(x.collect(x.reading(newer+7, newer+70, newer+299), 3))
+	x.publish(task("plain"))
+	x.nothingFor(knowing(x.session(), "another"))
+	got := ids(x.collect(x.reading(newer+7, newer+70, newer+299), 4))
 	slices.Sort(got)
-	same(x, "received", got, []string{"299", "7", "70"})
+	same(x, "received", got, []string{"299", "7", "70", "plain"})
 	same(x, "received by one that tells no schema", len(x.collect(x.reading(), n-3)), n-3)
 }
 
