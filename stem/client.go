@@ -70,6 +70,7 @@ type Client struct {
 	base    Envelope      // what holds before the options of definition and call
 	line    line
 	observe observe
+	ward    ward
 }
 
 // NewClient makes a client of a broker.

@@ -170,7 +170,11 @@ func (w *Worker) accept(deliveries []Delivery) {
 	}
 	w.room.enter(len(loans))
 	w.held.add(loans)
-	w.hand.put(loans)
+	if w.suspectAmong(deliveries) {
+		w.isolate(loans)
+	} else {
+		w.hand.put(loans)
+	}
 }
 
 func (w *Worker) storeFailed(ctx context.Context, operation string, err error, wait time.Duration) {

@@ -44,6 +44,17 @@ func (h *hand) put(loans []loan) {
 	h.call()
 }
 
+// putFirst adds loans that are to be taken before all others.
+func (h *hand) putFirst(loans []loan) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.loans, h.taken = slices.Delete(h.loans, 0, h.taken), 0
+	for i := range loans {
+		h.loans = slices.Insert(h.loans, i, &loans[i])
+	}
+	h.call()
+}
+
 // call wakes a slot if there is something for it, one that waits, and none on
 // its way. mu is held.
 func (h *hand) call() {

@@ -116,6 +116,9 @@ func (h *held) remove(endings []ending) {
 			h.first = l.next
 		}
 		l.prev, l.next = nil, nil
+		if l.Interruptions > 0 {
+			l.worker.client.ward.dismiss(l)
+		}
 	}
 	h.count -= len(endings)
 }

@@ -100,6 +100,17 @@ func (s *settler) unload(again []ending, err error) {
 	s.progress.Broadcast()
 }
 
+// now commits endings in a round trip of their own, and reports whether that went
+// well; what has failed is tried again.
+func (s *settler) now(endings []ending) bool {
+	var own trip
+	again, err := s.try(&own, endings)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail(again, err)
+	return err == nil
+}
+
 // try makes one round trip with the batch, takes leave of what is settled or
 // lost, and answers what must be tried again, with the first error.
 func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {

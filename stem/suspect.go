@@ -1,0 +1,89 @@
+package stem
+
+import (
+	"sync"
+	"time"
+)
+
+// A task whose runs were cut short so often that one more makes it poison is a
+// suspect. Its last try runs with no other suspect in the process: if the process
+// dies again, this one was there and no other that would be condemned with it.
+
+// ward is where the process's one suspect is, from when it is received until its
+// settlement has been accepted. The workers of one client share it.
+type ward struct {
+	mu   sync.Mutex
+	here *loan
+}
+
+// admit takes a suspect in, if there is none.
+func (w *ward) admit(l *loan) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.here != nil {
+		return false
+	}
+	w.here = l
+	return true
+}
+
+// dismiss lets a loan go, if it is the one that is here.
+func (w *ward) dismiss(l *loan) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.here == l {
+		w.here = nil
+	}
+}
+
+// suspects reports whether one more interruption would make the task poison.
+func (w *Worker) suspects(d *Delivery) bool {
+	return w.cfg.MaxInterruptions > 1 && d.Interruptions == w.cfg.MaxInterruptions-1
+}
+
+func (w *Worker) suspectAmong(deliveries []Delivery) bool {
+	for i := range deliveries {
+		if w.suspects(&deliveries[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// isolate takes loans in hand of which some are suspects: one of those, if no other
+// is in the process, and that one first, so that it does not wait beside others for
+// long. The rest go back at once, and only then does the one begin: what the worker
+// holds counts as interrupted if the process dies, be it running or not.
+func (w *Worker) isolate(loans []loan) {
+	var one []loan
+	var others []ending
+	for i := range loans {
+		l := &loans[i]
+		switch {
+		case !w.suspects(l.Delivery):
+			w.hand.put(loans[i : i+1])
+		case w.client.ward.admit(l):
+			one = loans[i : i+1]
+		default:
+			others = append(others, w.later(l))
+		}
+	}
+	if len(others) > 0 && !w.settler.now(others) && one != nil {
+		w.settler.now([]ending{w.later(&one[0])}) // they are still here, so it cannot be
+		return
+	}
+	w.hand.putFirst(one)
+}
+
+// How long a suspect is sent away that comes while there is another, at first and at most.
+const (
+	firstTurnAway   = time.Second
+	longestTurnAway = 30 * time.Second
+)
+
+// later gives the end of a loan that is to come again when its turn may have come.
+func (w *Worker) later(l *loan) ending {
+	w.room.leave()
+	delay := min(firstTurnAway<<min(l.Releases, 5), longestTurnAway)
+	return ending{l, judgement{verdict: VerdictRelease, delay: jitter(delay)}}
+}
