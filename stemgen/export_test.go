@@ -29,7 +29,9 @@ func GenerateEach(ctx context.Context, cfg Config) (map[string]Output, error) {
 	}
 	outputs := make(map[string]Output)
 	for name, part := range parts {
-		outputs[name] = part.generate()
+		if outputs[name], err = part.generate(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return outputs, nil
 }

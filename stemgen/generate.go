@@ -40,20 +40,23 @@ type File struct {
 }
 
 // Generate reads the packages and says what should be written. It writes nothing and
-// may be called concurrently. An error means that there was nothing to read; what is
-// wrong with what was read is in the diagnostics.
+// may be called concurrently. An error means that there was nothing to read, or that ctx
+// is done; what is wrong with what was read is in the diagnostics.
 func Generate(ctx context.Context, cfg Config) (Output, error) {
 	prog, err := load(ctx, cfg)
 	if err != nil {
 		return Output{}, err
 	}
-	return prog.generate(), nil
+	return prog.generate(ctx)
 }
 
 // generate takes every package through the pipeline, dependencies first.
-func (prog *program) generate() Output {
+func (prog *program) generate(ctx context.Context) (Output, error) {
 	var results []*result
 	for _, src := range prog.sources {
+		if ctx.Err() != nil {
+			return Output{}, ctx.Err()
+		}
 		if r := prog.generateOne(src); r != nil {
 			results = append(results, r)
 		}
@@ -70,7 +73,7 @@ func (prog *program) generate() Output {
 		}
 	}
 	out.Diagnostics = all.sorted()
-	return out
+	return out, nil
 }
 
 // A result is what became of one package.

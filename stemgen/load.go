@@ -82,6 +82,9 @@ func load(ctx context.Context, cfg Config) (*program, error) {
 		err = prog.loadImports(pcfg)
 		stop()
 	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // what the go command says of being stopped helps nobody
+	}
 	if err != nil {
 		message := err.Error()
 		if _, said, found := strings.Cut(message, "stderr: "); found {

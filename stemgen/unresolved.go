@@ -71,8 +71,13 @@ func (b *builder) importFailure(imp *ast.ImportSpec, err types.Error) (message, 
 
 // goAdvice parts what the go command says into what is wrong and what to do.
 func goAdvice(said string) (message, fix string) {
-	message, fix, _ = strings.Cut(strings.TrimSpace(said), "; to add it:\n\t")
-	return message, fix
+	said = strings.TrimSpace(said)
+	for _, turn := range []string{"; to add it:\n\t", "; to add:\n\t"} {
+		if message, fix, found := strings.Cut(said, turn); found {
+			return message, fix
+		}
+	}
+	return said, ""
 }
 
 func importPath(imp *ast.ImportSpec) string { return strings.Trim(imp.Path.Value, "\"`") }

@@ -44,6 +44,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/gostem/gostem/stemgen"
 )
@@ -55,7 +56,8 @@ Packages are named as for the go command; the default is the one in the current
 directory.
 
 It exits with 0 when all is well, with 1 when -check found files to be written or
-removed, and with 2 when something is wrong with the packages or the command line.
+removed, and with 2 when something is wrong with the packages or the command line, or
+somebody has interrupted it.
 
 `
 
@@ -66,11 +68,13 @@ const (
 	exitWrong = 2
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+func main() { os.Exit(runUntilInterrupt(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// runUntilInterrupt runs until it is done, or somebody presses Ctrl-C.
+func runUntilInterrupt(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return run(ctx, args, stdout, stderr)
 }
 
 // A command is one run of stemgen.
@@ -104,21 +108,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 	out, err := stemgen.Generate(ctx, cfg)
 	if err != nil {
-		fmt.Fprintln(stderr, "stemgen:", err)
-		return exitWrong
+		return c.fail(err)
 	}
 	wrong := c.report(out.Diagnostics)
-	stale, err := c.settle(out.Files)
+	stale, err := c.settle(ctx, out.Files)
 	switch {
 	case err != nil:
-		fmt.Fprintln(stderr, "stemgen:", err)
-		return exitWrong
+		return c.fail(err)
 	case wrong:
 		return exitWrong
 	case stale && c.check:
 		return exitStale
 	}
 	return exitClean
+}
+
+// fail says why the run ends early.
+func (c *command) fail(err error) int {
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
+	fmt.Fprintln(c.stderr, "stemgen:", err)
+	return exitWrong
 }
 
 // report prints the diagnostics and tells whether any of them is an error.
@@ -151,9 +162,13 @@ var done = map[stemgen.State]string{
 	stemgen.Current: "current", stemgen.Missing: "written", stemgen.Stale: "written", stemgen.Orphaned: "removed",
 }
 
-// settle writes the files, or shows what it would do.
-func (c *command) settle(files []stemgen.File) (stale bool, err error) {
+// settle writes the files, or shows what it would do. Interrupted, it leaves each file
+// either as it was or as it should be.
+func (c *command) settle(ctx context.Context, files []stemgen.File) (stale bool, err error) {
 	for _, f := range files {
+		if ctx.Err() != nil {
+			return stale, ctx.Err()
+		}
 		name, state := shorten(f.Path), f.State()
 		stale = stale || state != stemgen.Current
 		if c.check || c.diff {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,11 +13,13 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/gostem/gostem/stemgen"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"stemgen": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, patient{os.Stderr})) },
+		"stemgen": func() { os.Exit(runUntilInterrupt(os.Args[1:], os.Stdout, patient{os.Stderr})) },
 	})
 }
 
@@ -51,6 +54,12 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GOPROXY", "off")
 			env.Setenv("ROOT", root)
 			return writeModule(env.WorkDir, root)
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "root" {
+				return false, fmt.Errorf("unknown condition %s", cond)
+			}
+			return os.Geteuid() == 0, nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"edit": edit, "changed": changed},
 	})
@@ -105,4 +114,17 @@ func changed(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%q in place of %q: the compiler says\n%s", args[2], args[1], said)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(before), 0o644))
+}
+
+func TestAnInterruptedRunWritesNothingMore(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	file := stemgen.File{Path: filepath.Join(t.TempDir(), stemgen.GeneratedName), Want: []byte("package work\n")}
+	c := command{stdout: io.Discard, stderr: io.Discard}
+	if _, err := c.settle(ctx, []stemgen.File{file}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	if _, err := os.Stat(file.Path); !os.IsNotExist(err) {
+		t.Errorf("the file was written: %v", err)
+	}
 }
