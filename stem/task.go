@@ -38,8 +38,9 @@ type TaskDefinition[A, R any] struct {
 
 var _ AnyTask = (*TaskDefinition[None, None])(nil)
 
-// Define makes a task definition. A spec that is wrong shows at the first
-// Enqueue or Handle, as an error that names the field, so that definitions can be package variables.
+// Define makes a task definition. A spec that is wrong shows at Handle, and what would
+// be published already at the first Enqueue, as an error that names the field, so that
+// definitions can be package variables.
 func Define[A, R any](spec TaskSpec, args codec.Codec[A], result codec.Codec[R]) *TaskDefinition[A, R] {
 	return &TaskDefinition[A, R]{spec: spec, args: args, result: result, boxes: new(boxes[A, R])}
 }
