@@ -23,7 +23,7 @@ type builder struct {
 	constants map[types.Object][]Constant // by type
 }
 
-// buildModel makes the model of the marked functions. What cannot be a task, or cannot
+// buildModel makes the model of the marked functions and types. What cannot be a task, or cannot
 // travel, is reported; the model is good to be rendered only where nothing was.
 func buildModel(prog *program, src *source, v *view, funcs []marked, rep *report) *Package {
 	b := &builder{
@@ -40,6 +40,9 @@ func buildModel(prog *program, src *source, v *view, funcs []marked, rep *report
 	}
 	var signatures []*signature
 	for _, m := range funcs {
+		if m.spec != nil {
+			continue
+		}
 		if s := b.signature(m); s != nil {
 			signatures = append(signatures, s)
 			b.model.Tasks = append(b.model.Tasks, s.task)
@@ -56,6 +59,11 @@ func buildModel(prog *program, src *source, v *view, funcs []marked, rep *report
 		b.carry(s)
 		if rep.errors > before {
 			b.forgetForeign(met)
+		}
+	}
+	for _, m := range funcs {
+		if m.spec != nil {
+			b.codecType(m)
 		}
 	}
 	if rep.errors > 0 {

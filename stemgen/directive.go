@@ -3,13 +3,21 @@ package stemgen
 import (
 	"go/token"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// directivePrefix begins the one comment that stemgen looks for. What follows it
-// on the line are the task's options.
-const directivePrefix = "//stem:task"
+// The directives. What follows the first on its line are the task's options; nothing
+// follows the second.
+const (
+	directiveStart  = "//stem:"
+	directivePrefix = directiveStart + "task"
+	codecDirective  = directiveStart + "codec"
+)
+
+// directiveNames are the words that make a directive.
+var directiveNames = []string{"task", "codec"}
 
 // A directive is one //stem:task line, taken apart into words, not yet judged.
 type directive struct {
@@ -127,7 +135,8 @@ type commentKind int
 
 const (
 	notDirective     commentKind = iota
-	taskDirective                // //stem:task
+	onFunction                   // //stem:task
+	onType                       // //stem:codec
 	unknownDirective             // //stem: and another word
 	nearDirective                // something that a person may take for //stem:task
 )
@@ -141,23 +150,25 @@ var (
 func classify(comment string) (kind commentKind, reason string) {
 	if m := directiveForm.FindStringSubmatch(comment); m != nil && m[1] != "" {
 		switch word, next := m[1], m[2]; {
-		case word != "task":
+		case !slices.Contains(directiveNames, word):
 			return unknownDirective, "unknown directive //stem:" + word
-		case next == "" || next == " " || next == "\t":
-			return taskDirective, ""
+		case next != "" && next != " " && next != "\t":
+			return unknownDirective, "no " + next + " may follow //stem:" + word
+		case word == "codec":
+			return onType, ""
 		default:
-			return unknownDirective, "no " + next + " may follow " + directivePrefix
+			return onFunction, ""
 		}
 	}
 	m := nearForm.FindStringSubmatch(comment)
 	switch {
 	case m == nil && strings.HasPrefix(comment, "//stem:"):
 		return unknownDirective, "a directive without a word"
-	case m == nil || nearest(m[6], []string{"task"}) == "":
+	case m == nil || nearest(m[6], directiveNames) == "":
 		return notDirective, ""
 	}
 	marker, before, stem, sign, after, word := m[1], m[2], m[3], m[4], m[5], m[6]
-	if before != "" && (after != "" || sign == ".") || sign == "." && word != "task" {
+	if before != "" && (after != "" || sign == ".") || sign == "." && !slices.Contains(directiveNames, word) {
 		return notDirective, "" // prose: `// Stem: tasks run …`, `// stem.Task is …`
 	}
 	switch {
@@ -166,7 +177,7 @@ func classify(comment string) (kind commentKind, reason string) {
 	case before != "":
 		reason = "no space may follow the //"
 	case sign == ".":
-		reason = "a colon stands between stem and task"
+		reason = "a colon stands between stem and " + word
 	case after != "":
 		reason = "no space may follow the colon"
 	case stem != "stem":
@@ -177,7 +188,7 @@ func classify(comment string) (kind commentKind, reason string) {
 
 // canonical gives the directive that a near miss was meant to be.
 func canonical(comment string) string {
-	rest := comment[len(nearForm.FindString(comment)):]
-	rest = strings.TrimSpace(strings.TrimSuffix(rest, "*/"))
-	return strings.TrimSpace(directivePrefix + " " + rest)
+	m := nearForm.FindStringSubmatch(comment)
+	rest := strings.TrimSpace(strings.TrimSuffix(comment[len(m[0]):], "*/"))
+	return strings.TrimSpace(directiveStart + nearest(m[6], directiveNames) + " " + rest)
 }

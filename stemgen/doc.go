@@ -2,20 +2,21 @@
 //
 // It looks for functions marked //stem:task and gives each package that has any one
 // file, stem_gen.go: a typed definition of each task, a codec for what it takes and
-// gives, and the functions that bind handlers. [Generate] says what should be
+// gives, and the functions that bind handlers. Types marked //stem:codec get a codec alone. [Generate] says what should be
 // written, and what stands in the way; [File.Write] writes it.
 //
 // The code is a pipeline. To read it, follow a package through it:
 //
 //	load.go          syntax of the matched packages, export data of what they import
-//	placement.go     which comments are directives, and which function each stands on;
+//	placement.go     which comments are directives, and which function or type each stands on;
 //	                 stray.go those in files that not every build compiles
 //	directive.go     a directive into words; option.go the words into options
 //	typecheck.go     the package as the type checker sees it, with and without generated code
-//	build.go         types into the model: signature.go functions, wiretype.go and structfield.go
-//	                 how types travel, gotype.go how they are written, typedoc.go what comments say
-//	                 of them, names.go what things are called, cycle.go what holds itself, guard.go
-//	                 what may not change unseen, unresolved.go what nobody knows
+//	build.go         types into the model: signature.go functions, codectype.go types with codecs,
+//	                 wiretype.go and structfield.go how types travel, gotype.go how they are
+//	                 written, typedoc.go what comments say of them, names.go what things are called,
+//	                 cycle.go what holds itself, guard.go what may not change unseen, unresolved.go
+//	                 what nobody knows
 //	model.go         the model: plain data, past which nothing knows go/types
 //	check.go         names that would be declared twice
 //	render.go        the model into code: render_task.go definitions, render_codec.go codecs,

@@ -9,10 +9,11 @@ import (
 // The model is what a run knows about a package once go/types has had its say:
 // plain data, enough to check and to render.
 
-// A Package is a Go package with tasks.
+// A Package is a Go package with tasks, or with types that have codecs.
 type Package struct {
 	Path, Name string
 	Tasks      []*Task
+	Codecs     []*Type // those that bear //stem:codec
 	Types      []*Type // those that have functions of their own, in the order of first need
 	Guards     []Guard // what the types of this module among them were made of
 	Taken      Names   // names that the package's author has declared
@@ -26,6 +27,18 @@ func (p *Package) carried() []*Type {
 			if t != nil && !slices.Contains(all, t) {
 				all = append(all, t)
 			}
+		}
+	}
+	return all
+}
+
+// withCodec gives the types that have a codec: those that are carried, and those that bear
+// //stem:codec.
+func (p *Package) withCodec() []*Type {
+	all := p.carried()
+	for _, t := range p.Codecs {
+		if !slices.Contains(all, t) {
+			all = append(all, t)
 		}
 	}
 	return all

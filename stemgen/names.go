@@ -120,7 +120,7 @@ func nameFunctions(model *Package) {
 	for _, t := range model.Types {
 		give(t)
 	}
-	for _, t := range model.carried() {
+	for _, t := range model.withCodec() {
 		give(t)
 	}
 	for _, t := range model.carried() {

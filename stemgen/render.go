@@ -35,7 +35,9 @@ func render(fset *token.FileSet, model *Package) (*rendering, error) {
 	for _, group := range handlerGroups(model) {
 		r.register(group)
 	}
-	r.tasks()
+	if len(model.Tasks) > 0 {
+		r.tasks()
+	}
 	r.typeGuards()
 	r.codecs()
 	r.schemas()
@@ -122,6 +124,9 @@ func newRenderer(model *Package) *renderer {
 	}
 	for _, t := range model.Types {
 		t.walk(visit)
+	}
+	for _, t := range model.Codecs {
+		t.Go.walk(visit)
 	}
 	for _, g := range model.Guards {
 		g.Type.walk(visit)

@@ -6,11 +6,14 @@ import (
 	"github.com/dave/jennifer/jen"
 )
 
-// codecs writes the codec of each type that is the args or the result of a task, then
-// the functions that these lead to.
+// codecs writes the codec of each type that is the args or the result of a task, or bears
+// //stem:codec, then the functions that these lead to.
 func (r *renderer) codecs() {
-	for _, t := range r.model.carried() {
+	for _, t := range r.model.withCodec() {
 		r.codec(t)
+	}
+	for _, t := range r.model.Codecs {
+		r.codecMethod(t)
 	}
 	for _, t := range r.model.Types {
 		r.appendFunc(t)
@@ -28,6 +31,15 @@ func (r *renderer) codec(t *Type) {
 	r.comment("%s is the codec of %s.", codecName(t), carried(t.Go))
 	r.file.Var().Id(codecName(t)).Op("=").Qual(codecPath, "Codec").Types(r.typ(t.Go)).Add(
 		lines("{", "}", field("Append", r.codecAppend(t)), field("Read", r.codecRead(t))),
+	)
+	r.file.Line()
+}
+
+// codecMethod writes the method by which codec.For finds a type's codec.
+func (r *renderer) codecMethod(t *Type) {
+	r.comment("%s gives the codec of %s to %s.For.", codecMethod, t.Go.Name, r.imports[codecPath])
+	r.file.Func().Params(jen.Op("*").Add(r.typ(t.Go))).Id(codecMethod).Params().Qual(codecPath, "Codec").Types(r.typ(t.Go)).Block(
+		jen.Return(jen.Id(codecName(t))),
 	)
 	r.file.Line()
 }

@@ -23,8 +23,8 @@ func (prog *program) reportStray(src *source, rep *report) {
 	for _, file := range src.files {
 		if line := constraintOf(prog.fset, file); line != "" {
 			for _, m := range findMarked(prog.fset, file, new(report)) {
-				rep.errorf(m.at.pos, CodeConstrained, "put the task into a file for all builds, and what differs into a function that it calls",
-					"func %s is compiled in some builds only (%s), its generated code in all", m.decl.Name.Name, line)
+				rep.errorf(m.at.pos, CodeConstrained, "put the "+m.noun()+" into a file for all builds, and what differs into a function that it calls",
+					"%s is compiled in some builds only (%s), its generated code in all", m, line)
 			}
 		}
 	}
@@ -36,7 +36,7 @@ func (prog *program) reportStray(src *source, rep *report) {
 	slices.Sort(others)
 	for _, name := range slices.Compact(others) {
 		content, err := os.ReadFile(name)
-		if err != nil || !bytes.Contains(content, []byte(directivePrefix)) {
+		if err != nil || !bytes.Contains(content, []byte(directiveStart)) {
 			continue
 		}
 		file, err := parser.ParseFile(prog.fset, name, content, parser.ParseComments|parser.SkipObjectResolution)
@@ -44,11 +44,13 @@ func (prog *program) reportStray(src *source, rep *report) {
 			continue
 		}
 		for _, m := range findMarked(prog.fset, file, new(report)) {
-			if strings.HasSuffix(name, "_test.go") {
-				rep.errorf(m.at.pos, CodeTestFile, "move it out of the test", "func %s is in a test, where no worker finds it", m.decl.Name.Name)
-			} else {
-				rep.errorf(m.at.pos, CodeConstrained, "put the task into a file for all builds",
-					"func %s is in a file that this build leaves out", m.decl.Name.Name)
+			switch {
+			case !strings.HasSuffix(name, "_test.go"):
+				rep.errorf(m.at.pos, CodeConstrained, "put the "+m.noun()+" into a file for all builds", "%s is in a file that this build leaves out", m)
+			case m.spec != nil:
+				rep.errorf(m.at.pos, CodeTestFile, "move it out of the test", "%s is in a test, where its generated code cannot refer to it", m)
+			default:
+				rep.errorf(m.at.pos, CodeTestFile, "move it out of the test", "%s is in a test, where no worker finds it", m)
 			}
 		}
 	}
@@ -136,7 +138,7 @@ func reportMixed(fset *token.FileSet, src *source, rep *report) (found bool) {
 
 func hasDirective(name string) bool {
 	content, err := os.ReadFile(name)
-	return err == nil && bytes.Contains(content, []byte(directivePrefix))
+	return err == nil && bytes.Contains(content, []byte(directiveStart))
 }
 
 // parsePosition reads "file:line:col", where the last two may be missing.

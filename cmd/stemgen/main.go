@@ -1,5 +1,5 @@
 // Stemgen writes stem_gen.go into each package that has functions marked
-// //stem:task. Use it as a tool of your module:
+// //stem:task or types marked //stem:codec. Use it as a tool of your module:
 //
 //	go get -tool github.com/gostem/gostem/cmd/stemgen
 //
@@ -29,6 +29,12 @@
 //	args=WelcomeArgs     the name of the struct that carries its parameters
 //	func=Enqueue         the name of a function that enqueues it
 //
+// A type can have a codec without a task. Then codec.For gives it, to definitions that are
+// written by hand for instance:
+//
+//	//stem:codec
+//	type OrderPaid struct{ OrderID string }
+//
 // Fields travel under their own names, or as a tag says: `msgpack:"name,omitempty,alias:old"`,
 // `msgpack:"-"`.
 package main
@@ -51,7 +57,8 @@ import (
 
 const usage = `usage: stemgen [flags] [packages]
 
-Stemgen writes stem_gen.go into each package that has functions marked //stem:task.
+Stemgen writes stem_gen.go into each package that has functions marked //stem:task
+or types marked //stem:codec.
 Packages are named as for the go command; the default is the one in the current
 directory.
 
