@@ -95,12 +95,14 @@ func AppendBytes(b []byte, v []byte) []byte {
 	if v == nil {
 		return append(b, nilCode)
 	}
-	if n := len(v); n <= math.MaxUint8 {
-		b = append(b, bin8, byte(n))
-	} else {
-		b = appendLen(b, bin16, n)
+	return append(appendBinLen(b, len(v)), v...)
+}
+
+func appendBinLen(b []byte, n int) []byte {
+	if n <= math.MaxUint8 {
+		return append(b, bin8, byte(n))
 	}
-	return append(b, v...)
+	return appendLen(b, bin16, n)
 }
 
 // AppendArrayLen begins an array: the caller appends n values next. n is between
@@ -119,6 +121,15 @@ func AppendMapLen(b []byte, n int) []byte {
 		return append(b, fixmap|byte(n))
 	}
 	return appendLen(b, map16, n)
+}
+
+// AppendRaw appends a value that is encoded already, and lies at depth (see [ValidAt]).
+// It refuses bytes that are not exactly one well-formed value.
+func AppendRaw(b, raw []byte, depth int) ([]byte, error) {
+	if err := ValidAt(raw, depth); err != nil {
+		return b, err
+	}
+	return append(b, raw...), nil
 }
 
 // appendLen appends a length of 16 bits under code16 or, where it does not fit, of

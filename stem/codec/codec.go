@@ -34,10 +34,7 @@ func appendRaw(b []byte, v *Raw) ([]byte, error) {
 	if len(*v) == 0 {
 		return AppendNil(b), nil
 	}
-	if err := Valid(*v); err != nil {
-		return b, err
-	}
-	return append(b, *v...), nil
+	return AppendRaw(b, *v, 1)
 }
 
 func readRaw(r *Reader, v *Raw) { *v = r.Raw() }

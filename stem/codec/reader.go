@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"strconv"
 )
 
 // A Reader takes values off the front of an encoded message, in the order in which
@@ -16,15 +17,16 @@ import (
 type Reader struct {
 	data  []byte
 	off   int // data[off] comes next; always within 0 ≤ off ≤ len(data)
+	room  int // elements, keys and values that may still be announced: each has a byte of its own
 	depth int // arrays and maps entered and not left
 	err   *Error
 }
 
 // NewReader returns a Reader of data, which it neither changes nor copies.
-func NewReader(data []byte) Reader { return Reader{data: data} }
+func NewReader(data []byte) Reader { return Reader{data: data, room: len(data)} }
 
 // Reset lets the Reader begin anew with data.
-func (r *Reader) Reset(data []byte) { *r = Reader{data: data} }
+func (r *Reader) Reset(data []byte) { *r = NewReader(data) }
 
 // Failed tells whether a read has failed.
 func (r *Reader) Failed() bool { return r.err != nil }
@@ -86,8 +88,9 @@ func (r *Reader) Bool() bool {
 // then calls Leave.
 func (r *Reader) EnterMap() int {
 	if rest := r.data[r.off:]; len(rest) > 0 && r.depth < MaxDepth {
-		if n := int(rest[0] ^ fixmap); n < 16 && 2*n < len(rest) {
+		if n := int(rest[0] ^ fixmap); n < 16 && 2*n < len(rest) && 2*n <= r.room {
 			r.off++
+			r.room -= 2 * n
 			r.depth++
 			return n
 		}
@@ -100,8 +103,9 @@ func (r *Reader) EnterMap() int {
 // next, then calls Leave.
 func (r *Reader) EnterArray() int {
 	if rest := r.data[r.off:]; len(rest) > 0 && r.depth < MaxDepth {
-		if n := int(rest[0] ^ fixarray); n < 16 && n < len(rest) {
+		if n := int(rest[0] ^ fixarray); n < 16 && n < len(rest) && n <= r.room {
 			r.off++
+			r.room -= n
 			r.depth++
 			return n
 		}
@@ -154,11 +158,16 @@ func (r *Reader) enter(kind Kind, fix, code16 byte) int {
 	case n > (len(rest)-size)/least:
 		r.failShort(n, things, len(rest)-size)
 		return 0
+	case n*least > r.room:
+		// Arrays within each other could all claim the same bytes.
+		r.fail(r.off, errors.New(kind.String()+" of "+strconv.Itoa(n)+" "+things+", more than the message has bytes for"))
+		return 0
 	case r.depth >= MaxDepth:
 		r.fail(r.off, ErrTooDeep)
 		return 0
 	}
 	r.depth++
+	r.room -= n * least
 	r.off += size
 	return n
 }

@@ -74,8 +74,13 @@ func (r *Reader) Raw() Raw {
 
 // Valid returns nil if b is exactly one value, well formed and no deeper than
 // [MaxDepth]; else an [*Error] that says where it is not.
-func Valid(b []byte) error {
+func Valid(b []byte) error { return ValidAt(b, 1) }
+
+// ValidAt is [Valid] for a value that lies within others: depth is 1 for the outermost,
+// and one more for each array or map around it.
+func ValidAt(b []byte, depth int) error {
 	r := NewReader(b)
+	r.depth = depth - 1
 	r.Skip()
 	return r.Finish()
 }

@@ -1,7 +1,9 @@
 package codec
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"slices"
 )
 
@@ -39,3 +41,34 @@ func SortEntries[K cmp.Ordered, V any](entries []Entry[K, V]) {
 		entries[j] = e
 	}
 }
+
+// An EncodedEntry is the key of a map as it stands on the wire, with its value.
+type EncodedEntry[V any] struct {
+	Key   []byte
+	Value V
+}
+
+// EncodedEntries gives the entries of m in the order of their encoded keys, for keys
+// that say themselves how they travel. It fails where appendKey does, and where two keys
+// have one encoding: only one of them would arrive.
+func EncodedEntries[K comparable, V any](m map[K]V, appendKey func([]byte, *K) ([]byte, error)) ([]EncodedEntry[V], error) {
+	entries := make([]EncodedEntry[V], 0, len(m))
+	var keys []byte // one after the other; where it moves, earlier keys keep what they have
+	for k, v := range m {
+		from := len(keys)
+		var err error
+		if keys, err = appendKey(keys, &k); err != nil {
+			return nil, err
+		}
+		entries = append(entries, EncodedEntry[V]{keys[from:len(keys):len(keys)], v})
+	}
+	slices.SortFunc(entries, func(a, b EncodedEntry[V]) int { return bytes.Compare(a.Key, b.Key) })
+	for i := 1; i < len(entries); i++ {
+		if bytes.Equal(entries[i-1].Key, entries[i].Key) {
+			return nil, errSameKey
+		}
+	}
+	return entries, nil
+}
+
+var errSameKey = errors.New("two keys of a map have one encoding")

@@ -1,9 +1,6 @@
 package codec
 
-import (
-	"encoding/binary"
-	"errors"
-)
+import "encoding/binary"
 
 // Str reads a str, or a bin, as a string.
 func (r *Reader) Str() string { return string(r.View()) }
@@ -72,7 +69,7 @@ func (r *Reader) BytesInto(dst []byte) {
 	off := r.off
 	view := r.view(Bin)
 	if len(view) > len(dst) {
-		r.fail(off, errors.New("more bytes than the Go array holds"))
+		r.fail(off, errTooManyBytes)
 		return
 	}
 	clear(dst[copy(dst, view):])
