@@ -1,14 +1,30 @@
 package stemgen
 
 // markCycles finds the types that hold themselves, and marks what follows from it: to
-// encode one takes a count of the depth, and may fail. So may the encoding of all that
-// reaches a marshaler of the user's.
+// encode one takes a count of the depth, and may fail. So does what reaches values that
+// are encoded elsewhere; and all that reaches a marshaler of the user's may fail.
 func markCycles(all []*Type) {
 	f := &cycleFinder{order: make(map[*Type]int), low: make(map[*Type]int), open: make(map[*Type]bool)}
 	for _, t := range all {
 		if f.order[t] == 0 {
 			f.visit(t)
 		}
+	}
+	for _, t := range all {
+		if t.Recursive {
+			t.sink()
+		}
+	}
+}
+
+// sink marks a type that may lie at any depth, and what it holds.
+func (t *Type) sink() {
+	if t.Sunken || !t.Depth {
+		return
+	}
+	t.Sunken = true
+	for _, to := range t.holds() {
+		to.sink()
 	}
 }
 
@@ -53,7 +69,8 @@ func (f *cycleFinder) close(group []*Type) {
 	depth, fallible := recursive, recursive
 	for _, t := range group {
 		f.open[t] = false
-		fallible = fallible || t.Kind == Text || t.Kind == Binary
+		depth = depth || t.Kind == Custom || t.Kind == Msgpack || t.Kind == Raw
+		fallible = fallible || depth || t.Marshals()
 		for _, to := range t.holds() {
 			depth = depth || to.Depth
 			fallible = fallible || to.Fallible
@@ -62,6 +79,24 @@ func (f *cycleFinder) close(group []*Type) {
 	for _, t := range group {
 		t.Recursive, t.Depth, t.Fallible = recursive, depth, fallible
 	}
+	for _, t := range group {
+		t.Levels = t.uncounted()
+	}
+}
+
+// uncounted gives how many arrays and maps may lie within each other in a value, as far
+// as no function counts them.
+func (t *Type) uncounted() int {
+	levels := 0
+	for _, to := range t.holds() {
+		if !to.Depth {
+			levels = max(levels, to.Levels)
+		}
+	}
+	if !t.Depth && !t.Marshals() {
+		levels++
+	}
+	return levels
 }
 
 // holds gives the types whose functions those of t call.
@@ -72,6 +107,7 @@ func (t *Type) holds() []*Type {
 			held = append(held, t.Inner())
 		}
 	}
+	add(t.Key)
 	add(t.Elem)
 	for _, f := range t.Fields {
 		add(f.Type)

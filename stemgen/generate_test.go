@@ -160,3 +160,18 @@ func TestFileWriteKeepsModeAndLink(t *testing.T) {
 		t.Errorf("got mode %v and %q (%v), want 0444 and the new content", info.Mode(), got, err)
 	}
 }
+
+func TestATypeFarAwayThatWritesItself(t *testing.T) {
+	archive, err := txtar.ParseFile("../testdata/golden/codec_custom_foreign.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := newModule(t)
+	c := goldenCase{name: "codec_custom_foreign", archive: archive}
+	c.extract(t, dir) // alone: nobody else imports the library
+	out, err := stemgen.Generate(t.Context(), stemgen.Config{Dir: dir, Patterns: []string{"./codec_custom_foreign"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.compare(t, dir, out)
+}

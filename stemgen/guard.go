@@ -29,7 +29,7 @@ func (b *builder) guards() {
 			continue
 		}
 		seen[key] = true
-		if w != nil && (w.Kind == Text || w.Kind == Binary) || !b.ofThisModule(t.Obj().Pkg()) || !b.spellable(t.Underlying()) || b.differsByBuild(t.Obj()) {
+		if w != nil && w.Marshals() || !b.ofThisModule(t.Obj().Pkg()) || !b.spellable(t.Underlying()) || b.differsByBuild(t.Obj()) {
 			continue
 		}
 		silent.rep = new(report)

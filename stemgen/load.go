@@ -34,7 +34,7 @@ const slowLoad = 2 * time.Second
 const (
 	sourceMode = packages.NeedName | packages.NeedFiles | packages.NeedCompiledGoFiles | packages.NeedImports |
 		packages.NeedTypesSizes | packages.NeedSyntax | packages.NeedModule
-	importMode = packages.NeedName | packages.NeedFiles | packages.NeedImports | packages.NeedTypes | packages.NeedModule
+	importMode = packages.NeedName | packages.NeedFiles | packages.NeedImports | packages.NeedTypes | packages.NeedExportFile | packages.NeedModule
 )
 
 // A program is everything that a run has loaded.

@@ -165,36 +165,47 @@ const (
 	ByteArray // [N]byte, as bin
 	Time
 	Duration
-	Pointer // nil, or what it points to
-	Text    // by MarshalText and UnmarshalText
-	Binary  // by MarshalBinary and UnmarshalBinary
+	ByteEnums     // a slice of a named uint8, as bin
+	ByteEnumArray // an array of a named uint8, as bin
+	Pointer       // nil, or what it points to
+	Text          // by MarshalText and UnmarshalText
+	Binary        // by MarshalBinary and UnmarshalBinary
+	Custom        // by EncodeMsgpack and DecodeMsgpack
+	Msgpack       // by MarshalMsgpack and UnmarshalMsgpack
+	Raw           // is encoded already
 	Struct
 	Slice
 	Array
 	Map
-	ByteEnums     // a slice of a named uint8, as bin
-	ByteEnumArray // an array of a named uint8, as bin
 )
 
 // A Type is a Go type and how it travels. Types may refer to themselves through
 // Elem and Fields.
 type Type struct {
-	Kind      Kind
-	Go        GoType
-	Defined   bool   // a scalar or time of a type of its own, which takes conversions
-	Suffix    string // of its functions stemAppend… and stemRead…, and of its codec
-	Fallible  bool   // its encoding may fail
-	Recursive bool   // holds itself
-	Depth     bool   // holds something recursive, or is: encoding it counts the depth
-	HasZero   bool   // has a method IsZero
-	Zero      string // for Text and Binary: how a zero is written, "{}" behind the type
-	Key       *Type
-	Elem      *Type
-	Len       int64
-	Fields    []Field
-	Doc       string     // what its declaration says of it, where this package declares it
-	Constants []Constant // of this package
+	Kind       Kind
+	Go         GoType
+	Defined    bool   // a scalar or time of a type of its own, which takes conversions
+	Suffix     string // of its functions stemAppend… and stemRead…, and of its codec
+	Fallible   bool   // its encoding may fail
+	Recursive  bool   // holds itself
+	Depth      bool   // how deep its values nest is not known: encoding it counts the depth
+	Sunken     bool   // recursive, or lies below such a type
+	Levels     int    // arrays and maps within each other in it that no function counts
+	HasZero    bool   // it, or what it points to, has a method IsZero
+	HasAppend  bool   // for Text and Binary: has AppendText or AppendBinary too
+	Comparable bool   // for types that marshal themselves: == tells whether two values are the same
+	ZeroTest   bool   // a function tells whether a value is zero
+	Zero       string // for types that marshal themselves: how a zero is written, "{}" behind the type
+	Key        *Type
+	Elem       *Type
+	Len        int64
+	Fields     []Field
+	Doc        string     // what its declaration says of it, where this package declares it
+	Constants  []Constant // of this package
 }
+
+// Marshals tells whether values of the type say themselves how they travel.
+func (t *Type) Marshals() bool { return t.Kind >= Text && t.Kind <= Msgpack }
 
 // OwnFunctions tells whether the type's code stands in functions of its own.
 func (t *Type) OwnFunctions() bool { return t.Kind >= Text }
@@ -215,8 +226,12 @@ type Field struct {
 	Via       []Hop    // embedded pointers on the way, outermost first
 	Type      *Type
 	OmitEmpty bool
+	OmitZero  bool
 	Doc       string // where this package declares the field
 }
+
+// Optional tells whether the field is left out at times.
+func (f Field) Optional() bool { return f.OmitEmpty || f.OmitZero }
 
 // A Hop is an embedded pointer that must not be nil for a promoted field to exist.
 type Hop struct {

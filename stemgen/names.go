@@ -96,7 +96,7 @@ func sentence(doc string) string {
 func nameFunctions(model *Package) {
 	used := make(map[string]bool)
 	free := func(name string) bool {
-		for _, prefix := range []string{"stemAppend", "stemRead", "stemCodec", "stemSchema", "stemDef"} {
+		for _, prefix := range []string{"stemAppend", "stemRead", "stemCodec", "stemSchema", "stemDef", "stemNotZero"} {
 			if _, taken := model.Taken[prefix+name]; taken {
 				return false
 			}

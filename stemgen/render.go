@@ -86,7 +86,9 @@ type renderer struct {
 
 // locals are the names of variables in generated functions. Imports keep clear of
 // them, and they of the package's own names.
-var locals = []string{"args", "b", "ctx", "data", "depth", "e", "enc", "err", "i", "k", "key", "m", "n", "ok", "opts", "r", "raw", "s", "scratch", "v"}
+var locals = []string{
+	"args", "b", "buf", "ctx", "data", "depth", "e", "enc", "entries", "err", "from", "i", "in", "k", "key", "m", "n", "ok", "opts", "r", "s", "scratch", "v",
+}
 
 // ownImports are the packages that generated code may import for itself.
 var ownImports = []string{runtimePath, codecPath, "context", "errors", "fmt", "time"}
@@ -124,6 +126,10 @@ func newRenderer(model *Package) *renderer {
 	}
 	for _, t := range model.Types {
 		t.walk(visit)
+		if t.Kind == Custom {
+			r.importAs("bytes", "bytes", used)
+			r.importAs(msgpackPath, "msgpack", used)
+		}
 	}
 	for _, t := range model.Codecs {
 		t.Go.walk(visit)

@@ -1,6 +1,7 @@
 package stemgen
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -31,14 +32,21 @@ func (r *renderer) appendFunc(t *Type) {
 	if !byPointer(t) {
 		body = append(body, jen.If(jen.Id(v).Op("==").Nil()).Block(r.giveBack(t, r.call("AppendNil", jen.Id(b)))))
 	}
-	if t.Depth {
+	if t.Depth && t.Kind >= Struct {
 		body = append(body, jen.If(jen.Id(depth).Op(">").Qual(codecPath, "MaxDepth")).Block(
 			jen.Return(jen.Id(b), jen.Qual(codecPath, "ErrTooDeep")),
 		))
 	}
+	if looksBelow(t) {
+		body = append(body, r.id("from").Op(":=").Len(jen.Id(b)))
+	}
 	fn.Block(append(body, r.appendBody(t)...)...)
 	r.file.Line()
 }
+
+// looksBelow tells whether a type that may lie at any depth holds others that do not
+// know at which.
+func looksBelow(t *Type) bool { return t.Sunken && t.Levels > 0 }
 
 // giveBack writes the return of an append function.
 func (r *renderer) giveBack(t *Type, b jen.Code) jen.Code {
@@ -50,28 +58,33 @@ func (r *renderer) giveBack(t *Type, b jen.Code) jen.Code {
 
 // appendBody writes what follows once it is clear that there is a value.
 func (r *renderer) appendBody(t *Type) []jen.Code {
-	b, v, raw := r.local("b"), r.local("v"), r.local("raw")
+	b, v, depth := r.id("b"), r.id("v"), r.local("depth")
 	var code []jen.Code
-	add := func(c ...jen.Code) { code = append(code, c...) }
 	switch t.Kind {
-	case Text, Binary:
+	case Text, Binary, Msgpack:
 		return r.marshal(t)
+	case Custom:
+		return r.encodeCustom(t)
+	case Raw:
+		return []jen.Code{jen.Return(r.call("AppendRaw", b, v, jen.Id(depth)))}
 	case Struct:
-		add(r.appendStruct(t)...)
+		code = r.appendStruct(t)
 	case Slice:
-		add(r.grow("AppendArrayLen", jen.Len(jen.Id(v))), r.appendElements(t))
+		code = []jen.Code{r.grow("AppendArrayLen", jen.Len(v)), r.appendElements(t)}
 	case Array:
-		add(r.grow("AppendArrayLen", jen.Lit(int(t.Len))), r.appendElements(t))
-	case Map:
-		add(r.grow("AppendMapLen", jen.Len(jen.Id(v))), r.appendEntries(t))
-	case ByteEnums:
-		add(jen.Id(raw).Op(":=").Make(jen.Index().Byte(), jen.Len(jen.Id(v))), r.copyEach(raw, jen.Byte(), v))
-		return append(code, jen.Return(r.call("AppendBytes", jen.Id(b), jen.Id(raw))))
-	default: // ByteEnumArray
-		add(jen.Var().Id(raw).Index(jen.Lit(int(t.Len))).Byte(), r.copyEach(raw, jen.Byte(), v))
-		return append(code, jen.Return(r.call("AppendBytes", jen.Id(b), jen.Id(raw+"[:]"))))
+		code = []jen.Code{r.grow("AppendArrayLen", jen.Lit(int(t.Len))), r.appendElements(t)}
+	default: // Map
+		code = append(code, r.grow("AppendMapLen", jen.Len(v)))
+		code = append(code, r.appendEntries(t)...)
 	}
-	return append(code, r.giveBack(t, jen.Id(b)))
+	if looksBelow(t) {
+		levels := fmt.Sprintf("%s+%d", depth, t.Levels)
+		code = append(code, jen.If(jen.Id(levels).Op(">").Qual(codecPath, "MaxDepth")).Block(
+			jen.Comment("What lies below was not counted on the way."),
+			jen.Return(b, r.call("ValidAt", jen.Add(b).Index(r.id("from").Op(":")), jen.Id(depth))),
+		))
+	}
+	return append(code, r.giveBack(t, b))
 }
 
 // grow writes that b grows by a call of the runtime.
@@ -83,22 +96,54 @@ func (r *renderer) grow(name string, args ...jen.Code) jen.Code {
 // marshal writes what the value says of itself. What is nil says nothing.
 func (r *renderer) marshal(t *Type) []jen.Code {
 	b, v, data, err := r.local("b"), r.local("v"), r.local("data"), r.local("err")
-	var code []jen.Code
-	if t.Zero == "nil" {
-		code = append(code, jen.If(jen.Op("*").Id(v).Op("==").Nil()).Block(jen.Return(r.call("AppendNil", jen.Id(b)), jen.Nil())))
+	code := r.nilSaysNothing(t)
+	said := jen.Id(v).Dot("Marshal" + marshalForm(t.Kind)).Call()
+	if t.HasAppend {
+		scratch := r.local("scratch")
+		code = append(code, jen.Var().Id(scratch).Index(jen.Lit(64)).Byte())
+		said = jen.Id(v).Dot("Append" + marshalForm(t.Kind)).Call(jen.Id(scratch + "[:0]"))
 	}
-	return append(code,
-		jen.List(jen.Id(data), jen.Id(err)).Op(":=").Id(v).Dot("Marshal"+marshalForm(t)).Call(),
+	code = append(code,
+		jen.List(jen.Id(data), jen.Id(err)).Op(":=").Add(said),
 		jen.If(jen.Id(err).Op("!=").Nil()).Block(jen.Return(jen.Id(b), jen.Id(err))),
-		jen.Return(r.call("AppendBytes", jen.Id(b), jen.Id(data)), jen.Nil()),
+	)
+	if t.Kind == Msgpack {
+		return append(code, jen.Return(r.call("AppendRaw", jen.Id(b), jen.Id(data), r.id("depth"))))
+	}
+	return append(code, jen.Return(r.call("AppendBytes", jen.Id(b), jen.Id(data)), jen.Nil()))
+}
+
+func (r *renderer) nilSaysNothing(t *Type) []jen.Code {
+	if t.Zero != "nil" {
+		return nil
+	}
+	return []jen.Code{jen.If(jen.Op("*").Add(r.id("v")).Op("==").Nil()).Block(jen.Return(r.call("AppendNil", r.id("b")), jen.Nil()))}
+}
+
+// encodeCustom writes that the value writes itself, as the other library would have it
+// do by the rules of our wire.
+func (r *renderer) encodeCustom(t *Type) []jen.Code {
+	b, v, buf, enc, err := r.local("b"), r.local("v"), r.local("buf"), r.local("enc"), r.local("err")
+	return append(r.nilSaysNothing(t),
+		jen.Var().Id(buf).Qual("bytes", "Buffer"),
+		jen.Id(enc).Op(":=").Qual(msgpackPath, "NewEncoder").Call(jen.Op("&").Id(buf)),
+		jen.Id(enc).Dot("UseCompactInts").Call(jen.True()),
+		jen.Id(enc).Dot("SetSortMapKeys").Call(jen.True()),
+		jen.If(jen.Id(err).Op(":=").Id(v).Dot("EncodeMsgpack").Call(jen.Id(enc)), jen.Id(err).Op("!=").Nil()).Block(jen.Return(jen.Id(b), jen.Id(err))),
+		jen.Return(r.call("AppendRaw", jen.Id(b), jen.Id(buf).Dot("Bytes").Call(), r.id("depth"))),
 	)
 }
 
-func marshalForm(t *Type) string {
-	if t.Kind == Text {
+// marshalForm gives the end of the names of the methods of a form.
+func marshalForm(kind Kind) string {
+	switch kind {
+	case Text:
 		return "Text"
+	case Binary:
+		return "Binary"
+	default:
+		return "Msgpack"
 	}
-	return "Binary"
 }
 
 // inner gives the scope of what a type holds. A failure is told with its place, but
@@ -129,14 +174,6 @@ func (r *renderer) withErr(t *Type, code []jen.Code) []jen.Code {
 	return append([]jen.Code{jen.Var().Add(r.id("err")).Error()}, code...)
 }
 
-// copyEach writes a loop that converts each element.
-func (r *renderer) copyEach(to string, typ *jen.Statement, from string) jen.Code {
-	i, e := r.local("i"), r.local("e")
-	return jen.For(jen.List(jen.Id(i), jen.Id(e)).Op(":=").Range().Id(from)).Block(
-		jen.Id(to).Index(jen.Id(i)).Op("=").Add(typ).Parens(jen.Id(e)),
-	)
-}
-
 // appendStruct writes the fields one after the other. What does not depend on the
 // value is put together into constants.
 func (r *renderer) appendStruct(t *Type) []jen.Code {
@@ -164,7 +201,7 @@ func (r *renderer) appendStruct(t *Type) []jen.Code {
 	}
 	for _, f := range t.Fields {
 		value := r.appendField(t, f, v)
-		if f.OmitEmpty {
+		if f.Optional() {
 			flush()
 			key := jen.Id(b).Op("=").Append(jen.Id(b), jen.Op(wireLiteral([]wirePart{keyPart(f.Wire)})).Op("..."))
 			code = append(code, jen.If(r.isPresent(f, v)).Block(append([]jen.Code{key}, value...)...))
@@ -180,7 +217,7 @@ func (r *renderer) appendStruct(t *Type) []jen.Code {
 
 func splitOptional(fields []Field) (always int, optional []Field) {
 	for _, f := range fields {
-		if f.OmitEmpty {
+		if f.Optional() {
 			optional = append(optional, f)
 		} else {
 			always++
@@ -194,7 +231,7 @@ func splitOptional(fields []Field) (always int, optional []Field) {
 func (r *renderer) appendField(t *Type, f Field, v string) []jen.Code {
 	in := r.inner(t, strings.ReplaceAll(f.Wire, "%", "%%"))
 	p := at(v + "." + f.Select)
-	if len(f.Via) == 0 && !f.OmitEmpty {
+	if len(f.Via) == 0 && !f.Optional() {
 		return r.appendValue(f.Type, p, in)
 	}
 	carried := f.Type
@@ -202,7 +239,7 @@ func (r *renderer) appendField(t *Type, f Field, v string) []jen.Code {
 		carried, p = f.Type.Elem, place{value: "*" + p.value, address: p.value}
 	}
 	value := r.appendValue(carried, p, in)
-	if f.OmitEmpty {
+	if f.Optional() {
 		return value
 	}
 	missing := jen.Null()
@@ -216,53 +253,6 @@ func (r *renderer) appendField(t *Type, f Field, v string) []jen.Code {
 		missing.Op("||").Id(p.address).Op("==").Nil()
 	}
 	return []jen.Code{jen.If(missing).Block(r.grow("AppendNil")).Else().Block(value...)}
-}
-
-// isPresent writes the condition under which a field with omitempty is not left out.
-func (r *renderer) isPresent(f Field, v string) *jen.Statement {
-	value := jen.Id(v + "." + f.Select)
-	var present *jen.Statement
-	switch t := f.Type; {
-	case t.HasZero:
-		present = jen.Op("!").Add(value).Dot("IsZero").Call()
-	case t.Kind == Bool:
-		present = value
-	case t.Kind == String:
-		present = value.Op("!=").Lit("")
-	case t.Kind == Pointer:
-		present = value.Op("!=").Nil()
-	case t.Kind == Bytes, t.Kind == Slice, t.Kind == Map, t.Kind == ByteEnums:
-		present = jen.Len(value).Op("!=").Lit(0)
-	default:
-		present = value.Op("!=").Lit(0)
-	}
-	for i := len(f.Via) - 1; i >= 0; i-- {
-		present = jen.Id(v + "." + f.Via[i].Select).Op("!=").Nil().Op("&&").Add(present)
-	}
-	return present
-}
-
-// appendEntries writes the loop over a map, in the order of its keys.
-func (r *renderer) appendEntries(t *Type) jen.Code {
-	v, i, k, e := r.local("v"), r.local("i"), r.local("k"), r.local("e")
-	if t.Key.Kind == Bool {
-		body := r.appendValue(t.Key, at(k), scope{})
-		body = append(body, r.withErr(t.Elem, r.appendValue(t.Elem, at(e), scope{depth: r.local("depth") + "+1"}))...)
-		both := jen.Index(jen.Op("...")).Add(r.typ(t.Key.Go)).Values(jen.False(), jen.True())
-		return jen.For(jen.List(jen.Id("_"), jen.Id(k)).Op(":=").Range().Add(both)).Block(
-			jen.If(jen.List(jen.Id(e), r.id("ok")).Op(":=").Id(v).Index(jen.Id(k)), r.id("ok")).Block(body...),
-		)
-	}
-	// An entry goes by its position: its key is part of the payload.
-	in := r.inner(t, "[%d]", jen.Id(i))
-	body := r.appendValue(t.Key, at(e+".Key"), scope{})
-	body = append(body, r.withErr(t.Elem, r.appendValue(t.Elem, at(e+".Value"), in))...)
-	if !t.Elem.Inner().Fallible || in.fail == nil {
-		i = "_"
-	}
-	entry := jen.Index().Qual(codecPath, "Entry").Types(r.typ(t.Key.Go), r.typ(t.Elem.Go))
-	entries := r.call("SortedEntries", jen.Make(entry, jen.Lit(0), jen.Lit(8)), jen.Id(v))
-	return jen.For(jen.List(jen.Id(i), jen.Id(e)).Op(":=").Range().Add(entries)).Block(body...)
 }
 
 // appended writes the expression that is buffer b with the value appended, or nil for
@@ -280,6 +270,10 @@ func (r *renderer) appended(t *Type, b string, p place) *jen.Statement {
 		return r.call("AppendBytes", jen.Id(b), jen.Id(p.value))
 	case ByteArray:
 		return r.call("AppendBytes", jen.Id(b), p.bytes())
+	case ByteEnums:
+		return r.call("AppendUint8s", jen.Id(b), jen.Id(p.value))
+	case ByteEnumArray:
+		return r.call("AppendUint8s", jen.Id(b), p.bytes())
 	case Time:
 		return r.call("AppendTime", jen.Id(b), p.converted(t, jen.Qual("time", "Time")))
 	case Duration:

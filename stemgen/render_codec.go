@@ -18,6 +18,9 @@ func (r *renderer) codecs() {
 	for _, t := range r.model.Types {
 		r.appendFunc(t)
 		r.readFunc(t)
+		if t.ZeroTest {
+			r.zeroTest(t)
+		}
 	}
 }
 
@@ -101,7 +104,7 @@ func (r *renderer) codecRead(t *Type) *jen.Statement {
 // pointer: a slice or a map is one already.
 func byPointer(t *Type) bool {
 	switch t.Kind {
-	case Text, Binary, Struct, Array, ByteEnumArray:
+	case Text, Binary, Custom, Msgpack, Struct, Array:
 		return true
 	}
 	return false
@@ -124,10 +127,11 @@ func at(expr string) place { return place{value: expr, address: "&" + expr} }
 
 // bytes writes the place, an array of bytes, as a slice.
 func (p place) bytes() *jen.Statement {
-	if strings.HasPrefix(p.value, "*") {
-		return jen.Id(p.address + "[:]")
+	array := strings.TrimPrefix(p.value, "*") // a pointer to an array is as good
+	if strings.HasPrefix(array, "*") {
+		array = "(" + array + ")"
 	}
-	return jen.Id(p.value + "[:]")
+	return jen.Id(array + "[:]")
 }
 
 // converted writes the place as its underlying type.

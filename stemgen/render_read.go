@@ -11,8 +11,10 @@ func (r *renderer) readFunc(t *Type) {
 	switch t.Kind {
 	case Struct:
 		fn.Block(r.readStruct(t)...)
-	case Text, Binary:
+	case Text, Binary, Custom, Msgpack:
 		fn.Block(r.unmarshal(t)...)
+	case Raw:
+		fn.Block(r.readNil(), jen.Op("*").Id(v).Op("=").Add(r.typ(t.Go)).Parens(jen.Id(reader).Dot("Raw").Call()))
 	case Slice:
 		n, s := r.local("n"), r.local("s")
 		fn.Block(
@@ -39,7 +41,7 @@ func (r *renderer) readFunc(t *Type) {
 			),
 			leave,
 		)
-	case Map:
+	default: // Map
 		fn.Block(
 			r.readNil(),
 			r.id("n").Op(":=").Id(reader).Dot("EnterMap").Call(),
@@ -48,36 +50,33 @@ func (r *renderer) readFunc(t *Type) {
 			leave,
 			jen.Op("*").Id(v).Op("=").Add(r.id("m")),
 		)
-	case ByteEnums:
-		fn.Block(
-			r.id("raw").Op(":=").Id(reader).Dot("View").Call(),
-			jen.If(r.id("raw").Op("==").Nil()).Block(jen.Op("*").Id(v).Op("=").Nil(), jen.Return()),
-			r.id("s").Op(":=").Make(r.typ(t.Go), jen.Len(r.id("raw"))),
-			r.copyEach(r.local("s"), r.typ(t.Elem.Go), r.local("raw")),
-			jen.Op("*").Id(v).Op("=").Add(r.id("s")),
-		)
-	default: // ByteEnumArray
-		fn.Block(
-			jen.Var().Add(r.id("raw")).Index(jen.Lit(int(t.Len))).Byte(),
-			jen.Id(reader).Dot("BytesInto").Call(jen.Id(r.local("raw")+"[:]")),
-			r.copyEach(v, r.typ(t.Elem.Go), r.local("raw")),
-		)
 	}
 	r.file.Line()
 }
 
-// unmarshal writes that the value takes what it has said of itself.
+// unmarshal writes that the value takes what it has said of itself: nothing, where that
+// was nil.
 func (r *renderer) unmarshal(t *Type) []jen.Code {
-	v, data, reader := r.local("v"), r.local("data"), r.local("r")
+	v, data, reader, in := r.local("v"), r.local("data"), r.id("r"), r.local("in")
 	zero := jen.Id(t.Zero)
 	if t.Zero == "{}" {
 		zero = r.typ(t.Go).Values()
 	}
+	take, view := []jen.Code{jen.Add(reader).Dot("Fail").Call(jen.Id(v).Dot("Unmarshal" + marshalForm(t.Kind)).Call(jen.Id(data)))}, "View"
+	switch t.Kind {
+	case Msgpack:
+		view = "Raw" // which it may keep: nothing tells authors not to
+	case Custom:
+		view = "RawView"
+		take = []jen.Code{
+			jen.Id(in).Op(":=").Qual("bytes", "NewReader").Call(jen.Id(data)),
+			jen.Add(reader).Dot("Fail").Call(jen.Id(v).Dot("DecodeMsgpack").Call(jen.Qual(msgpackPath, "NewDecoder").Call(jen.Id(in)))),
+			jen.Add(reader).Dot("FailUnread").Call(jen.Id(in).Dot("Len").Call()),
+		}
+	}
 	return []jen.Code{
-		jen.If(jen.Id(reader).Dot("Nil").Call()).Block(jen.Op("*").Id(v).Op("=").Add(zero), jen.Return()),
-		jen.If(jen.Id(data).Op(":=").Id(reader).Dot("View").Call(), jen.Op("!").Id(reader).Dot("Failed").Call()).Block(
-			jen.Id(reader).Dot("Fail").Call(jen.Id(v).Dot("Unmarshal" + marshalForm(t)).Call(jen.Id(data))),
-		),
+		jen.If(jen.Add(reader).Dot("Nil").Call()).Block(jen.Op("*").Id(v).Op("=").Add(zero), jen.Return()),
+		jen.If(jen.Id(data).Op(":=").Add(reader).Dot(view).Call(), jen.Op("!").Add(reader).Dot("Failed").Call()).Block(take...),
 	}
 }
 
@@ -94,17 +93,6 @@ func (r *renderer) readNil() jen.Code {
 // stopAt writes the way out after a failure.
 func (r *renderer) stopAt(method, where string) jen.Code {
 	return jen.If(r.id("r").Dot("Failed").Call()).Block(r.id("r").Dot(method).Call(jen.Id(where)), jen.Return())
-}
-
-func (r *renderer) readEntry(t *Type) []jen.Code {
-	k, m, e := r.local("k"), r.local("m"), r.local("e")
-	code := []jen.Code{jen.Id(k).Op(":=").Add(r.readExpr(t.Key))}
-	if expr := r.readExpr(t.Elem); expr != nil {
-		return append(code, jen.Id(m).Index(jen.Id(k)).Op("=").Add(expr))
-	}
-	code = append(code, jen.Var().Id(e).Add(r.typ(t.Elem.Go)))
-	code = append(code, r.readValue(t.Elem, at(e))...)
-	return append(code, jen.Id(m).Index(jen.Id(k)).Op("=").Id(e))
 }
 
 func (r *renderer) readStruct(t *Type) []jen.Code {
@@ -184,6 +172,10 @@ func (r *renderer) readValue(t *Type, p place) []jen.Code {
 	switch t.Kind {
 	case ByteArray:
 		return []jen.Code{reader.Dot("BytesInto").Call(p.bytes())}
+	case ByteEnums:
+		return []jen.Code{r.call("ReadUint8s", reader, jen.Id(p.address))}
+	case ByteEnumArray:
+		return []jen.Code{r.call("ReadUint8sInto", reader, p.bytes())}
 	case Pointer:
 		return []jen.Code{
 			jen.If(reader.Dot("Nil").Call()).Block(jen.Id(p.value).Op("=").Nil()).Else().Block(r.readPointee(t, p)...),

@@ -98,7 +98,7 @@ func (c *fieldCollector) collect(s *types.Struct, at trail, base candidate) {
 			continue
 		}
 		next := candidate{
-			Field:   Field{Wire: tag.name, Aliases: tag.aliases, OmitEmpty: tag.omitEmpty, Select: join(base.Select, f.Name()), Via: base.Via, Doc: c.comments[f.Pos()]},
+			Field:   Field{Wire: tag.name, Aliases: tag.aliases, OmitEmpty: tag.omitEmpty, OmitZero: tag.omitZero, Select: join(base.Select, f.Name()), Via: base.Via, Doc: c.comments[f.Pos()]},
 			depth:   base.depth,
 			pos:     to.pos,
 			foreign: to.foreign,
@@ -115,9 +115,7 @@ func (c *fieldCollector) collect(s *types.Struct, at trail, base candidate) {
 			}
 		default:
 			next.Type = c.wire(f.Type(), to)
-			if next.OmitEmpty {
-				c.judgeOmitEmpty(next.Type, to)
-			}
+			c.judgeOmission(next.Field, to)
 			if c.reach(&next, f) {
 				c.found = append(c.found, next)
 			} else {
@@ -128,7 +126,8 @@ func (c *fieldCollector) collect(s *types.Struct, at trail, base candidate) {
 }
 
 // promote takes the fields of an embedded struct for those of the outer one. It
-// leaves other embedded types to be fields under their own names.
+// leaves other embedded types to be fields under their own names, and those whose tag
+// says noinline.
 func (c *fieldCollector) promote(f *types.Var, tag fieldTag, at trail, to candidate) bool {
 	t := types.Unalias(f.Type())
 	pointer, isPointer := t.(*types.Pointer)
@@ -136,16 +135,26 @@ func (c *fieldCollector) promote(f *types.Var, tag fieldTag, at trail, to candid
 		t = types.Unalias(pointer.Elem())
 	}
 	s, isStruct := t.Underlying().(*types.Struct)
-	if !isStruct {
-		return false
-	}
 	named, _ := t.(*types.Named)
-	if isTime(s) || named != nil && c.marshaler(&Type{}, named, at) {
+	switch {
+	case isStruct && isTime(s) || named != nil && c.marshaler(&Type{}, named, at):
 		c.rep.errorf(at.pos, CodeEmbedded, "give the field a name", "%s is embedded: its methods would speak for the whole struct", at.path)
 		return true
-	}
-	if tag.name != "" {
-		c.rep.errorf(at.pos, CodeBadTag, "drop the tag's name to have its fields promoted, or give the field a name", "%s is embedded and has a tag with a name: MessagePack libraries differ in what that means", at.path)
+	case !isStruct:
+		if tag.inline {
+			c.rep.errorf(at.pos, CodeBadTag, "drop inline", "%s: the tag's option inline is for structs, which have fields to take in", at.path)
+		}
+		return false
+	case tag.noInline:
+		if !f.Exported() {
+			c.rep.errorf(at.pos, CodeBadTag, "export the type, or drop noinline to have its fields promoted", "%s: with noinline it is a field of its own, and it is unexported", at.path)
+		}
+		return !f.Exported()
+	case tag.name != "":
+		c.rep.errorf(at.pos, CodeBadTag, "drop the tag's name to have its fields promoted, or add noinline to have one field of this name", "%s is embedded and has a tag with a name: MessagePack libraries differ in what that means", at.path)
+		return true
+	case tag.omitEmpty || tag.omitZero || tag.aliases != nil:
+		c.rep.errorf(at.pos, CodeBadTag, "give the options to its fields, or add noinline to have one field", "%s is embedded: its fields travel, and it is none of them, so that it can neither be left out nor have an alias", at.path)
 		return true
 	}
 	for _, outer := range c.inside {
@@ -220,10 +229,11 @@ func join(path, name string) string {
 
 // A fieldTag is what a field's tag says about how it travels.
 type fieldTag struct {
-	given     bool
-	name      string
-	omitEmpty bool
-	aliases   []string
+	given               bool
+	name                string
+	omitEmpty, omitZero bool
+	inline, noInline    bool
+	aliases             []string
 }
 
 // readTag reads `msgpack:"name,omitempty"`. It gives false for a field that its
@@ -231,13 +241,17 @@ type fieldTag struct {
 func (b *builder) readTag(tag string, f *types.Var, at trail) (fieldTag, bool) {
 	value, given := reflect.StructTag(tag).Lookup("msgpack")
 	if !given && ourKey.MatchString(unreadTag(tag)) {
-		b.rep.errorf(at.pos, CodeBadTag, "write each key of it as key:\"value\", with nothing behind the colon but the quotes", "%s: Go cannot read the tag `%s`", at.path, tag)
+		b.badTag(at, "write each key of it as key:\"value\", with nothing behind the colon but the quotes", "Go cannot read the tag `%s`", tag)
 	}
 	name, list, more := strings.Cut(value, ",")
 	if name == "-" {
 		if more {
-			b.rep.errorf(at.pos, CodeBadTag, "write `msgpack:\"-\"` to leave the field out, or give it another name", "%s: the tag %q could mean that the field is left out, or that it is called -", at.path, value)
+			b.badTag(at, "write `msgpack:\"-\"` to leave the field out, or give it another name", "the tag %q could mean that the field is left out, or that it is called -", value)
 		}
+		return fieldTag{}, false
+	}
+	if given && f.Name() == "_msgpack" {
+		b.badTag(at, "write the options on each field they are for", "a tag that speaks for the whole struct is not understood, and structs always travel as maps")
 		return fieldTag{}, false
 	}
 	t := fieldTag{given: given, name: name}
@@ -247,22 +261,47 @@ func (b *builder) readTag(tag string, f *types.Var, at trail) (fieldTag, bool) {
 		case key == "":
 		case key == "omitempty":
 			t.omitEmpty = true
+		case key == "omitzero":
+			t.omitZero = true
+		case key == "inline":
+			t.inline = true
+		case key == "noinline":
+			t.noInline = true
 		case key == "alias" && arg != "":
 			t.aliases = append(t.aliases, arg)
 		case key == "alias":
-			b.rep.errorf(at.pos, CodeBadTag, "write alias:old", "%s: the tag's option alias has no name", at.path)
-		case key == "inline" && f.Embedded():
-		case key == "omitzero", key == "inline", key == "noinline", key == "as_array", key == "asArray", key == "intern":
-			b.rep.errorf(at.pos, CodeBadTag, "leave it out for now", "%s: the tag's option %s is not available yet", at.path, key)
+			b.badTag(at, "write alias:old", "the tag's option alias has no name")
+		case key == "as_array", key == "asArray":
+			b.badTag(at, "drop it", "the tag's option %s is not understood: structs travel as maps, so that fields may come and go", key)
+		case key == "intern":
+			b.badTag(at, "drop it", "the tag's option intern is not understood: every string stands where it is used")
 		default:
-			fix := "the options are omitempty and alias:old"
-			if guess := nearest(key, []string{"omitempty", "alias", "inline"}); guess != "" {
+			fix := "the options are omitempty, omitzero, inline, noinline and alias:old"
+			if guess := nearest(key, []string{"omitempty", "omitzero", "alias", "inline", "noinline"}); guess != "" {
 				fix = fmt.Sprintf("did you mean %q?", guess)
 			}
-			b.rep.errorf(at.pos, CodeBadTag, fix, "%s: the tag has an unknown option %q", at.path, key)
+			b.badTag(at, fix, "the tag has an unknown option %q", key)
 		}
 	}
+	b.judgeTag(t, f, at)
 	return t, true
+}
+
+// judgeTag refuses options that do not go together, or not with the field.
+func (b *builder) judgeTag(t fieldTag, f *types.Var, at trail) {
+	switch {
+	case t.inline && t.noInline:
+		b.badTag(at, "drop one of them", "the tag has both inline and noinline")
+	case (t.inline || t.noInline) && !f.Embedded():
+		b.badTag(at, "embed the struct to have its fields promoted, else drop the option", "the tag's options inline and noinline are for embedded fields")
+	case t.omitEmpty && t.omitZero:
+		b.badTag(at, "drop omitzero, or omitempty to keep what is empty and not zero, such as a list without elements",
+			"the tag has both omitempty and omitzero: whatever is zero is empty too")
+	}
+}
+
+func (b *builder) badTag(at trail, fix, format string, args ...any) {
+	b.rep.errorf(at.pos, CodeBadTag, fix, "%s: "+format, append([]any{at.path}, args...)...)
 }
 
 var (
@@ -282,15 +321,44 @@ func unreadTag(tag string) string {
 	}
 }
 
-// judgeOmitEmpty refuses omitempty where it would never leave anything out.
-func (b *builder) judgeOmitEmpty(t *Type, at trail) {
-	if t.HasZero {
+// judgeOmission refuses omitempty and omitzero where they would leave out nothing, or
+// everything.
+func (b *builder) judgeOmission(f Field, at trail) {
+	t := f.Type
+	switch {
+	case !f.Optional() || t.HasZero:
+	case t.Kind == Struct && len(t.Fields) == 0, t.Kind == Array && t.Len == 0:
+		b.badTag(at, "leave the field out with `msgpack:\"-\"`", "it would never travel, for nothing is in it")
+	case f.OmitZero:
+		if t.Marshals() && t.Zero == "{}" && !t.Comparable {
+			b.badTag(at, "use a pointer, or give the type a method IsZero", "values of %s cannot be compared with the zero value", t.Go.Name)
+		}
+		b.needZeroTest(t)
+	case t.Kind == Array || t.Kind == ByteArray || t.Kind == ByteEnumArray:
+		b.badTag(at, "write omitzero, or drop omitempty", "omitempty never leaves out an array")
+	case t.Kind == Struct:
+		for _, inner := range t.Fields {
+			if !inner.Optional() {
+				b.badTag(at, "write omitzero, or use a pointer", "omitempty never leaves out a struct whose field %s is always there", inner.Select)
+				return
+			}
+		}
+	case t.Marshals() && t.Zero == "{}":
+		b.badTag(at, "write omitzero, use a pointer, or drop omitempty", "omitempty never leaves out a value of this type")
+	}
+}
+
+// needZeroTest asks for functions that tell whether values are zero: of structs and
+// arrays, and of those within them.
+func (b *builder) needZeroTest(t *Type) {
+	if t.HasZero || t.ZeroTest || t.Kind != Struct && t.Kind != Array {
 		return
 	}
-	switch t.Kind {
-	case Array, ByteArray, ByteEnumArray:
-		b.rep.errorf(at.pos, CodeBadTag, "drop omitempty", "%s: omitempty never leaves out an array", at.path)
-	case Struct, Text, Binary:
-		b.rep.errorf(at.pos, CodeBadTag, "use a pointer, or drop omitempty", "%s: omitempty never leaves out a value of this type", at.path)
+	t.ZeroTest = true
+	if t.Kind == Array {
+		b.needZeroTest(t.Elem)
+	}
+	for _, f := range t.Fields {
+		b.needZeroTest(f.Type)
 	}
 }

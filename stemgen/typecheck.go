@@ -5,7 +5,11 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"os"
 	"slices"
+
+	"golang.org/x/tools/go/gcexportdata"
+	"golang.org/x/tools/go/packages"
 )
 
 // A view is a package as the type checker sees it.
@@ -56,10 +60,8 @@ func (prog *program) importFor(src *source, path string) (*types.Package, error)
 	if found == nil || found.Types == nil {
 		return nil, fmt.Errorf("package %s is not among the dependencies", path)
 	}
-	// A package that is only an import of an import holds just the types that the latter
-	// mentions. Generated code mentions no others.
 	if !found.Types.Complete() {
-		found.Types.MarkComplete()
+		return found.Types, prog.complete(found)
 	}
 	return found.Types, nil
 }
@@ -78,6 +80,28 @@ func (prog *program) asImported(src *source) *types.Package {
 		prog.checked[src.PkgPath] = prog.check(src, generated...).pkg
 	}
 	return prog.checked[src.PkgPath]
+}
+
+// complete reads the export data of a package that was only an import of an import: so
+// far it holds just the types that the latter mentions.
+func (prog *program) complete(pkg *packages.Package) error {
+	file, err := os.Open(pkg.ExportFile)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	data, err := gcexportdata.NewReader(file)
+	if err != nil {
+		return err
+	}
+	known := make(map[string]*types.Package)
+	for path, pkg := range prog.byPath {
+		if pkg.Types != nil {
+			known[path] = pkg.Types
+		}
+	}
+	_, err = gcexportdata.Read(data, prog.fset, known, pkg.PkgPath)
+	return err
 }
 
 // An importerFunc is a function as a types.Importer.

@@ -59,6 +59,9 @@ func (b *builder) classify(w *Type, t types.Type, at trail) {
 	case isNamed(t, "time", "Duration"):
 		w.Kind = Duration
 		return
+	case isNamed(t, msgpackPath, "RawMessage"), isNamed(t, codecPath, "Raw"):
+		w.Kind = Raw
+		return
 	}
 	named, _ := t.(*types.Named)
 	if named != nil {
@@ -66,7 +69,7 @@ func (b *builder) classify(w *Type, t types.Type, at trail) {
 			b.refuse(at, "carry a type that is not generic", "%s, which instantiates itself without end", named.Obj().Name())
 			return
 		}
-		w.HasZero = hasIsZero(t)
+		w.HasZero = hasIsZero(named)
 		if b.marshaler(w, named, at) {
 			return
 		}
@@ -82,6 +85,9 @@ func (b *builder) classify(w *Type, t types.Type, at trail) {
 			return
 		}
 		w.Elem = b.wire(u.Elem(), at)
+		if elem, ok := types.Unalias(u.Elem()).(*types.Named); ok && !w.HasZero {
+			w.HasZero = hasIsZero(elem)
+		}
 	case *types.Slice:
 		w.Kind, w.Elem = b.elements(u.Elem(), at, Slice, Bytes, ByteEnums)
 	case *types.Array:
@@ -90,6 +96,10 @@ func (b *builder) classify(w *Type, t types.Type, at trail) {
 	case *types.Map:
 		w.Kind, w.Key = Map, b.mapKey(u.Key(), at)
 		at.path += "[value]"
+		if holdsLock(u.Elem()) {
+			b.refuse(at, "carry pointers as the values, or drop the lock", "%s, which holds a lock: the values of a map are copied", b.short(u.Elem()))
+			return
+		}
 		w.Elem = b.wire(u.Elem(), at)
 	case *types.Struct:
 		if isTime(u) {
@@ -105,14 +115,13 @@ func (b *builder) classify(w *Type, t types.Type, at trail) {
 // elements finds out how the elements of a slice or an array travel. Bytes, and
 // numbers of one byte under names of their own, go as one bin.
 func (b *builder) elements(t types.Type, at trail, plain, bytes, enums Kind) (Kind, *Type) {
-	at.path += "[]"
 	if basic, ok := t.Underlying().(*types.Basic); ok && basic.Kind() == types.Uint8 {
-		elem := &Type{Kind: Uint8, Go: b.goType(t, at)}
-		if _, elem.Defined = types.Unalias(t).(*types.Named); elem.Defined {
-			return enums, elem
+		if _, named := types.Unalias(t).(*types.Named); named {
+			return enums, nil
 		}
-		return bytes, elem
+		return bytes, nil
 	}
+	at.path += "[]"
 	return plain, b.wire(t, at)
 }
 
@@ -195,81 +204,12 @@ func (b *builder) refuse(at trail, fix, format string, args ...any) {
 // mapKey finds out how the keys of a map travel.
 func (b *builder) mapKey(t types.Type, at trail) *Type {
 	at.path += "[key]"
+	before := b.rep.errors
 	w := b.wire(t, at)
-	switch {
-	case w.Kind == Text || w.Kind == Binary:
-		b.rep.errorf(at.pos, CodeMapKey, "use string keys", "%s cannot travel: keys with marshalers of their own, such as %s, are not available yet", at.path, b.short(t))
-	case w.Kind > String || w.Kind == Float32 || w.Kind == Float64:
-		b.rep.errorf(at.pos, CodeMapKey, "use string keys", "%s cannot travel: a key is a string, an int or a bool, not %s", at.path, b.short(t))
+	if b.rep.errors == before && w.Kind != Text && (w.Kind > String || w.Kind == Float32 || w.Kind == Float64) {
+		b.rep.errorf(at.pos, CodeMapKey, "use string keys", "%s cannot travel: a key is a string, an int, a bool or a type with MarshalText, not %s", at.path, b.short(t))
 	}
 	return w
-}
-
-// marshaler gives a type with marshalers of its own the kind Binary or Text. A
-// marshaler that came with an embedded field does not count: it would drop the
-// other fields.
-func (b *builder) marshaler(w *Type, t *types.Named, at trail) bool {
-	if types.IsInterface(t) {
-		return false
-	}
-	for _, method := range []string{"EncodeMsgpack", "DecodeMsgpack", "MarshalMsgpack", "UnmarshalMsgpack"} {
-		if ownMethod(t, method) != nil {
-			b.refuse(at, "carry a plain struct", "%s, whose method %s is not available yet", b.short(t), method)
-			return true
-		}
-	}
-	if ownMethod(t, "ProtoReflect") != nil {
-		b.refuse(at, "carry the encoded message as []byte", "%s, a protobuf message", b.short(t))
-		return true
-	}
-	half := ""
-	for _, form := range []struct {
-		kind Kind
-		name string
-	}{{Binary, "Binary"}, {Text, "Text"}} {
-		marshal, unmarshal := "Marshal"+form.name, "Unmarshal"+form.name
-		m, u := ownMethod(t, marshal), ownMethod(t, unmarshal)
-		isM := m != nil && types.Identical(m.Type(), marshalType)
-		isU := u != nil && types.Identical(u.Type(), unmarshalType)
-		switch {
-		case isM && isU:
-			w.Kind, w.Zero = form.kind, zeroOf(t)
-			return true
-		case isM && half == "":
-			half = fmt.Sprintf("%s has %s and no %s", b.short(t), marshal, unmarshal)
-		case isU && half == "":
-			half = fmt.Sprintf("%s has %s and no %s", b.short(t), unmarshal, marshal)
-		}
-	}
-	if half != "" {
-		b.rep.errorf(at.pos, CodeHalfMarshaler, "write both methods or neither", "%s cannot travel: %s", at.path, half)
-		return true
-	}
-	return false
-}
-
-var (
-	bytesType     = types.NewSlice(types.Typ[types.Byte])
-	errorType     = types.Universe.Lookup("error").Type()
-	marshalType   = types.NewSignatureType(nil, nil, nil, nil, tuple(bytesType, errorType), false)
-	unmarshalType = types.NewSignatureType(nil, nil, nil, tuple(bytesType), tuple(errorType), false)
-)
-
-func tuple(ts ...types.Type) *types.Tuple {
-	vars := make([]*types.Var, len(ts))
-	for i, t := range ts {
-		vars[i] = types.NewParam(0, nil, "", t)
-	}
-	return types.NewTuple(vars...)
-}
-
-// ownMethod gives a method that the type or the pointer to it declares itself.
-func ownMethod(t *types.Named, name string) *types.Func {
-	obj, index, _ := types.LookupFieldOrMethod(types.NewPointer(t), true, t.Obj().Pkg(), name)
-	if fn, ok := obj.(*types.Func); ok && len(index) == 1 {
-		return fn
-	}
-	return nil
 }
 
 // zeroOf gives the zero value of a type as code writes it; "{}" goes behind the
@@ -292,13 +232,21 @@ func zeroOf(t types.Type) string {
 	}
 }
 
-// hasIsZero tells whether values of the type say themselves whether they are zero.
-func hasIsZero(t types.Type) bool {
-	obj, _, _ := types.LookupFieldOrMethod(t, false, nil, "IsZero")
-	fn, ok := obj.(*types.Func)
-	if !ok {
-		return false
+// holdsLock tells whether a value holds something that must not be copied once it is in
+// use, by the rule of go vet.
+func holdsLock(t types.Type) bool {
+	switch u := t.Underlying().(type) {
+	case *types.Array:
+		return holdsLock(u.Elem())
+	case *types.Struct:
+		if named, ok := types.Unalias(t).(*types.Named); ok && ownMethod(named, "Lock") != nil && ownMethod(named, "Unlock") != nil {
+			return true
+		}
+		for f := range u.Fields() {
+			if holdsLock(f.Type()) {
+				return true
+			}
+		}
 	}
-	sig := fn.Signature()
-	return sig.Params().Len() == 0 && sig.Results().Len() == 1 && types.Identical(sig.Results().At(0).Type(), types.Typ[types.Bool])
+	return false
 }

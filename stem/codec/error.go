@@ -41,6 +41,14 @@ func (r *Reader) Fail(err error) {
 	}
 }
 
+// FailUnread records that a decoder of the user's left n bytes of its value unread. It
+// does nothing where n is 0.
+func (r *Reader) FailUnread(n int) {
+	if n > 0 {
+		r.fail(r.off, errors.New(strconv.Itoa(n)+" bytes that the type's decoder left unread"))
+	}
+}
+
 // InField adds the field that was being read to the path of the failure. Generated
 // code calls it on its way out, after [Reader.Failed] said true; key is what
 // [Reader.Key] returned. It does nothing where nothing failed, or where it was the
