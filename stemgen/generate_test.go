@@ -162,12 +162,13 @@ func TestFileWriteKeepsModeAndLink(t *testing.T) {
 }
 
 func TestATypeFarAwayThatWritesItself(t *testing.T) {
-	archive, err := txtar.ParseFile("../testdata/golden/codec_custom_foreign.txtar")
+	const path = "../testdata/golden/codec_custom_foreign.txtar"
+	archive, err := txtar.ParseFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := newModule(t)
-	c := goldenCase{name: "codec_custom_foreign", archive: archive}
+	c := goldenCase{name: "codec_custom_foreign", path: path, archive: archive}
 	c.extract(t, dir) // alone: nobody else imports the library
 	out, err := stemgen.Generate(t.Context(), stemgen.Config{Dir: dir, Patterns: []string{"./codec_custom_foreign"}})
 	if err != nil {
