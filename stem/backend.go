@@ -69,6 +69,7 @@ const (
 	FailureRevoked   FailureKind = "revoked"   // somebody cancelled it
 	FailurePoison    FailureKind = "poison"    // it was cut short too often
 	FailureMalformed FailureKind = "malformed" // its bytes could not be read
+	FailureUnstored  FailureKind = "unstored"  // it succeeded, and the store has refused its result for a minute
 )
 
 // ProgressReport is what a handler says about work under way.

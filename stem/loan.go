@@ -18,6 +18,9 @@ type loan struct {
 	runs     atomic.Bool   // the handler does
 	ctx      taskContext
 
+	refused time.Time // since when the store refuses its record
+	offers  offer     // how much of the record it is offered
+
 	asked    atomic.Bool // it has waited for a job
 	waits    int         // for how many it waits now; guarded by hand.mu
 	lent     bool        // its slot is, meanwhile; guarded by hand.mu

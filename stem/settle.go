@@ -3,7 +3,6 @@ package stem
 import (
 	"errors"
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 )
@@ -138,7 +137,7 @@ func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
 	for i, e := range batch {
 		itemErr := ItemErr(err, i)
 		if itemErr != nil && !errors.Is(itemErr, ErrLeaseLost) {
-			again = append(again, e)
+			again = append(again, e.refused(itemErr, time.Now()))
 			if first == nil {
 				first = itemErr
 			}
@@ -152,73 +151,6 @@ func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
 		}
 	}
 	return again, first
-}
-
-// trip is what goes to the store in one round trip. Not every settlement has a
-// result.
-type trip struct {
-	results     []Result
-	settlements []Settlement
-	call        *lazyContext
-}
-
-func (s *settler) prepare(t *trip, batch []ending) {
-	t.results = slices.Grow(t.results[:0], len(batch)) // settlements point into it
-	t.settlements = t.settlements[:0]
-	for _, e := range batch {
-		settlement := Settlement{
-			Delivery: *e.loan.Delivery, Verdict: e.verdict, Delay: e.delay, Reason: e.reason,
-		}
-		if e.state != "" && s.saves != nil && e.loan.KeepResult > 0 {
-			r := e.loan.record(e.state)
-			r.Payload, r.Failure, r.Ran = e.payload, e.failure, e.ran
-			t.results = append(t.results, r)
-			settlement.Result = &t.results[len(t.results)-1]
-		}
-		t.settlements = append(t.settlements, settlement)
-	}
-}
-
-// send makes the round trip, or two where results live elsewhere.
-func (s *settler) send(t *trip) error {
-	if s.atomic != nil {
-		call := s.begin(t)
-		defer call.end(nil)
-		return s.atomic.SaveAndSettle(call, t.settlements...)
-	}
-	if err := s.save(t); err != nil {
-		return err
-	}
-	call := s.begin(t)
-	defer call.end(nil)
-	return s.w.client.broker.Settle(call, t.settlements...)
-}
-
-// save stores the results. One that is refused is no error here: a newer
-// delivery's stands, and the settlement that follows will be refused too.
-func (s *settler) save(t *trip) error {
-	if len(t.results) == 0 {
-		return nil
-	}
-	call := s.begin(t)
-	defer call.end(nil)
-	err := s.saves.Save(call, t.results...)
-	var partial *PartialError
-	if !errors.As(err, &partial) {
-		return err
-	}
-	for _, item := range partial.Items {
-		if !errors.Is(item.Err, ErrLeaseLost) {
-			return item.Err // nothing is settled whose result is not saved; all of it is tried again
-		}
-	}
-	return nil
-}
-
-// begin gives the context of the trip's next call.
-func (s *settler) begin(t *trip) *lazyContext {
-	t.call = t.call.again(s.w.base, s.w.client.cfg.CallTimeout)
-	return t.call
 }
 
 // tellLost tells that the store refused a settlement: an earlier try whose answer

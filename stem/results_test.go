@@ -1,0 +1,146 @@
+package stem_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gostem/gostem/adapters/memory"
+	"github.com/gostem/gostem/stem"
+)
+
+// picky is a result store of its own that refuses records.
+type picky struct {
+	stem.Backend
+	refuses func(r stem.Result) error
+	calls   atomic.Int64
+}
+
+func (p *picky) Save(ctx context.Context, rs ...stem.Result) error {
+	p.calls.Add(1)
+	refused := &stem.PartialError{}
+	for i, r := range rs {
+		err := p.refuses(r)
+		if err == nil {
+			err = stem.ItemErr(p.Backend.Save(ctx, r), 0)
+		}
+		if err != nil {
+			refused.Items = append(refused.Items, stem.ItemError{Index: i, Err: err})
+		}
+	}
+	if refused.Items != nil {
+		return refused
+	}
+	return nil
+}
+
+// pickyRig has results on a store of their own.
+func pickyRig(t *testing.T, refuses func(r stem.Result) error, story func(t *testing.T, r *rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		backend := &picky{Backend: new(memory.Store), refuses: refuses}
+		story(t, newRig(t, nil, stem.ClientConfig{Backend: backend}))
+	})
+}
+
+var errNotThis = errors.New("document of type blob is not allowed")
+
+func TestAResultThatTheStoreRefusesBecomesAFailureThatSaysSo(t *testing.T) {
+	pickyRig(t, func(r stem.Result) error {
+		if r.State == stem.StateSucceeded && strings.Contains(string(r.Payload), "bad") {
+			return errNotThis
+		}
+		return nil
+	}, func(t *testing.T, r *rig) {
+		hello := r.task("hello", greet)
+		bad := r.enqueue(hello, "bad")
+		good := r.enqueue(hello, "Stem") // in the same batch
+		r.work(stem.WorkerConfig{})
+		synctest.Wait()
+		if s := r.status(good); s.State != stem.StateSucceeded {
+			t.Errorf("the good one: got %s, want it settled at once", s.State)
+		}
+		begin := time.Now()
+		_, err := r.wait(bad)
+		var failed *stem.TaskError
+		if !errors.As(err, &failed) || failed.Failure.Kind != stem.FailureUnstored || !strings.Contains(failed.Failure.Message, errNotThis.Error()) {
+			t.Errorf("got %v, want a failure that says what the store said", err)
+		}
+		if took := time.Since(begin); took < time.Minute || took > 70*time.Second {
+			t.Errorf("got it after %v, want the result offered for a minute", took)
+		}
+		if letters := r.deadLetters("default"); len(letters) != 1 || letters[0].ID != bad.ID() {
+			t.Errorf("got dead letters %+v, want the one whose result is lost", letters)
+		}
+		if n := len(eventsOf[stem.TaskStarted](r)); n != 2 {
+			t.Errorf("got %d runs, want none repeated", n)
+		}
+	})
+}
+
+func TestAStoreThatTakesNoRecordOfATaskKeepsNoTask(t *testing.T) {
+	pickyRig(t, func(stem.Result) error { return errNotThis }, func(t *testing.T, r *rig) {
+		hello := r.task("hello", greet)
+		fails := r.task("fails", func(context.Context, string) (string, error) { return "", stem.Permanent(errAway) })
+		for range 100 {
+			r.enqueue(hello, "")
+			r.enqueue(fails, "")
+		}
+		stop := r.work(stem.WorkerConfig{Slots: 2})
+		time.Sleep(time.Hour)
+		if c := r.count("default"); c.Ready != 0 || c.Running != 0 || c.Dead != 200 {
+			t.Errorf("got %+v, want all settled: a store that says no must not stop a worker", c)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestARefusalWhoseOutcomeIsUnknownIsNoRefusal(t *testing.T) {
+	var refuse atomic.Bool
+	refuse.Store(true)
+	pickyRig(t, func(stem.Result) error {
+		if refuse.Load() {
+			return stem.ErrUnknownOutcome
+		}
+		return nil
+	}, func(t *testing.T, r *rig) {
+		hello := r.task("hello", greet)
+		job := r.enqueue(hello, "Stem")
+		r.work(stem.WorkerConfig{})
+		time.Sleep(time.Hour)
+		refuse.Store(false)
+		if got, err := r.wait(job); got != "Hello Stem" || err != nil {
+			t.Errorf("got %q, %v; want the result of the one run", got, err)
+		}
+		if n := len(eventsOf[stem.TaskStarted](r)); n != 1 {
+			t.Errorf("got %d runs, want 1", n)
+		}
+	})
+}
+
+func TestAResultThatIsRefusedWithItsSettlementGivesWayToo(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		hello := r.task("hello", greet)
+		refuse := func(ss []stem.Settlement) error {
+			for i, s := range ss {
+				if s.Result != nil && s.Result.Payload != nil {
+					return &stem.PartialError{Items: []stem.ItemError{{Index: i, Err: errNotThis}}}
+				}
+			}
+			return nil
+		}
+		f.bad.Store(&refuse)
+		r.work(stem.WorkerConfig{})
+		_, err := r.wait(r.enqueue(hello, ""))
+		var failed *stem.TaskError
+		if !errors.As(err, &failed) || failed.Failure.Kind != stem.FailureUnstored {
+			t.Errorf("got %v, want a failure that says so", err)
+		}
+	})
+}

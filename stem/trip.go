@@ -1,0 +1,189 @@
+package stem
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// trip is what goes to the store in one round trip. Not every settlement has a
+// result.
+type trip struct {
+	results     []Result
+	of          []int // the settlement that each result belongs to
+	settlements []Settlement
+	call        *lazyContext
+}
+
+func (s *settler) prepare(t *trip, batch []ending) {
+	t.results = slices.Grow(t.results[:0], len(batch)) // settlements point into it
+	t.of = t.of[:0]
+	t.settlements = t.settlements[:0]
+	for i, e := range batch {
+		settlement := Settlement{
+			Delivery: *e.loan.Delivery, Verdict: e.verdict, Delay: e.delay, Reason: e.reason,
+		}
+		if e.state != "" && s.saves != nil && e.loan.KeepResult > 0 && e.loan.offers < noRecord {
+			r := e.loan.record(e.state)
+			r.Payload, r.Failure, r.Ran = e.payload, e.failure, e.ran
+			t.results, t.of = append(t.results, r), append(t.of, i)
+			settlement.Result = &t.results[len(t.results)-1]
+		}
+		t.settlements = append(t.settlements, settlement)
+	}
+}
+
+// send makes the round trip, or two where results live elsewhere. What was refused
+// for its result has an error that says so.
+func (s *settler) send(t *trip) error {
+	if s.atomic != nil {
+		call := s.begin(t)
+		defer call.end(nil)
+		return t.blameResults(s.atomic.SaveAndSettle(call, t.settlements...))
+	}
+	refused, err := s.save(t)
+	if err != nil {
+		return err
+	}
+	settlements := t.settlements
+	if refused != nil {
+		settlements = t.without(refused)
+	}
+	if len(settlements) > 0 {
+		call := s.begin(t)
+		defer call.end(nil)
+		err = s.w.client.broker.Settle(call, settlements...)
+	}
+	if refused != nil {
+		return t.join(refused, err)
+	}
+	return err
+}
+
+// save stores the results, and names those settlements that must wait because theirs is
+// not stored. A lost lease is no reason to wait: a newer delivery's result stands, and
+// the settlement that follows will be refused too.
+func (s *settler) save(t *trip) (refused []ItemError, err error) {
+	if len(t.results) == 0 {
+		return nil, nil
+	}
+	call := s.begin(t)
+	defer call.end(nil)
+	err = s.saves.Save(call, t.results...)
+	var partial *PartialError
+	if !errors.As(err, &partial) {
+		return nil, err
+	}
+	for _, item := range partial.Items {
+		if !errors.Is(item.Err, ErrLeaseLost) {
+			refused = append(refused, ItemError{t.of[item.Index], &refusedResult{item.Err}})
+		}
+	}
+	return refused, nil
+}
+
+// without gives the settlements but those that are named.
+func (t *trip) without(named []ItemError) []Settlement {
+	rest := slices.Clone(t.settlements)
+	for _, item := range slices.Backward(named) {
+		rest = slices.Delete(rest, item.Index, item.Index+1)
+	}
+	return rest
+}
+
+// join gives one error for all settlements: those that are named, and what became
+// of the rest.
+func (t *trip) join(named []ItemError, rest error) error {
+	items := slices.Clone(named)
+	for i, settled := 0, 0; i < len(t.settlements); i++ {
+		if slices.ContainsFunc(named, func(item ItemError) bool { return item.Index == i }) {
+			continue
+		}
+		if err := ItemErr(rest, settled); err != nil {
+			items = append(items, ItemError{i, err})
+		}
+		settled++
+	}
+	slices.SortFunc(items, func(a, b ItemError) int { return cmp.Compare(a.Index, b.Index) })
+	return &PartialError{items}
+}
+
+// blameResults takes settlements that a store refuses by name, and would save a result
+// with, to be refused for that: the rest of a settlement is of the worker's making, and
+// always the same.
+func (t *trip) blameResults(err error) error {
+	var partial *PartialError
+	if err == nil || !errors.As(err, &partial) {
+		return err
+	}
+	items := slices.Clone(partial.Items)
+	for i, item := range items {
+		if t.settlements[item.Index].Result != nil && !errors.Is(item.Err, ErrLeaseLost) {
+			items[i].Err = &refusedResult{item.Err}
+		}
+	}
+	return &PartialError{items}
+}
+
+// begin gives the context of the trip's next call.
+func (s *settler) begin(t *trip) *lazyContext {
+	t.call = t.call.again(s.w.base, s.w.client.cfg.CallTimeout)
+	return t.call
+}
+
+// refusedResult is why a result was not stored, and its delivery not settled.
+type refusedResult struct{ error }
+
+func (e *refusedResult) Unwrap() error { return e.error }
+
+// refusalPatience is for how long a result is offered to a store that refuses it by
+// name, before the store is offered less.
+const refusalPatience = time.Minute
+
+// offer is how much of a record a store is offered.
+type offer uint8
+
+const (
+	wholeRecord offer = iota
+	curtailed
+	noRecord
+)
+
+// refused gives how to try again to settle what the store did not take. A result that it
+// has refused for long gives way to a failure that says so, and that one, if need be,
+// to no record at all: a task must not stay with its worker for ever.
+func (e ending) refused(err error, now time.Time) ending {
+	l := e.loan
+	var result *refusedResult
+	switch {
+	case !errors.As(err, &result) || errors.Is(err, ErrUnknownOutcome):
+		l.refused = time.Time{} // the store has not said no
+	case l.refused.IsZero():
+		l.refused = now
+	case now.Sub(l.refused) >= refusalPatience:
+		l.refused = now
+		if l.offers++; l.offers == curtailed {
+			e.judgement = e.curtail(result.error)
+		} else {
+			l.worker.log.Error("stem: the store takes no record of the task", "task", l.Task, "id", l.ID, "error", result.error)
+		}
+	}
+	return e
+}
+
+// curtail gives a judgement that says what became of the run, and no more. A success
+// without its result is none to whoever waits for it.
+func (j judgement) curtail(err error) judgement {
+	if j.state == StateSucceeded {
+		failed := dead(&Failure{Kind: FailureUnstored, Message: text(fmt.Sprintf("the result could not be stored: %v", err), longestCurtailed)})
+		failed.ran = j.ran
+		return failed
+	}
+	j.failure = &Failure{Kind: j.failure.Kind, Message: text(j.failure.Message, longestCurtailed)}
+	return j
+}
+
+// longestCurtailed is the longest message of a failure that was too much for a store.
+const longestCurtailed = 200
