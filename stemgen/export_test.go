@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// GenerateEach loads once and generates each folder directly below cfg.Dir as if it
-// were the only one: its tasks know nothing of those in the others.
-func GenerateEach(ctx context.Context, cfg Config) (map[string]Output, error) {
+// GenerateEach loads once and generates each folder directly below root as if it were
+// the only one: its tasks know nothing of those in the others.
+func GenerateEach(ctx context.Context, cfg Config, root string) (map[string]Output, error) {
 	prog, err := load(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	parts := make(map[string]*program)
 	for _, src := range prog.sources {
-		rel, err := filepath.Rel(cfg.Dir, src.dir)
+		rel, err := filepath.Rel(root, src.dir)
 		if err != nil || src.dir == "" || strings.HasPrefix(rel, "..") {
 			continue
 		}

@@ -72,7 +72,7 @@ func TestGolden(t *testing.T) {
 	for _, c := range cases {
 		c.extract(t, dir)
 	}
-	outputs, err := stemgen.GenerateEach(t.Context(), stemgen.Config{Dir: dir, Patterns: []string{"./..."}})
+	outputs, err := stemgen.GenerateEach(t.Context(), stemgen.Config{Dir: dir, Patterns: []string{"./..."}}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +102,12 @@ func newModule(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	writeModule(t, dir)
+	return dir
+}
+
+func writeModule(t testing.TB, dir string) {
+	t.Helper()
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +124,6 @@ func newModule(t testing.TB) string {
 	}
 	writeFile(t, filepath.Join(dir, "go.mod"), mod)
 	writeFile(t, filepath.Join(dir, "go.sum"), sum)
-	return dir
 }
 
 func writeFile(t testing.TB, path string, content []byte) {
