@@ -3,8 +3,8 @@ package stemgen
 import (
 	"cmp"
 	"go/ast"
+	"go/doc"
 	"go/token"
-	"go/types"
 	"slices"
 	"strings"
 )
@@ -183,8 +183,8 @@ func checkUniverse(generated *ast.File, model *Package, rep *report) {
 		}
 		return true
 	})
-	for _, name := range types.Universe.Names() {
-		if pos, taken := model.Taken[name]; taken && needed[name] {
+	for name, pos := range model.Taken {
+		if doc.IsPredeclared(name) && needed[name] {
 			rep.errorf(pos, CodeHiddenUniverse, "rename it", "generated code needs Go's own %s, which this package declares anew", name)
 		}
 	}

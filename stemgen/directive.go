@@ -186,6 +186,18 @@ func classify(comment string) (kind commentKind, reason string) {
 	return nearDirective, "this looks like a directive, but " + reason
 }
 
+// suggestDirective says what to write for a directive that does not exist.
+func suggestDirective(comment string) string {
+	word := directiveForm.FindStringSubmatch(comment)[1]
+	switch guess := nearest(word, directiveNames); {
+	case guess != "" && guess != word:
+		return "did you mean " + directiveStart + guess + "?"
+	case guess == "codec":
+		return "write " + codecDirective
+	}
+	return "write " + directivePrefix + ", and after a space its options"
+}
+
 // canonical gives the directive that a near miss was meant to be.
 func canonical(comment string) string {
 	m := nearForm.FindStringSubmatch(comment)

@@ -10,7 +10,9 @@
 //	load.go          syntax of the matched packages, export data of what they import
 //	placement.go     which comments are directives, and which function or type each stands on;
 //	                 stray.go those in files that not every build compiles
-//	directive.go     a directive into words; option.go the words into options
+//	broken.go        packages that cannot be read
+//	directive.go     a directive into words; option.go the words into options, optionvalue.go
+//	                 how their values are written
 //	typecheck.go     the package as the type checker sees it, with and without generated code
 //	build.go         types into the model: signature.go functions, codectype.go types with codecs,
 //	                 wiretype.go and structfield.go how types travel, gotype.go how they are
@@ -18,7 +20,8 @@
 //	                 cycle.go what holds itself, guard.go what may not change unseen, unresolved.go
 //	                 what nobody knows
 //	model.go         the model: plain data, past which nothing knows go/types
-//	check.go         names that would be declared twice
+//	check.go         names that would be declared twice; optionargs.go options that name fields of
+//	                 the args
 //	render.go        the model into code: render_task.go definitions, render_codec.go codecs,
 //	                 render_append.go and render_read.go their functions, render_guard.go guards,
 //	                 render_schema.go and jsonschema.go what the values look like
@@ -26,5 +29,6 @@
 //	write.go         onto the disk
 //
 // generate.go puts these in order. Everything that is wrong is collected as a
-// [Diagnostic] on the way (diagnostic.go), so that one run shows it all.
+// [Diagnostic] on the way (diagnostic.go), so that one run shows it all; suggest.go guesses
+// what a misspelt word was meant to be.
 package stemgen

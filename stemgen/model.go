@@ -239,6 +239,9 @@ type Hop struct {
 	Elem   GoType // what it points to
 }
 
+// invalidType is the name of a type that the compiler does not know.
+const invalidType = "invalid type"
+
 // A GoType is how Go source writes a type.
 type GoType struct {
 	Form GoForm

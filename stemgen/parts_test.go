@@ -2,7 +2,12 @@ package stemgen
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
 	"go/token"
+	"go/types"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -153,5 +158,24 @@ func TestInternalPackagesMayBeImportedFromWithinTheirTree(t *testing.T) {
 		if got := mayImport(tt.from, tt.path); got != tt.want {
 			t.Errorf("%s imports %s: got %t, want %t", tt.from, tt.path, got, tt.want)
 		}
+	}
+}
+
+func TestNothingPastTheModelKnowsTheTypeChecker(t *testing.T) {
+	files, err := filepath.Glob("render*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, files)
+	}
+	for _, name := range append(files, "model.go", "check.go", "optionargs.go", "jsonschema.go", "genfile.go", "write.go") {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(file.Imports, func(spec *ast.ImportSpec) bool { return spec.Path.Value == `"go/types"` }) {
+			t.Errorf("%s imports go/types", name)
+		}
+	}
+	if got, want := invalidType, types.Typ[types.Invalid].Name(); got != want {
+		t.Errorf("got %q for an unknown type, want %q", got, want)
 	}
 }

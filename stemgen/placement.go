@@ -66,11 +66,7 @@ func findMarked(fset *token.FileSet, file *ast.File, rep *report) []marked {
 			case nearDirective:
 				rep.errorf(pos, CodeNearDirective, "write "+canonical(comment.Text), "%s", reason)
 			case unknownDirective:
-				fix := "write " + directivePrefix + ", and after a space its options"
-				if nearest(comment.Text[len(directiveStart):], directiveNames) == "codec" {
-					fix = "write " + codecDirective
-				}
-				rep.errorf(column(pos, len(directiveStart)), CodeUnknownDirective, fix, "%s", reason)
+				rep.errorf(column(pos, len(directiveStart)), CodeUnknownDirective, suggestDirective(comment.Text), "%s", reason)
 			case onFunction:
 				switch {
 				case on.decl == nil:

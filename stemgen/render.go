@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"go/ast"
+	"go/doc"
 	"go/parser"
 	"go/printer"
 	"go/token"
-	"go/types"
 	"path"
 	"regexp"
 	"strconv"
@@ -68,7 +68,7 @@ func renderArgs(fset *token.FileSet, model *Package) (*rendering, error) {
 // writesInvalid tells whether a type is among those that the compiler does not know.
 func writesInvalid(ts []GoType) bool {
 	for _, t := range ts {
-		if t.Name == types.Typ[types.Invalid].Name() || writesInvalid(t.Args) ||
+		if t.Name == invalidType || writesInvalid(t.Args) ||
 			t.Elem != nil && writesInvalid([]GoType{*t.Elem}) || t.Key != nil && writesInvalid([]GoType{*t.Key}) {
 			return true
 		}
@@ -178,7 +178,7 @@ func (r *renderer) importAs(importPath, base string, used map[string]bool) {
 	}
 	free := func(name string) bool {
 		_, taken := r.model.Taken[name]
-		return !taken && !used[name] && types.Universe.Lookup(name) == nil && !token.IsKeyword(name)
+		return !taken && !used[name] && !doc.IsPredeclared(name) && !token.IsKeyword(name)
 	}
 	name := base
 	for n := 1; !free(name); n++ {

@@ -2,8 +2,8 @@ package stemgen
 
 import (
 	"fmt"
+	"go/doc"
 	"go/token"
-	"go/types"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -223,7 +223,7 @@ func (r *renderer) receiverName(receiver Receiver, registry string) string {
 	first, size := utf8.DecodeRuneInString(receiver.Base)
 	letter := string(unicode.ToLower(first))
 	for _, name := range []string{receiver.Name, letter + receiver.Base[size:], letter} {
-		hides := r.inUse[name] || name == receiver.Base || types.Universe.Lookup(name) != nil
+		hides := r.inUse[name] || name == receiver.Base || doc.IsPredeclared(name)
 		for _, imported := range r.imports {
 			hides = hides || name == imported
 		}

@@ -11,7 +11,11 @@ import (
 // own words where it has any between from and to.
 func (b *builder) unresolved(from, to token.Pos, what string) {
 	if err, found := b.view.errorWithin(from, to); found {
-		b.rep.errorf(b.position(err.Pos), CodeUnresolvedType, "", "%s", err.Msg)
+		fix := "mend it: the compiler says the same"
+		if strings.HasPrefix(err.Msg, "undefined: ") {
+			fix = "declare it; if another generator does, run that one first"
+		}
+		b.rep.errorf(b.position(err.Pos), CodeUnresolvedType, fix, "%s", err.Msg)
 		return
 	}
 	for _, imp := range b.importsWithin(from, to) {
