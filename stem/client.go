@@ -205,17 +205,25 @@ func (c *Client) await(ctx context.Context, id string) (Result, error) {
 		record, err = c.poll(ctx, id)
 	}
 	if err != nil && ctx.Err() != nil {
-		return Result{}, noResult(ctx)
+		return Result{}, c.noResult(ctx, id)
 	}
 	return record, err
 }
 
-// noResult is what a wait answers that ended with its context.
-func noResult(ctx context.Context) error {
+// noResult is what a wait answers that ended with its context. Not every store can tell
+// a result that is no longer kept from one that never was. An old id makes the
+// first likely, not certain: a task may be delayed for months. So it is said, and no
+// program branches on it.
+func (c *Client) noResult(ctx context.Context, id string) error {
+	err := fmt.Errorf("%w: %w", ErrNoResult, ctx.Err())
 	if cause := context.Cause(ctx); cause != ctx.Err() {
-		return fmt.Errorf("%w: %w: %w", ErrNoResult, ctx.Err(), cause)
+		err = fmt.Errorf("%w: %w", err, cause)
 	}
-	return fmt.Errorf("%w: %w", ErrNoResult, ctx.Err())
+	const skew = time.Hour // between the clocks of who made the id and who asks
+	if made, ok := idTime(id); ok && time.Since(made) > c.base.KeepResult+skew {
+		err = fmt.Errorf("%w (the id is from %s: if the task has ended, its result may be no longer kept)", err, made.UTC().Format(time.DateTime))
+	}
+	return err
 }
 
 // Polling for a result, where the backend cannot push, starts quick and slows down.

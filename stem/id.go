@@ -3,6 +3,7 @@ package stem
 import (
 	"encoding/hex"
 	"math/rand/v2"
+	"strconv"
 	"time"
 )
 
@@ -38,4 +39,13 @@ func newID() string {
 	text[23] = '-'
 	hex.Encode(text[24:36], id[10:16])
 	return string(text[:])
+}
+
+// idTime gives when an id was made, by the clock of who made it, if it is a UUIDv7.
+func idTime(id string) (made time.Time, ok bool) {
+	if len(id) != 36 || id[8] != '-' || id[13] != '-' || id[14] != '7' {
+		return time.Time{}, false
+	}
+	ms, err := strconv.ParseInt(id[:8]+id[9:13], 16, 64)
+	return time.UnixMilli(ms), err == nil
 }

@@ -144,3 +144,71 @@ func TestAResultThatIsRefusedWithItsSettlementGivesWayToo(t *testing.T) {
 		}
 	})
 }
+
+func TestResultsAreKeptForADayOrAsTheTaskOrTheCallSays(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		daily := r.task("daily", greet)
+		weekly := r.task("weekly", greet, stem.KeepResult(7*24*time.Hour))
+		r.work(stem.WorkerConfig{})
+		jobs := map[time.Duration][]stem.Job[string]{
+			24 * time.Hour:     {r.enqueue(daily, ""), r.enqueue(weekly, "", stem.KeepResult(24*time.Hour))},
+			time.Hour:          {r.enqueue(daily, "", stem.KeepResult(time.Hour)), r.enqueue(weekly, "", stem.KeepResult(time.Hour))},
+			7 * 24 * time.Hour: {r.enqueue(weekly, "")},
+		}
+		synctest.Wait()
+		begin := time.Now()
+		for _, keep := range []time.Duration{time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
+			for _, job := range jobs[keep] {
+				time.Sleep(time.Until(begin.Add(keep - time.Minute)))
+				if _, err := r.wait(job); err != nil {
+					t.Errorf("a minute before %v: got %v, want the result", keep, err)
+				}
+			}
+			time.Sleep(2 * time.Minute)
+			for _, job := range jobs[keep] {
+				if _, err := r.wait(job); !errors.Is(err, stem.ErrResultExpired) {
+					t.Errorf("a minute after %v: got %v, want ErrResultExpired", keep, err)
+				}
+			}
+		}
+		ignored := r.enqueue(daily, "", stem.IgnoreResult())
+		if _, err := r.wait(ignored); !errors.Is(err, stem.ErrResultIgnored) {
+			t.Errorf("ignored: got %v, want ErrResultIgnored", err)
+		}
+	})
+}
+
+func TestWaitTellsHowATaskEnded(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		fails := r.task("fails", func(context.Context, string) (string, error) { return "", stem.Permanent(errAway) })
+		r.work(stem.WorkerConfig{})
+		var failed *stem.TaskError
+		if _, err := r.wait(r.enqueue(fails, "")); !errors.As(err, &failed) || failed.State != stem.StateFailed || errors.Is(err, stem.ErrCancelled) {
+			t.Errorf("failed: got %v, want a TaskError that is not ErrCancelled", err)
+		}
+		late := r.enqueue(fails, "", stem.Delay(time.Hour), stem.ExpiresIn(time.Minute))
+		if _, err := r.wait(late); !errors.As(err, &failed) || !errors.Is(err, stem.ErrCancelled) || failed.Failure.Kind != stem.FailureExpired {
+			t.Errorf("cancelled: got %v, want ErrCancelled because it expired", err)
+		}
+	})
+}
+
+func TestAWaitForAnOldIDSaysThatTheResultMayBeGone(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		hello := r.task("hello", greet)
+		job := r.enqueue(hello, "") // and no worker
+		said := func() bool {
+			_, err := r.wait(job) // for a day
+			if !errors.Is(err, stem.ErrNoResult) || errors.Is(err, stem.ErrResultExpired) {
+				t.Errorf("got %v, want ErrNoResult: the task may still be queued", err)
+			}
+			return strings.Contains(err.Error(), "may be no longer kept")
+		}
+		if said() {
+			t.Error("after a day: got a hint, want none within the retention and an hour")
+		}
+		if !said() {
+			t.Error("after two days: got no hint, want one")
+		}
+	})
+}

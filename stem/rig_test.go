@@ -15,7 +15,12 @@ import (
 	"github.com/gostem/gostem/stem/codec"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if !runProgram() {
+		// The goroutine that delivers signals is the runtime's own, once there has been one.
+		goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.loop"), goleak.IgnoreTopFunction("os/signal.signal_recv"))
+	}
+}
 
 // text is the codec of string args and results.
 var text = codec.Codec[string]{
