@@ -91,6 +91,7 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+	t.Run("tests", func(t *testing.T) { runTests(t, dir, cases, outputs) })
 	t.Run("vet", func(t *testing.T) { goCommand(t, dir, append([]string{"vet"}, packages...)...) })
 	t.Run("round trip", func(t *testing.T) { roundTrip(t, dir, cases, outputs) })
 }
@@ -269,6 +270,17 @@ func roundTrip(t *testing.T, dir string, cases []goldenCase, outputs map[string]
 }
 
 // goCommand runs the go command and gives what it printed.
+// runTests runs the tests that cases have among their files, where there is code to test.
+func runTests(t *testing.T, dir string, cases []goldenCase, outputs map[string]stemgen.Output) {
+	command := []string{"test"}
+	for _, c := range cases {
+		if matches, _ := filepath.Glob(filepath.Join(dir, c.name, "*_test.go")); matches != nil && len(outputs[c.name].Diagnostics) == 0 {
+			command = append(command, "./"+c.name)
+		}
+	}
+	goCommand(t, dir, command...)
+}
+
 func goCommand(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)

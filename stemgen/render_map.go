@@ -1,6 +1,10 @@
 package stemgen
 
-import "github.com/dave/jennifer/jen"
+import (
+	"slices"
+
+	"github.com/dave/jennifer/jen"
+)
 
 // appendEntries writes the loop over a map, in the order of its keys.
 func (r *renderer) appendEntries(t *Type) []jen.Code {
@@ -13,8 +17,26 @@ func (r *renderer) appendEntries(t *Type) []jen.Code {
 	e := r.local("e")
 	key := r.appendValue(t.Key, at(e+".Key"), scope{})
 	entry := jen.Index().Qual(codecPath, "Entry").Types(r.typ(t.Key.Go), r.typ(t.Elem.Go))
-	entries := r.call("SortedEntries", jen.Make(entry, jen.Lit(0), jen.Lit(8)), r.id("v"))
+	room := jen.Lit(8) // on the stack
+	if t.Elem.bulky() {
+		room = jen.Len(r.id("v"))
+	}
+	entries := r.call("SortedEntries", jen.Make(entry, jen.Lit(0), room), r.id("v"))
 	return []jen.Code{r.overEntries(t, entries, append(key, r.withErr(t.Elem, nil)...))}
+}
+
+// bulky tells whether a value is too large for there to be room for several that may
+// not come.
+func (t *Type) bulky() bool {
+	switch t.Kind {
+	case ByteArray, ByteEnumArray:
+		return t.Len > 512
+	case Array:
+		return t.Len > 64 || t.Elem.bulky()
+	case Struct:
+		return slices.ContainsFunc(t.Fields, func(f Field) bool { return len(f.Via) == 0 && f.Type.bulky() })
+	}
+	return false
 }
 
 // overEntries writes the loop over entries in order, key being what comes before the

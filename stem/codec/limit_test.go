@@ -3,6 +3,7 @@ package codec_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -78,6 +79,48 @@ func TestManyElementsComeBack(t *testing.T) {
 	}
 	if len(got.Items) != len(want.Items) || got.Items[9_999] != want.Items[9_999] || len(got.Labels) != len(want.Labels) {
 		t.Errorf("got %d items and %d labels, want %d and %d", len(got.Items), len(got.Labels), len(want.Items), len(want.Labels))
+	}
+}
+
+func TestArraysWithinEachOtherDoNotClaimTheSameBytes(t *testing.T) {
+	// Each array says that all bytes behind its header are its elements.
+	data := bytes.Repeat([]byte{0xc0}, 100_000)
+	for off := 0; off < 1000; off += 100 {
+		n := len(data) - off - 5
+		copy(data[off:], []byte{0xdd, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+	}
+	want := "array of 99895 elements, more than the message has bytes for at offset 100"
+	if err := codec.Valid(data); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	small := []byte{0x93, 0x92, 0x92, 0xc0}
+	want = "array of 2 elements, more than the message has bytes for at offset 1"
+	if err := codec.Valid(small); err == nil || err.Error() != want {
+		t.Errorf("short arrays: got %v, want %s", err, want)
+	}
+}
+
+func TestAnEncodedValueCountsFromWhereItLies(t *testing.T) {
+	nested := append(bytes.Repeat([]byte{0x91}, 9), 0x90) // ten levels
+	for _, c := range []struct {
+		promise string
+		raw     []byte
+		depth   int
+		want    string
+	}{
+		{"as deep as any may be", nested, codec.MaxDepth - 9, "<nil>"},
+		{"one level more", nested, codec.MaxDepth - 8, "nested deeper than 64 levels at offset 9"},
+		{"a scalar lies anywhere", []byte{1}, codec.MaxDepth + 1, "<nil>"},
+		{"nothing is no value", nil, 1, "want value, have end of input at offset 0"},
+		{"nor are two", []byte{1, 2}, 1, "trailing bytes at offset 1"},
+	} {
+		got, err := codec.AppendRaw([]byte("b"), c.raw, c.depth)
+		if fmt.Sprint(err) != c.want {
+			t.Errorf("%s: got %v, want %s", c.promise, err, c.want)
+		}
+		if err == nil && string(got) != "b"+string(c.raw) {
+			t.Errorf("%s: got %q", c.promise, got)
+		}
 	}
 }
 

@@ -64,6 +64,13 @@ func Check[T any](name string, c codec.Codec[T], schema string, known Difference
 			fmt.Printf("%s, seed %d: %s\n", name, seed, err)
 			return
 		}
+		for _, err := range []error{checkDeep(c, seed), checkHostile(c, v, seed)} {
+			if err != nil {
+				failures++
+				fmt.Printf("%s, seed %d: %s\n", name, seed, err)
+				return
+			}
+		}
 	}
 }
 
