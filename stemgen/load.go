@@ -115,9 +115,12 @@ func (cfg Config) explainSlowness() (stop func()) {
 	}
 }
 
-// loadSources reads the packages that the patterns match.
+// loadSources reads the packages that the patterns match. Under -trimpath the build cache
+// would give what cgo has made of the same file in another checkout, with that one's path
+// in it.
 func (prog *program) loadSources(cfg packages.Config, patterns []string) error {
 	cfg.Mode, cfg.ParseFile = sourceMode, parseSource
+	cfg.BuildFlags = append(slices.Clip(cfg.BuildFlags), "-trimpath=false")
 	roots, err := packages.Load(&cfg, patterns...)
 	if err != nil {
 		return err
