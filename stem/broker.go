@@ -166,6 +166,8 @@ type Delivery struct {
 	// Expired and Revoked are what the store found by its own clock and lists.
 	// The worker judges them; the store lends such envelopes like others.
 	Expired, Revoked bool
+	// Reason is what the revocation says, where Revoked is set.
+	Reason string
 	// Malformed tells why the stored bytes are no envelope that this build can
 	// read. Envelope then holds what the store knows beside them, at least ID
 	// and Queue (an id of the adapter's making where there is none), and a dead
@@ -182,6 +184,8 @@ type Notice struct {
 	Index int
 	// Cause is ErrLeaseLost or ErrRevoked.
 	Cause error
+	// Reason is what the revocation says, where that is the cause.
+	Reason string
 }
 
 // Verdict is how a delivery ends.

@@ -18,6 +18,12 @@ type ClientConfig struct {
 	// Backend too; else there is none, results are dropped and waiting for one
 	// answers ErrNoBackend.
 	Backend Backend
+	// Revocations keeps what is revoked, for a broker that is no Revoker. Workers ask
+	// it about each batch that they receive, and about all in hand as often as they
+	// renew their lease. While it does not answer, tasks start that may be revoked; they
+	// are cancelled when it is back. The default is the broker where it is a
+	// Revoker; else there is none, and revoking answers an error.
+	Revocations RevocationStore
 	// Defaults are the options of every enqueue, under those of the task
 	// definition and of the call. What At and ExpiresAt say is computed once,
 	// when the client is made.
@@ -67,6 +73,7 @@ type Client struct {
 	cfg     ClientConfig
 	broker  Broker
 	watcher ResultWatcher // nil: poll
+	revoker Revoker       // nil: nobody can revoke
 	base    Envelope      // what holds before the options of definition and call
 	line    line
 	observe observe
@@ -85,6 +92,9 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	c := &Client{cfg: cfg, broker: broker, observe: observe{cfg.Logger, cfg.Observer}}
 	c.line = line{broker: broker, timeout: cfg.CallTimeout}
 	c.watcher, _ = As[ResultWatcher](cfg.Backend)
+	if c.revoker, _ = As[Revoker](broker); cfg.Revocations != nil {
+		c.revoker = cfg.Revocations
+	}
 	c.base = builtin()
 	(&draft{Envelope: &c.base}).apply(cfg.Defaults)
 	if given := c.base.ID + c.base.DedupeKey; given != "" {

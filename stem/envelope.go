@@ -68,8 +68,28 @@ type Envelope struct {
 	// Root and Parent are the ids of the first task of a family and of the task
 	// whose handler enqueued this one; empty for a task that nobody spawned.
 	Root, Parent string
+	// Ancestors are the ids of the tasks between Parent and Root, the nearest first;
+	// of more than MaxAncestors only the nearest.
+	Ancestors []string
 	// ReplayOf is the id of the dead letter that this envelope repeats.
 	ReplayOf string
+}
+
+// Lineage goes through the ids of the task and of those above it that the envelope
+// knows: itself, Parent, Ancestors and Root. One may come twice. A revocation of a
+// family reaches the envelope if it names one of them.
+func (e *Envelope) Lineage(yield func(id string) bool) {
+	if !yield(e.ID) || e.Parent != "" && !yield(e.Parent) {
+		return
+	}
+	for _, id := range e.Ancestors {
+		if !yield(id) {
+			return
+		}
+	}
+	if e.Root != "" {
+		yield(e.Root)
+	}
 }
 
 // Limits of what an envelope may say; every store relies on them.
@@ -81,6 +101,9 @@ const (
 	MaxKeyLength = 2*MaxIDLength + 1
 	// MaxPriority is the highest priority; the lowest is 0.
 	MaxPriority = 9
+	// MaxAncestors is how many tasks between its parent and the first of its family an
+	// envelope names.
+	MaxAncestors = 16
 )
 
 // Validate reports the first field that no store would accept, naming it and
@@ -100,6 +123,14 @@ func (e *Envelope) Validate() error {
 			if err := validName(name.field, name.value); err != nil {
 				return err
 			}
+		}
+	}
+	if len(e.Ancestors) > MaxAncestors {
+		return &OptionError{Option: "ancestors", Value: fmt.Sprint(len(e.Ancestors), " ids"), Want: fmt.Sprint("at most ", MaxAncestors)}
+	}
+	for _, id := range e.Ancestors {
+		if err := validName("ancestor", id); err != nil {
+			return err
 		}
 	}
 	for _, key := range []struct{ field, value string }{

@@ -39,6 +39,7 @@ const (
 	keyRoot
 	keyParent
 	keyReplayOf
+	keyAncestors
 )
 
 // AppendEnvelope appends the wire form of e to b. Equal envelopes have equal bytes.
@@ -75,6 +76,7 @@ func AppendEnvelope(b []byte, e *Envelope) []byte {
 	w.str(keyRoot, e.Root)
 	w.str(keyParent, e.Parent)
 	w.str(keyReplayOf, e.ReplayOf)
+	w.ids(keyAncestors, e.Ancestors)
 	w.b[header+2] = byte(w.n)
 	return w.b
 }
@@ -101,6 +103,17 @@ func (w *fieldWriter) int(k uint64, v int64) {
 	if v != 0 {
 		w.key(k)
 		w.b = codec.AppendInt(w.b, v)
+	}
+}
+
+func (w *fieldWriter) ids(k uint64, ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	w.key(k)
+	w.b = codec.AppendArrayLen(w.b, len(ids))
+	for _, id := range ids {
+		w.b = codec.AppendString(w.b, id)
 	}
 }
 
@@ -193,11 +206,27 @@ func (e *Envelope) readFields(r *codec.Reader) {
 			e.Parent = r.Str()
 		case keyReplayOf:
 			e.ReplayOf = r.Str()
+		case keyAncestors:
+			e.Ancestors = readIDs(r)
 		default:
 			r.Skip()
 		}
 	}
 	r.Leave()
+}
+
+func readIDs(r *codec.Reader) []string {
+	n := r.EnterArray()
+	ids := make([]string, 0, min(n, MaxAncestors))
+	for ; n > 0 && !r.Failed(); n-- {
+		if len(ids) == MaxAncestors {
+			r.Fail(fmt.Errorf("more than %d ancestors", MaxAncestors))
+			break
+		}
+		ids = append(ids, r.Str())
+	}
+	r.Leave()
+	return ids
 }
 
 func readHeaders(r *codec.Reader) map[string]string {

@@ -88,7 +88,7 @@ type (
 	// StoreFailed: a call to the store failed; the worker tries again, unless Err is
 	// ErrClosed.
 	StoreFailed struct {
-		Operation string // "receive", "extend", "settle"
+		Operation string // "receive", "extend", "settle", "revocations"
 		Err       error
 	}
 	// WorkerStarted and WorkerStopped: a worker's Run began and ended.

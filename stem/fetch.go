@@ -82,6 +82,7 @@ func (w *Worker) fetch(ctx context.Context) error {
 		}
 		switch {
 		case err == nil:
+			w.markRevoked(ctx, deliveries)
 			w.accept(deliveries)
 			failing = stall{}
 		case ctx.Err() != nil:

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gostem/gostem/stem/codec"
 )
 
 // ticket says which task an enqueue led to and who can ask for its result.
 type ticket struct {
-	id        string
+	id, queue string
+	delay     time.Duration // from its enqueue until it is due
 	duplicate bool
 	ignored   bool
 	client    *Client
@@ -27,6 +29,9 @@ type Job[R any] struct {
 
 // ID gives the task's id.
 func (j Job[R]) ID() string { return j.id }
+
+// Queue gives the name of the task's queue.
+func (j Job[R]) Queue() string { return j.queue }
 
 // Duplicate reports that the enqueue added nothing, because a task with the same
 // id or idempotency key was enqueued within the dedupe window. The job is that task's.

@@ -65,7 +65,7 @@ func judgeError(d *Delivery, o outcome) judgement {
 	var after *retryAfterError
 	switch {
 	case errors.Is(o.cause, ErrRevoked):
-		return cancelled(FailureRevoked, "revoked while it ran")
+		return cancelledFor(o.cause, "revoked while it ran")
 	case errors.As(o.err, &malformed):
 		return dead(newFailure(FailureMalformed, o.err))
 	case errors.As(o.err, &permanent):
@@ -98,7 +98,7 @@ func judgeUnstarted(d *Delivery, inHand time.Duration, known bool, maxInterrupti
 	case d.Malformed != nil:
 		return dead(newFailure(FailureMalformed, d.Malformed)), true
 	case d.Revoked:
-		return cancelled(FailureRevoked, "revoked before it started"), true
+		return cancelledFor(revoked(d.Reason), "revoked before it started"), true
 	case d.Expired, d.StartWithin > 0 && inHand > d.StartWithin:
 		return cancelled(FailureExpired, fmt.Sprintf("attempt %d has not started within %v", d.Attempt, d.ExpiresIn)), true
 	case !known:
@@ -118,7 +118,7 @@ func judgeUnstarted(d *Delivery, inHand time.Duration, known bool, maxInterrupti
 // started.
 func judgeLost(cause error) judgement {
 	if errors.Is(cause, ErrRevoked) {
-		return cancelled(FailureRevoked, "revoked before it started")
+		return cancelledFor(cause, "revoked before it started")
 	}
 	return released()
 }

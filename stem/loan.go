@@ -2,6 +2,7 @@ package stem
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -45,6 +46,25 @@ func (l *loan) family() string {
 		return l.Root
 	}
 	return l.ID
+}
+
+// ancestors are the ids between a child of the task and the first of the family.
+func (l *loan) ancestors() []string {
+	if l.Parent == l.Root {
+		return nil // it is the first itself, or a child of that
+	}
+	return append([]string{l.Parent}, l.Ancestors[:min(len(l.Ancestors), MaxAncestors-1)]...)
+}
+
+// revoked gives why the handler's context was cancelled, if the task was revoked.
+func (l *loan) revoked() error {
+	if l.ctx.Err() == nil {
+		return nil
+	}
+	if cause := context.Cause(&l.ctx); errors.Is(cause, ErrRevoked) {
+		return cause
+	}
+	return nil
 }
 
 func (l *loan) ref() TaskRef {

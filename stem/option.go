@@ -144,7 +144,10 @@ func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, pay
 	e.Payload = payload
 	e.identify(spec)
 	if parent := loanFrom(ctx); parent != nil {
-		e.Parent, e.Root = parent.ID, parent.family()
+		if cause := parent.revoked(); cause != nil {
+			return fmt.Errorf("stem: enqueue task %s from task %s (%s): %w", clip(spec.Name), parent.Task, parent.ID, cause)
+		}
+		e.Parent, e.Root, e.Ancestors = parent.ID, parent.family(), parent.ancestors()
 	}
 	if err := e.complete(); err != nil {
 		return fmt.Errorf("enqueue task %s: %w", clip(spec.Name), err)

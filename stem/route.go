@@ -114,5 +114,5 @@ func newTicket(ctx context.Context, client *Client, e *Envelope, p Published) ti
 	if client != nil {
 		client.observe.enqueued(ctx, e, p)
 	}
-	return ticket{id: p.ID, duplicate: p.Duplicate, ignored: e.KeepResult == 0, client: client}
+	return ticket{id: p.ID, queue: e.Queue, delay: e.Delay, duplicate: p.Duplicate, ignored: e.KeepResult == 0, client: client}
 }

@@ -2,7 +2,6 @@ package stem
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,12 +26,19 @@ func (t *tenure) last() time.Time {
 	return t.renewed
 }
 
-// keepSession renews the worker's lease every third of it until ctx ends. It
-// cancels the handlers whose deliveries the store says are lost or revoked, and,
+// longestBeat is the most time between two renewals, however long the lease: each
+// also brings the news of what has been revoked.
+const longestBeat = 5 * time.Second
+
+// beat is how often the worker says that it lives, and hears what it has lost.
+func (w *Worker) beat() time.Duration { return min(w.session.Lease/3, longestBeat) }
+
+// keepSession renews the worker's lease every third of it, and at least every 5 s, until
+// ctx ends. It cancels the handlers whose deliveries the store says are lost or revoked, and,
 // by this process's monotonic clock, those whose lease must be taken for lapsed
 // because no renewal got through: before anyone else can have the task.
 func (w *Worker) keepSession(ctx context.Context) {
-	every := w.session.Lease / 3
+	every := w.beat()
 	wait := every
 	var failing stall
 	var teller sync.WaitGroup
@@ -92,14 +98,6 @@ func (w *Worker) renew(ctx context.Context) error {
 		return err
 	}
 	w.tenure.renew(sent)
-	for _, n := range notices {
-		if n.Index >= 0 && n.Index < len(loans) {
-			cause := ErrLeaseLost
-			if errors.Is(n.Cause, ErrRevoked) {
-				cause = ErrRevoked
-			}
-			loans[n.Index].lose(cause)
-		}
-	}
+	obey(loans, notices)
 	return nil
 }

@@ -112,7 +112,8 @@ func (d *TaskDefinition[A, R]) EnqueueMany(ctx context.Context, args []A, opts .
 }
 
 // Job gives the job of a task that was enqueued before, by its id. It asks
-// nothing of the store.
+// nothing of the store, and takes the task to be on the queue that an enqueue without
+// options would put it on.
 func (d *TaskDefinition[A, R]) Job(ctx context.Context, id string) (Job[R], error) {
 	client, err := d.route.clientFor(ctx)
 	if err != nil {
@@ -121,7 +122,12 @@ func (d *TaskDefinition[A, R]) Job(ctx context.Context, id string) (Job[R], erro
 	if err := validName("id", id); err != nil {
 		return Job[R]{}, err
 	}
-	return d.job(ticket{id: id, client: client}), nil
+	e := builtin()
+	if client != nil {
+		e = client.base
+	}
+	(&draft{Envelope: &e}).apply(d.spec.Options)
+	return d.job(ticket{id: id, queue: e.Queue, delay: e.Delay, client: client}), nil
 }
 
 func (d *TaskDefinition[A, R]) job(t ticket) Job[R] {

@@ -29,8 +29,8 @@ type WorkerConfig struct {
 	// default is 2.
 	Prefetch int
 	// Lease is how long after the worker was last heard of its tasks may run
-	// elsewhere: 1 s to 24 h. It is renewed every third of it. The default is
-	// 15 s.
+	// elsewhere: 1 s to 24 h. It is renewed every third of it, and at least every
+	// 5 s. The default is 15 s.
 	Lease time.Duration
 	// Grace is how long Run may take to return once its context has ended.
 	// Handlers have four fifths of it to finish, then their contexts are
@@ -137,6 +137,7 @@ type Worker struct {
 	specs    []TaskSpec
 	session  Session
 	tenure   tenure
+	unasked  time.Time // until when the client's store of revocations is not asked; fetch's own
 
 	ran     atomic.Bool
 	base    context.Context
@@ -213,6 +214,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	var extender sync.WaitGroup
 	w.tenure.renew(time.Now()) // the first Receive opens the session later than that
 	extender.Go(func() { w.keepSession(keeping) })
+	if w.client.cfg.Revocations != nil {
+		extender.Go(func() { w.watchRevocations(keeping) })
+	}
 	for range w.cfg.Slots {
 		w.slots.Go(w.slot)
 	}

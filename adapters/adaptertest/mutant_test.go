@@ -32,7 +32,7 @@ type mutant struct {
 }
 
 func mutants() []mutant {
-	return slices.Concat(publishMutants, receiveMutants, schemaMutants, settleMutants, lifeMutants, closeMutants, resultMutants, capabilityMutants)
+	return slices.Concat(publishMutants, receiveMutants, schemaMutants, settleMutants, lifeMutants, closeMutants, resultMutants, capabilityMutants, revokeMutants)
 }
 
 // A suite that cannot fail proves nothing: each mutant breaks its promises.

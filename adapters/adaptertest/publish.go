@@ -60,7 +60,7 @@ func fullEnvelope() stem.Envelope {
 		Timeout: 1500 * time.Microsecond, Visibility: 2 * time.Hour, KeepResult: 24 * time.Hour,
 		DedupeKey: "key", DedupeWindow: 10 * time.Minute,
 		UniqueKey: "unique", Fingerprint: 1<<64 - 1,
-		Root: "root", Parent: "parent", ReplayOf: "replayed",
+		Root: "root", Parent: "parent", Ancestors: []string{"grandparent", "great-grandparent"}, ReplayOf: "replayed",
 	}
 }
 

@@ -131,8 +131,8 @@ func (s *Store) nextNumber(wall time.Time) int64 {
 	return s.lastNumber
 }
 
-// Extend renews a session's lease. A delivery that it has settled itself is not
-// lost, so no notice names it.
+// Extend renews a session's lease. A delivery that it has settled itself is neither
+// lost nor revoked, so no notice names it.
 func (s *Store) Extend(ctx context.Context, want stem.Session, held ...stem.Delivery) ([]stem.Notice, error) {
 	if err := validateLease(want); err != nil {
 		return nil, err
@@ -150,6 +150,8 @@ func (s *Store) Extend(ctx context.Context, want stem.Session, held ...stem.Deli
 		e, ok := s.loaned(d)
 		if !ok || d.Session != want.ID || !e.current(d) && e.settled.number != d.Number {
 			notices = append(notices, stem.Notice{Index: i, Cause: stem.ErrLeaseLost})
+		} else if e.current(d) {
+			notices = e.queue.revoked.notice(notices, i, &e.envelope, now)
 		}
 	}
 	return notices, nil

@@ -118,6 +118,7 @@ func (e *entry) delivery(now instant) stem.Delivery {
 		Expired:       now >= e.expires,
 		Receipt:       e,
 	}
+	d.Reason, d.Revoked = e.queue.revoked.find(&e.envelope, now)
 	if e.envelope.ExpiresIn > 0 && !d.Expired {
 		d.StartWithin = time.Duration(e.expires - now)
 	}

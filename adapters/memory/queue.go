@@ -18,8 +18,9 @@ type queue struct {
 	running int                        // how many envelopes are on loan and not in line
 
 	keys      shelf[string] // dedupe keys, each with the id that stands
-	dead      []deadLetter  // the oldest first
-	receivers []*receiver   // those that wait, the oldest first
+	revoked   revocations
+	dead      []deadLetter // the oldest first
+	receivers []*receiver  // those that wait, the oldest first
 }
 
 // tier is what waits at one priority.
@@ -60,7 +61,7 @@ func (s *Store) queue(name string) *queue {
 // idle reports whether the queue holds nothing and nobody waits for it.
 func (q *queue) idle(now instant) bool {
 	q.keys.sweep(now, q.keys.len(), nil)
-	if q.running > 0 || len(q.dead) > 0 || len(q.receivers) > 0 || q.aside.count > 0 || q.keys.len() > 0 {
+	if q.running > 0 || len(q.dead) > 0 || len(q.receivers) > 0 || q.aside.count > 0 || q.keys.len() > 0 || !q.revoked.idle(now) {
 		return false
 	}
 	for i := range q.tiers {
