@@ -92,6 +92,8 @@ func TestJudgeUnstarted(t *testing.T) {
 		{"one that is in time starts", Delivery{StartWithin: time.Second}, true, 3, judgement{}, false},
 		{"a revoked one is cancelled", Delivery{Revoked: true}, true, 3,
 			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureRevoked, Message: "revoked before it started"}}, true},
+		{"a revoked one tells why", Delivery{Revoked: true, Reason: "enough"}, true, 3,
+			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureRevoked, Message: "revoked before it started: enough"}}, true},
 		{"one that was cut short too often is poison", Delivery{Interruptions: 3}, true, 3,
 			judgement{verdict: VerdictDeadLetter, reason: "poison: 3 runs in a row were cut short by a crash or a lost lease", state: StateFailed,
 				failure: &Failure{Kind: FailurePoison, Message: "3 runs in a row were cut short by a crash or a lost lease"}}, true},
