@@ -18,9 +18,9 @@ type builder struct {
 	met   []string         // the names of types, in the order in which wire came upon them
 	named []*types.Named   // types with a name, embedded ones too, in the order of first need
 
-	headers   map[string]*ast.File        // of other packages' files, by path
-	comments  map[token.Pos]string        // what is said of types and fields, by the places of their names
-	constants map[types.Object][]Constant // by type
+	constrained map[string]bool             // whether a file is left out of some builds
+	comments    map[token.Pos]string        // what is said of types and fields, by the places of their names
+	constants   map[types.Object][]Constant // by type
 }
 
 // buildModel makes the model of the marked functions and types. What cannot be a task, or cannot
@@ -34,9 +34,9 @@ func buildModel(prog *program, src *source, v *view, funcs []marked, rep *report
 		model: &Package{Path: src.PkgPath, Name: src.name, Taken: declaredNames(prog.fset, src.files)},
 		types: make(map[string]*Type),
 
-		headers:   make(map[string]*ast.File),
-		comments:  commentsOf(src.files),
-		constants: constants(v.pkg),
+		constrained: make(map[string]bool),
+		comments:    commentsOf(src.files),
+		constants:   constants(v.pkg),
 	}
 	var signatures []*signature
 	for _, m := range funcs {

@@ -112,33 +112,35 @@ func (b *builder) spellableField(f *types.Var) bool {
 // differsByBuild tells whether the file that declares a type is compiled in some builds
 // only, so that others may have another type of that name.
 func (b *builder) differsByBuild(obj types.Object) bool {
-	pos := b.position(obj.Pos())
-	for _, file := range b.src.files {
-		if b.position(file.Package).Filename == pos.Filename {
-			return constraintOf(b.prog.fset, file) != ""
-		}
+	name := b.position(obj.Pos()).Filename
+	differs, known := b.constrained[name]
+	if !known {
+		file := b.fileOf(obj, name)
+		differs = filepath.Base(name) != GeneratedName && (file == nil || constraintOf(b.prog.fset, file) != "")
+		b.constrained[name] = differs
 	}
-	if filepath.Base(pos.Filename) == GeneratedName { // which may not be there yet
-		return false
-	}
-	// With -trimpath the position of another package's type begins with its import path.
-	files := b.prog.byPath[obj.Pkg().Path()].GoFiles
-	i := slices.IndexFunc(files, func(name string) bool { return filepath.Base(name) == filepath.Base(pos.Filename) })
-	if i < 0 {
-		return true
-	}
-	file, err := b.header(files[i])
-	return err != nil || constraintOf(b.prog.fset, file) != ""
+	return differs
 }
 
-// header parses a file to its package clause.
-func (b *builder) header(name string) (*ast.File, error) {
-	if file, known := b.headers[name]; known {
-		return file, nil
+// fileOf gives the file of a name, as far as its package clause at least, or nil.
+func (b *builder) fileOf(obj types.Object, name string) *ast.File {
+	for _, file := range b.src.files {
+		if b.position(file.Package).Filename == name {
+			return file
+		}
 	}
-	file, err := parser.ParseFile(b.prog.fset, name, nil, parser.PackageClauseOnly|parser.ParseComments)
-	if err == nil {
-		b.headers[name] = file
+	found := b.prog.byPath[obj.Pkg().Path()]
+	if found == nil {
+		return nil
 	}
-	return file, err
+	// With -trimpath the position of another package's type begins with its import path.
+	i := slices.IndexFunc(found.GoFiles, func(path string) bool { return filepath.Base(path) == filepath.Base(name) })
+	if i < 0 {
+		return nil
+	}
+	file, err := parser.ParseFile(b.prog.fset, found.GoFiles[i], nil, parser.PackageClauseOnly|parser.ParseComments)
+	if err != nil {
+		return nil
+	}
+	return file
 }

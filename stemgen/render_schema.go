@@ -1,6 +1,7 @@
 package stemgen
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -29,31 +30,17 @@ func definitionName(t *Type) string { return "stemDef" + t.Suffix }
 
 // schemas writes the JSON Schemas of all that tasks carry, each type once.
 func (r *renderer) schemas() {
-	const draft = `{"$schema":"https://json-schema.org/draft/2020-12/schema",`
 	var whole, parts []jen.Code
-	written := make(map[string]bool)
-	constant := func(list *[]jen.Code, name string, value *jen.Statement) {
-		if !written[name] {
-			written[name] = true
-			*list = append(*list, jen.Id(name).Op("=").Add(value))
-		}
-	}
+	written := make(map[*Type]bool)
 	for _, t := range r.model.carried() {
-		body := strings.TrimPrefix(t.schema().String(), "{")
 		definitions := t.definitions()
-		if len(definitions) == 0 {
-			constant(&whole, schemaName(t), rawText(strings.TrimSuffix(draft+body, "}")+"}"))
-			continue
-		}
-		value := rawText(draft + strings.TrimSuffix(body, "}") + `,"$defs":{`)
-		for i, d := range definitions {
-			if i > 0 {
-				value.Op("+").Op("`,`")
+		whole = append(whole, jen.Id(schemaName(t)).Op("=").Op(wholeSchema(t, definitions)))
+		for _, d := range definitions {
+			if !written[d] {
+				written[d] = true
+				parts = append(parts, jen.Id(definitionName(d)).Op("=").Op(tagLiteral(d.definition())))
 			}
-			value.Op("+").Id(definitionName(d))
-			constant(&parts, definitionName(d), rawText(d.definition()))
 		}
-		constant(&whole, schemaName(t), value.Op("+").Op("`}}`"))
 	}
 	if whole == nil {
 		return
@@ -68,5 +55,32 @@ func (r *renderer) schemas() {
 	}
 }
 
-// rawText writes a text on one line, as it is where Go can.
-func rawText(text string) *jen.Statement { return jen.Op(tagLiteral(text)) }
+// wholeSchema writes a schema that stands for itself, as an expression that puts it together
+// from constants.
+func wholeSchema(t *Type, definitions []*Type) string {
+	const draft = `"https://json-schema.org/draft/2020-12/schema"`
+	s := append(jsonSchema{{"$schema", draft}}, t.schema()...)
+	if len(definitions) == 0 {
+		return tagLiteral(s.String())
+	}
+	head := strings.TrimSuffix(s.with("$defs", "{").String(), "}")
+	return tagLiteral(head) + " + " + chain(definitions) + " + `}}`"
+}
+
+// chain writes the sum of definitions. A long one is parted by parentheses: to format a sum
+// takes time by the square of its length.
+func chain(definitions []*Type) string {
+	const longest = 64
+	var sums []string
+	for part := range slices.Chunk(definitions, longest) {
+		var names []string
+		for _, d := range part {
+			names = append(names, definitionName(d))
+		}
+		sums = append(sums, strings.Join(names, " + `,` + "))
+	}
+	if len(sums) == 1 {
+		return sums[0]
+	}
+	return "(" + strings.Join(sums, ") + `,` + (") + ")"
+}
