@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/gostem/gostem/stem/codec"
 )
@@ -60,6 +61,29 @@ func TestElementsAreMadeAsTheyCome(t *testing.T) {
 	}
 	if got > 64<<10 {
 		t.Errorf("allocated %d bytes, want at most 64 kB", got)
+	}
+}
+
+func TestBytesThatOneArrayClaimsAreNotClaimedAgainWithinIt(t *testing.T) {
+	// Each level sends enough elements to be believed, then another level. All of them
+	// announce as many as bytes are left in the whole message.
+	const size = 256 << 10
+	var data []byte
+	level := append([]byte("\x81\xa8children\xdd\x00\x03\x80\x00"), bytes.Repeat([]byte{0xc0}, 110)...)
+	for range codec.MaxDepth / 2 {
+		data = append(data, level...)
+	}
+	data = append(data, make([]byte, size-len(data))...)
+	var err error
+	got := allocated(func() {
+		var v Tree
+		err = treeCodec.Decode(data, &v)
+	})
+	if want := "array of 229376 elements, more than the message has bytes for"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if most := uint64((64+unsafe.Sizeof(Tree{}))*size + 64<<10); got > most {
+		t.Errorf("allocated %d bytes, want at most %d", got, most)
 	}
 }
 
