@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -220,56 +219,6 @@ func (c goldenCase) packages(out stemgen.Output, dir string) []string {
 	return paths
 }
 
-var (
-	codecVar    = regexp.MustCompile(`(?m)^var (stemCodec\w+) = \w+\.Codec\[`)
-	packageName = regexp.MustCompile(`(?m)^package (\w+)`)
-	differs     = regexp.MustCompile(`(?m)^msgpack: `)
-	loses       = regexp.MustCompile(`(?m)^loses: `)
-)
-
-// roundTrip runs a program that carries values of every codec of every case to the
-// other library and back.
-func roundTrip(t *testing.T, dir string, cases []goldenCase, outputs map[string]stemgen.Output) {
-	if err := os.CopyFS(filepath.Join(dir, "roundtrip"), os.DirFS("testdata/roundtrip")); err != nil {
-		t.Fatal(err)
-	}
-	var imports, calls strings.Builder
-	for _, c := range cases {
-		for i, pkg := range c.packages(outputs[c.name], dir) {
-			file := filepath.Join(dir, pkg, stemgen.GeneratedName)
-			code, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			name := string(packageName.FindSubmatch(code)[1])
-			codecs := codecVar.FindAllSubmatch(code, -1)
-			if name == "main" || len(codecs) == 0 {
-				continue
-			}
-			hasSchema := func(codec string) bool {
-				return bytes.Contains(code, []byte("\t"+strings.Replace(codec, "Codec", "Schema", 1)+" "))
-			}
-			known := fmt.Sprintf("checkroundtrip.Differences{Bytes: %t, Whole: %t}", differs.Match(c.archive.Comment), loses.Match(c.archive.Comment))
-			var checks strings.Builder
-			for _, m := range codecs {
-				name, schema := string(m[1]), `""` // what bears //stem:codec has none
-				if hasSchema(name) {
-					schema = strings.Replace(name, "Codec", "Schema", 1)
-				}
-				fmt.Fprintf(&checks, "\tcheckroundtrip.Check(%q, %s, %s, %s)\n", c.name+"."+name, name, schema, known)
-			}
-			writeFile(t, filepath.Join(dir, pkg, "roundtrip.go"), fmt.Appendf(nil,
-				"package %s\n\nimport checkroundtrip \"example.com/golden/roundtrip\"\n\nfunc CheckRoundTrips() {\n%s}\n", name, checks.String()))
-			fmt.Fprintf(&imports, "\t%s%d \"example.com/golden/%s\"\n", c.name, i, strings.TrimPrefix(pkg, "./"))
-			fmt.Fprintf(&calls, "\t%s%d.CheckRoundTrips()\n", c.name, i)
-		}
-	}
-	writeFile(t, filepath.Join(dir, "cmd", "roundtrip", "main.go"), fmt.Appendf(nil,
-		"package main\n\nimport (\n\t\"example.com/golden/roundtrip\"\n%s)\n\nfunc main() {\n%s\troundtrip.Exit()\n}\n", imports.String(), calls.String()))
-	goCommand(t, dir, "run", "./cmd/roundtrip")
-}
-
-// goCommand runs the go command and gives what it printed.
 // runTests runs the tests that cases have among their files, where there is code to test.
 func runTests(t *testing.T, dir string, cases []goldenCase, outputs map[string]stemgen.Output) {
 	command := []string{"test"}
@@ -281,6 +230,7 @@ func runTests(t *testing.T, dir string, cases []goldenCase, outputs map[string]s
 	goCommand(t, dir, command...)
 }
 
+// goCommand runs the go command and gives what it printed.
 func goCommand(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)

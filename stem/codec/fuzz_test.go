@@ -2,6 +2,9 @@ package codec_test
 
 import (
 	"bytes"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -10,9 +13,13 @@ import (
 	"github.com/gostem/gostem/stem/codec"
 )
 
-// seeds are inputs that lie on the borders of what is well formed.
+// seeds are inputs that lie on the borders of what is well formed, and a message of
+// each codec of the generator's golden cases.
 func seeds(f *testing.F) {
 	f.Helper()
+	for _, message := range samples(f) {
+		f.Add(message)
+	}
 	order := sampleOrder()
 	whole := oracle(f, &order)
 	f.Add(whole)
@@ -27,6 +34,37 @@ func seeds(f *testing.F) {
 		"\x81\xaacreated_at\xd7\xff\xff\xff\xff\xff\xff\xff\xff\xff", "\x81\xa6status\xd1\xff\x00", "\x81\xa6weight\xca\x7f\xc0\x00\x00",
 	} {
 		f.Add([]byte(s))
+	}
+}
+
+// samples are the messages in testdata/samples.txt, which the generator's tests write:
+// go test ./stemgen -update. A line is the codec's name and its message in quotes.
+func samples(t testing.TB) [][]byte {
+	t.Helper()
+	text, err := os.ReadFile("testdata/samples.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var messages [][]byte
+	for line := range strings.Lines(string(text)) {
+		name, quoted, _ := strings.Cut(strings.TrimSpace(line), " ")
+		message, err := strconv.Unquote(quoted)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		messages = append(messages, []byte(message))
+	}
+	if len(messages) == 0 {
+		t.Fatal("there are no samples")
+	}
+	return messages
+}
+
+func TestSamplesAreValid(t *testing.T) {
+	for _, message := range samples(t) {
+		if err := codec.Valid(message); err != nil {
+			t.Errorf("%q: %v", message, err)
+		}
 	}
 }
 

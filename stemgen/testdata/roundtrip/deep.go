@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 
 	"github.com/gostem/gostem/stem/codec"
 )
@@ -73,57 +72,4 @@ func nests(t reflect.Type) bool {
 		return true
 	}
 	return false
-}
-
-// checkHostile decodes messages that nobody encoded: no memory is spent on them that
-// they have not bytes for.
-func checkHostile[T any](c codec.Codec[T], v T, seed uint64) error {
-	encoded, err := c.Append(nil, &v)
-	if err != nil || len(encoded) > 1<<14 {
-		return err
-	}
-	random := rand.New(rand.NewPCG(seed, 2))
-	largest := uint64(largestWithin(reflect.TypeFor[T](), make(map[reflect.Type]bool)))
-	for range 16 {
-		data := append([]byte(nil), encoded...)
-		for range 1 + random.IntN(3) {
-			data[random.IntN(len(data))] = []byte{0xdd, 0xdf, 0xdc, 0xde, 0x9f, 0x8f, 0x90, 0x80, 0xc0, 0xc6, 0xdb, byte(random.Uint32())}[random.IntN(12)]
-		}
-		data = append(data, make([]byte, random.IntN(1<<12))...)
-		var have T
-		got := allocated(func() { err = c.Decode(data, &have) })
-		if limit := (64+largest)*uint64(len(data)) + 64<<10; got > limit {
-			return fmt.Errorf("decode %q: allocated %d bytes, want at most %d (%v)", data, got, limit, err)
-		}
-	}
-	return nil
-}
-
-// largestWithin gives the size of the largest type of which values lie within those of t.
-func largestWithin(t reflect.Type, seen map[reflect.Type]bool) uintptr {
-	if seen[t] {
-		return 0
-	}
-	seen[t] = true
-	size := t.Size()
-	switch t.Kind() {
-	case reflect.Map:
-		size = max(t.Key().Size()+t.Elem().Size(), largestWithin(t.Elem(), seen))
-	case reflect.Pointer, reflect.Slice, reflect.Array:
-		size = max(size, largestWithin(t.Elem(), seen))
-	case reflect.Struct:
-		for i := range t.NumField() {
-			size = max(size, largestWithin(t.Field(i).Type, seen))
-		}
-	}
-	return size
-}
-
-// allocated is the number of bytes that f allocates, freed ones included.
-func allocated(f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
 }
