@@ -128,10 +128,26 @@ const (
 	CodeBadPackage    Code = "S606" // the go command cannot load it
 	CodeSyntax        Code = "S607" // a file with a directive that does not parse
 	CodeMixedPackages Code = "S608" // files of one folder that name different packages
-
-	// CodeInternal is a bug of stemgen's own: what it wrote does not compile.
-	CodeInternal Code = "S901"
 )
+
+// Changes that what is queued, or kept of results, would not survive, and the lock that
+// they are found by.
+const (
+	CodeBadLock      Code = "S701" // cannot be read
+	CodeLockConflict Code = "S702" // a merge has left its marks
+	CodeNewerLock    Code = "S703"
+	CodeEditedLock   Code = "S704" // fingerprint and schema do not belong together
+	CodeLostLock     Code = "S705" // there is none, though there was one
+
+	CodeChangedKind  Code = "S711"
+	CodeRenamedField Code = "S712" // it looks as if
+	CodeDroppedAlias Code = "S713"
+	CodeTwoForOne    Code = "S714" // two fields that were written side by side are read into one
+	CodeGoneTask     Code = "S715"
+)
+
+// CodeInternal is a bug of stemgen's own: what it wrote does not compile.
+const CodeInternal Code = "S901"
 
 // A report collects the diagnostics of a run.
 type report struct {
@@ -198,4 +214,15 @@ func (r *report) count(code Code) int {
 		}
 	}
 	return n
+}
+
+// change reports what may not survive a deploy, as it was decided to be taken.
+func (r *report) change(pos token.Position, c change, v verdict) {
+	fix := strings.Join(c.fix, "\n")
+	switch v {
+	case warned:
+		r.warnf(pos, c.code, fix, "%s", c.message)
+	case refused:
+		r.errorf(pos, c.code, fix, "%s", c.message)
+	}
 }

@@ -2,7 +2,8 @@
 //
 // It looks for functions marked //stem:task and gives each package that has any one
 // file, stem_gen.go: a typed definition of each task, a codec for what it takes and
-// gives, and the functions that bind handlers. Types marked //stem:codec get a codec alone. [Generate] says what should be
+// gives, and the functions that bind handlers; and beside it stem.lock, which remembers
+// what the tasks looked like on the wire. Types marked //stem:codec get a codec alone. [Generate] says what should be
 // written, and what stands in the way; [File.Write] writes it.
 //
 // The code is a pipeline. To read it, follow a package through it:
@@ -22,6 +23,8 @@
 //	model.go         the model: plain data, past which nothing knows go/types
 //	check.go         names that would be declared twice; optionargs.go options that name fields of
 //	                 the args
+//	evolve.go        what became of tasks since the lock was written (lock.go, lockread.go): schema.go
+//	                 and schematext.go how values look on the wire, compare.go what older ones become
 //	render.go        the model into code: render_task.go definitions, render_codec.go codecs,
 //	                 render_append.go and render_read.go their functions, render_guard.go guards,
 //	                 render_schema.go and jsonschema.go what the values look like

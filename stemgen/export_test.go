@@ -2,6 +2,7 @@ package stemgen
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 )
@@ -29,9 +30,35 @@ func GenerateEach(ctx context.Context, cfg Config, root string) (map[string]Outp
 	}
 	outputs := make(map[string]Output)
 	for name, part := range parts {
-		if outputs[name], err = part.generate(ctx); err != nil {
+		if outputs[name], err = part.generate(ctx, cfg.verdict()); err != nil {
 			return nil, err
 		}
 	}
 	return outputs, nil
+}
+
+// LockedArgs gives the canonical texts of the args of a lock's tasks.
+func LockedArgs(content []byte) (map[string]string, error) {
+	lock, err := parseLock(content)
+	if err != nil {
+		return nil, errors.New(err.message)
+	}
+	texts := make(map[string]string)
+	for name, entry := range lock.Tasks {
+		texts[name] = entry.Args.schema.text()
+	}
+	return texts, nil
+}
+
+// Reads tells whether code with the schema now is said to read all values of old.
+func Reads(old, now string) (bool, error) {
+	was, err := parseSchema(old)
+	if err != nil {
+		return false, err
+	}
+	is, err := parseSchema(now)
+	if err != nil {
+		return false, err
+	}
+	return len((&comparison{}).compare(was, was, is)) == 0, nil
 }

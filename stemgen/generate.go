@@ -19,20 +19,26 @@ type Config struct {
 	Tags string
 	// Env is the environment of the go command. The default is that of this process.
 	Env []string
+	// Accept records changes in stem.lock that what is queued would not survive, instead
+	// of warning of them. It does so only where nothing is wrong in any package.
+	Accept bool
+	// Check makes errors of these changes.
+	Check bool
 	// Logf is told what takes long. The default is silence.
 	Logf func(format string, args ...any)
 }
 
 // Output is what a run has found and would write.
 type Output struct {
-	// Files are the generated files of all packages that have tasks or had some, by
-	// path. A package with errors has none: its file stays as it is.
+	// Files are the generated files and the locks of all packages that have tasks or
+	// had some, by path, the lock first: a run that is cut short between the two is
+	// made good by the next. A package with errors has none: its files stay as they are.
 	Files []File
 	// Diagnostics are those of the whole run, by place.
 	Diagnostics []Diagnostic
 }
 
-// A File is the generated file of one package.
+// A File is the generated file of one package, or its lock.
 type File struct {
 	Path string // absolute
 	Have []byte // what is on disk; nil where there is none
@@ -47,11 +53,12 @@ func Generate(ctx context.Context, cfg Config) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	return prog.generate(ctx)
+	return prog.generate(ctx, cfg.verdict())
 }
 
 // generate takes every package through the pipeline, dependencies first.
-func (prog *program) generate(ctx context.Context) (Output, error) {
+func (prog *program) generate(ctx context.Context, v verdict) (Output, error) {
+	prog.locks = prog.readLocks()
 	var results []*result
 	for _, src := range prog.sources {
 		if ctx.Err() != nil {
@@ -66,11 +73,12 @@ func (prog *program) generate(ctx context.Context) (Output, error) {
 
 	all := new(report)
 	var out Output
+	survey := newSurvey(results, v)
 	for _, r := range results {
-		all.join(r.rep)
 		if r.rep.errors == 0 {
-			out.Files = append(out.Files, File{Path: r.src.generatedPath(), Have: r.have, Want: r.want})
+			out.Files = append(out.Files, r.files(survey)...)
 		}
+		all.join(r.rep)
 	}
 	out.Diagnostics = all.sorted()
 	return out, nil
@@ -82,6 +90,26 @@ type result struct {
 	rep        *report
 	model      *Package // nil where there are no tasks
 	have, want []byte
+	lock       *lockState
+}
+
+// files gives the package's files, which nothing stands in the way of.
+func (r *result) files(survey *survey) []File {
+	lock := File{Path: r.src.lockPath(), Have: r.lock.have}
+	if next := survey.settle(r.lock, r.rep); len(next.Tasks) > 0 {
+		lock.Want = asBefore(next.content(), lock.Have)
+	}
+	files := []File{lock, {Path: r.src.generatedPath(), Have: r.have, Want: r.want}}
+	return slices.DeleteFunc(files, func(f File) bool { return f.Have == nil && f.Want == nil })
+}
+
+// asBefore gives what a file should be; line ends are the version control system's
+// business.
+func asBefore(want, have []byte) []byte {
+	if bytes.Equal(normal(want), normal(have)) {
+		return have
+	}
+	return want
 }
 
 func (r *result) tasks() []*Task {
@@ -97,7 +125,7 @@ func (prog *program) generateOne(src *source) *result {
 	if !src.asked {
 		return nil
 	}
-	r := &result{src: src, rep: new(report)}
+	r := &result{src: src, rep: new(report), lock: prog.locks.byDir[src.dir]}
 	var funcs []marked
 	for _, file := range src.files {
 		funcs = append(funcs, findMarked(prog.fset, file, r.rep)...)
@@ -119,23 +147,32 @@ func (prog *program) generateOne(src *source) *result {
 	case len(funcs) == 0 && len(r.rep.list) > 0:
 		return r
 	case len(funcs) == 0:
-		if !src.writable() || have == nil || !isOurs(have) {
+		if !isOurs(have) {
+			r.have = nil
+		}
+		if !src.writable() || r.have == nil && r.lock.old == nil {
 			return nil
 		}
-		if isEdited(have) {
+		if r.lock.report(r.rep) {
+			return r
+		}
+		if r.have != nil && isEdited(have) {
 			r.rep.errorf(token.Position{Filename: src.generatedPath(), Line: 1, Column: 1}, CodeHandEdited, "remove the file yourself, or put the directive back",
 				"the package has no tasks any more, but its %s was edited by hand and is left alone", GeneratedName)
 			return r
 		}
 		prog.checked[src.PkgPath] = prog.check(src).pkg
-		return r // orphaned: nothing is wanted
+		return r // what is left has no task any more
 	case reportMixed(prog.fset, src, r.rep), !prog.mayGenerate(src, funcs, have, r.rep):
 		return r
 	}
-	r.model, r.want = prog.compose(src, funcs, r.rep)
-	if bytes.Equal(normal(r.want), normal(r.have)) {
-		r.want = r.have // line ends are the version control system's business
+	isTask := func(m marked) bool { return m.decl != nil }
+	if slices.ContainsFunc(funcs, isTask) && r.lock.report(r.rep) {
+		return r
 	}
+	r.lock.reportLost(have, r.rep)
+	r.model, r.want = prog.compose(src, funcs, r.rep)
+	r.want = asBefore(r.want, r.have)
 	return r
 }
 
@@ -151,7 +188,7 @@ func (prog *program) mayGenerate(src *source, funcs []marked, have []byte, rep *
 		rep.errorf(file, CodeForeignFile, "rename the file, or delete it and generate again: stemgen needs this name", "%s was not written by stemgen and is left alone", GeneratedName)
 		return false
 	case have != nil && isNewer(have):
-		rep.errorf(file, CodeNewerStemgen, "update the tool: go get -tool github.com/gostem/gostem/cmd/stemgen@latest", "a later stemgen wrote this file")
+		rep.errorf(file, CodeNewerStemgen, updateTool, "a later stemgen wrote this file")
 		return false
 	case have != nil && isEdited(have):
 		rep.warnf(file, CodeHandEdited, "change the function or its directive instead", "%s was edited by hand, and is written anew", GeneratedName)
@@ -183,6 +220,7 @@ func (prog *program) compose(src *source, funcs []marked, rep *report) (*Package
 	if rep.errors > 0 {
 		return model, nil
 	}
+	prog.locks.evolve(src, model)
 	out, err := render(prog.fset, model)
 	if err != nil {
 		rep.errorf(funcs[0].at.pos, CodeInternal, reportBug, "the generated file does not parse: %s", err)
@@ -201,7 +239,10 @@ func (prog *program) compose(src *source, funcs []marked, rep *report) (*Package
 	return model, out.content
 }
 
-const reportBug = "this is a bug of stemgen's; please report it with the function and its types"
+const (
+	updateTool = "update the tool: go get -tool github.com/gostem/gostem/cmd/stemgen@latest"
+	reportBug  = "this is a bug of stemgen's; please report it with the function and its types"
+)
 
 // model makes the package's model. Signatures may mention args structs that only the
 // generated file declares: as long as that resolves more of them, the package is

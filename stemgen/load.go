@@ -43,6 +43,7 @@ type program struct {
 	sources []*source                    // packages with syntax, dependencies first
 	byPath  map[string]*packages.Package // these, and what they import directly or not
 	checked map[string]*types.Package    // sources as their importers see them, by path
+	locks   *locks
 }
 
 // A source is a package as its author wrote it: without the file that stemgen

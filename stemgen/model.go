@@ -61,6 +61,13 @@ type Task struct {
 	ArgsType *ArgsType
 	Enqueue  string // the package-level function to write as well, or ""
 	Options  Options
+	Schema   TaskSchema
+}
+
+// A TaskSchema is what an envelope, and a worker, know of the args.
+type TaskSchema struct {
+	Fingerprint uint64
+	Older       []uint64 // of earlier args that are still read, the oldest first
 }
 
 // A Func is the function behind a task, as its author declared it.

@@ -100,8 +100,10 @@ func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 	if err != nil || len(out.Diagnostics) > 0 {
 		t.Fatal(err, out.Diagnostics)
 	}
-	if err := out.Files[0].Write(); err != nil {
-		t.Fatal(err)
+	for _, f := range out.Files {
+		if err := f.Write(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	published := json.NewDecoder(strings.NewReader(goCommand(t, dir, "run", ".")))
 	for i, tt := range tests {

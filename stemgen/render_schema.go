@@ -7,21 +7,27 @@ import (
 	"github.com/dave/jennifer/jen"
 )
 
-// schema writes what the definition says of the task's args and result. It gives nil where
-// there is nothing to say.
+// schema writes what the definition says of the task's args and result.
 func (r *renderer) schema(task *Task) *jen.Statement {
-	var fields []jen.Code
+	fields := []jen.Code{field("Fingerprint", hex(task.Schema.Fingerprint))}
+	if len(task.Schema.Older) > 0 {
+		var older []jen.Code
+		for _, n := range task.Schema.Older {
+			older = append(older, hex(n))
+		}
+		fields = append(fields, field("Older", jen.Index().Uint64().Values(older...)))
+	}
 	if task.Args != nil {
 		fields = append(fields, field("Args", jen.Id(schemaName(task.Args))))
 	}
 	if task.Result != nil {
 		fields = append(fields, field("Result", jen.Id(schemaName(task.Result))))
 	}
-	if fields == nil {
-		return nil
-	}
-	return jen.Qual(runtimePath, "Schema").Values(fields...)
+	return jen.Qual(runtimePath, "Schema").Add(lines("{", "}", fields...))
 }
+
+// hex writes a fingerprint as stem.lock does.
+func hex(n uint64) *jen.Statement { return jen.Op(fingerprint(n).String()) }
 
 // schemaName gives the constant that holds the schema of a type as args or result, and
 // definitionName that of its definition, of which the former are put together.

@@ -85,9 +85,7 @@ func (r *renderer) spec(task *Task) *jen.Statement {
 	if len(task.Options.Tags) > 0 {
 		fields = append(fields, field("Tags", stringList(task.Options.Tags)))
 	}
-	if schema := r.schema(task); schema != nil {
-		fields = append(fields, field("Schema", schema))
-	}
+	fields = append(fields, field("Schema", r.schema(task)))
 	return jen.Qual(runtimePath, "TaskSpec").Add(lines("{", "}", fields...))
 }
 

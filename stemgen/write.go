@@ -49,13 +49,22 @@ func (f File) Write() error {
 		}
 	case err != nil:
 		return err
-	case !isOurs(have):
+	case !f.isOurs(have):
 		return fmt.Errorf("%s was not written by stemgen and is left alone", f.Path)
 	}
 	if state == Orphaned {
 		return os.Remove(f.Path)
 	}
 	return replace(f.Path, f.Want)
+}
+
+// isOurs tells whether stemgen wrote what stands in the file's place.
+func (f File) isOurs(have []byte) bool {
+	if filepath.Base(f.Path) != LockName {
+		return isOurs(have)
+	}
+	_, err := parseLock(have)
+	return err == nil
 }
 
 // replace writes a file beside the old one and renames it into its place. Where the

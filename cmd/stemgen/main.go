@@ -1,5 +1,6 @@
 // Stemgen writes stem_gen.go into each package that has functions marked
-// //stem:task or types marked //stem:codec. Use it as a tool of your module:
+// //stem:task or types marked //stem:codec, and stem.lock beside those with tasks. Use it
+// as a tool of your module:
 //
 //	go get -tool github.com/gostem/gostem/cmd/stemgen
 //
@@ -10,6 +11,9 @@
 // or for a whole module, in CI for instance, as
 //
 //	go tool stemgen -check ./...
+//
+// The lock remembers what tasks looked like on the wire. Of a change that queued tasks
+// would not survive stemgen warns, and -check fails, until -accept records it.
 //
 // A directive stands directly above its function, its options behind it on the line:
 //
@@ -58,9 +62,9 @@ import (
 const usage = `usage: stemgen [flags] [packages]
 
 Stemgen writes stem_gen.go into each package that has functions marked //stem:task
-or types marked //stem:codec.
-Packages are named as for the go command; the default is the one in the current
-directory.
+or types marked //stem:codec. Beside it stem.lock remembers what tasks looked like
+before. Packages are named as for the go command; the default is the one in the
+current directory.
 
 It exits with 0 when all is well, with 1 when -check found files to be written or
 removed, and with 2 when something is wrong with the packages or the command line, or
@@ -96,6 +100,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("stemgen", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.BoolVar(&c.check, "check", false, "write nothing; list files that are stale, missing or orphaned")
+	flags.BoolVar(&cfg.Accept, "accept", false, "record changes in stem.lock that what is queued would not survive")
 	flags.BoolVar(&c.diff, "diff", false, "write nothing; show what would change")
 	flags.BoolVar(&c.json, "json", false, "print diagnostics and states of files as JSON, one a line")
 	flags.BoolVar(&c.verbose, "v", false, "name each file, also those that need no change")
@@ -110,6 +115,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return exitWrong
 	}
+	if c.check && cfg.Accept {
+		fmt.Fprintln(stderr, "stemgen: -check and -accept exclude each other: one writes nothing, the other records changes")
+		return exitWrong
+	}
+	cfg.Check = c.check
 	cfg.Patterns = flags.Args()
 	cfg.Logf = func(format string, args ...any) { fmt.Fprintf(stderr, "stemgen: "+format+"\n", args...) }
 
