@@ -54,11 +54,17 @@ func (f filler) chain(v reflect.Value, levels int) {
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(key, value)
 	case reflect.Struct:
-		var ways []reflect.Value
+		var ways, endlessWays []reflect.Value
 		for i := range v.NumField() {
 			if field := v.Type().Field(i); field.IsExported() && nests(field.Type) {
 				ways = append(ways, v.Field(i))
+				if endless(field.Type, make(map[reflect.Type]bool)) {
+					endlessWays = append(endlessWays, v.Field(i))
+				}
 			}
+		}
+		if len(endlessWays) > 0 && levels > 1+f.IntN(4) {
+			ways = endlessWays
 		}
 		if len(ways) > 0 {
 			f.chain(ways[f.IntN(len(ways))], levels-1)
@@ -70,6 +76,26 @@ func nests(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map, reflect.Struct:
 		return true
+	}
+	return false
+}
+
+// endless tells whether a type leads back to one on the way to it.
+func endless(t reflect.Type, way map[reflect.Type]bool) bool {
+	if way[t] {
+		return true
+	}
+	way[t] = true
+	defer delete(way, t)
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return endless(t.Elem(), way)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if endless(t.Field(i).Type, way) {
+				return true
+			}
+		}
 	}
 	return false
 }
