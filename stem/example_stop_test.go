@@ -80,14 +80,13 @@ func ExampleWorker_Stop() {
 // A handler may wait for the tasks that it enqueues, however few slots there are: it
 // lends its slot while it waits.
 func ExampleJob_Wait_insideAHandler() {
-	var sum *stem.TaskDefinition[string, string]
-	sum = stem.Define(stem.TaskSpec{Name: "count.down"}, text, text)
+	countDown := stem.Define(stem.TaskSpec{Name: "count.down"}, text, text)
 	var tasks stem.Registry
-	err := stem.Handle(&tasks, sum, func(ctx context.Context, left string) (string, error) {
+	err := stem.Handle(&tasks, countDown, func(ctx context.Context, left string) (string, error) {
 		if left == "" {
 			return "done", nil
 		}
-		child, err := sum.Enqueue(ctx, left[1:])
+		child, err := countDown.Enqueue(ctx, left[1:])
 		if err != nil {
 			return "", err
 		}
@@ -100,7 +99,7 @@ func ExampleJob_Wait_insideAHandler() {
 	}
 	ctx, stop := start(&tasks, stem.WorkerConfig{Slots: 1})
 	defer stop()
-	job, err := sum.Enqueue(ctx, "54321")
+	job, err := countDown.Enqueue(ctx, "54321")
 	if err != nil {
 		fmt.Println(err)
 		return

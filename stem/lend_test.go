@@ -268,3 +268,63 @@ func TestAHandlerOfAStoppingWorkerGetsResultsThatAreThereAndWaitsForNoOthers(t *
 		}
 	})
 }
+
+func TestWhoWaitedIsInHandAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		hello := r.task("hello", greet)
+		waits := r.task("waits", func(ctx context.Context, _ string) (string, error) {
+			for range 10 {
+				if _, err := r.enqueue(hello, "").Wait(ctx); err != nil {
+					return "", err
+				}
+			}
+			time.Sleep(10 * time.Second) // less than the grace
+			return "", nil
+		})
+		r.work(stem.WorkerConfig{Slots: 1, Prefetch: 2})
+		r.enqueue(waits, "")
+		time.Sleep(time.Second)
+		for range 20 {
+			r.enqueue(hello, "")
+		}
+		synctest.Wait()
+		if c := r.count("default"); c.Running != 2 || c.Ready != 19 {
+			t.Errorf("got %+v, want the one that runs and one ahead in hand", c)
+		}
+	})
+}
+
+func TestAGoroutineThatOutlivesItsHandlerLendsNoSlot(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		var b busy
+		var outlives sync.WaitGroup
+		nap := r.task("nap", func(context.Context, string) (string, error) {
+			b.enter()
+			defer b.leave()
+			time.Sleep(time.Second)
+			return "", nil
+		})
+		leaves := r.task("leaves", func(ctx context.Context, _ string) (string, error) {
+			outlives.Go(func() {
+				time.Sleep(time.Second)
+				_, _ = r.enqueue(nap, "").Wait(context.WithoutCancel(ctx))
+			})
+			return "", nil
+		})
+		r.work(stem.WorkerConfig{Slots: 1})
+		if _, err := r.wait(r.enqueue(leaves, "")); err != nil {
+			t.Fatal(err)
+		}
+		var last stem.Job[string]
+		for range 5 {
+			last = r.enqueue(nap, "")
+		}
+		if _, err := r.wait(last); err != nil {
+			t.Fatal(err)
+		}
+		outlives.Wait()
+		if most := b.most.Load(); most != 1 {
+			t.Errorf("got %d naps at once, want 1: there is one slot", most)
+		}
+	})
+}

@@ -71,7 +71,9 @@ func (s *settler) save(t *trip) (refused []ItemError, err error) {
 	}
 	call := s.begin(t)
 	defer call.end(nil)
-	err = s.saves.Save(call, t.results...)
+	if err = s.saves.Save(call, t.results...); err == nil {
+		return nil, nil
+	}
 	var partial *PartialError
 	if !errors.As(err, &partial) {
 		return nil, err
@@ -114,8 +116,11 @@ func (t *trip) join(named []ItemError, rest error) error {
 // with, to be refused for that: the rest of a settlement is of the worker's making, and
 // always the same.
 func (t *trip) blameResults(err error) error {
+	if err == nil {
+		return nil // without the cost of errors.As
+	}
 	var partial *PartialError
-	if err == nil || !errors.As(err, &partial) {
+	if !errors.As(err, &partial) {
 		return err
 	}
 	items := slices.Clone(partial.Items)
