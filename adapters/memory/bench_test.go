@@ -169,15 +169,37 @@ func benchmarkSave(b *testing.B, l *loop, keep time.Duration) {
 
 // BenchmarkLife publishes, receives, and saves and settles.
 func BenchmarkLife(b *testing.B) {
-	l := newLoop(b)
+	newLoop(b).live()
+}
+
+func (l *loop) live() {
 	var ss []stem.Settlement
-	for n := 0; n < b.N; n += batch {
+	for n := 0; n < l.b.N; n += batch {
 		l.publish()
 		ss = l.settlements(ss, l.receive())
 		if err := l.store.SaveAndSettle(context.Background(), ss...); err != nil {
+			l.b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkLifeBesideRevocations is of tasks of families, none of which is among the
+// ten thousand tasks and families that are revoked on their queue.
+func BenchmarkLifeBesideRevocations(b *testing.B) {
+	l := newLoop(b)
+	for i := range 10_000 {
+		r := stem.Revocation{Queue: "default", ID: fmt.Sprint("revoked ", i), For: 24 * time.Hour}
+		family := r
+		family.Family = true
+		if err := l.store.Revoke(context.Background(), r, family); err != nil {
 			b.Fatal(err)
 		}
 	}
+	for i := range l.envs {
+		l.envs[i].Parent, l.envs[i].Root = "parent", "root"
+	}
+	b.ResetTimer()
+	l.live()
 }
 
 // BenchmarkLifeParallel does so in several goroutines beside a backlog.

@@ -24,6 +24,7 @@ func (s *Store) Footprint() map[string]int {
 		sizes["receivers"] += len(q.receivers)
 		sizes["dead letters"] += len(q.dead)
 		sizes["dedupe keys"] += q.keys.len()
+		sizes["revocations"] += q.revoked.tasks.len() + q.revoked.families.len()
 		sizes["running"] += q.running
 		for i := range q.tiers {
 			sizes["delayed"] += q.tiers[i].delayed.len()

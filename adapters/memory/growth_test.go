@@ -110,6 +110,48 @@ func TestIdleQueuesAndLanesAreLetGo(t *testing.T) {
 	})
 }
 
+func TestRevocationsAreLetGo(t *testing.T) {
+	experiment(t, func(l lab) {
+		for i := range rounds {
+			for _, queue := range []string{"default", fmt.Sprint("queue ", i)} {
+				r := stem.Revocation{Queue: queue, ID: fmt.Sprint(i), Family: i%2 == 0, For: time.Minute}
+				if err := l.Revoke(l.ctx(), r); err != nil {
+					t.Fatalf("revoke: got error %v, want none", err)
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		l.bounded("revocations", "queues")
+	})
+}
+
+func TestAQueueWithARevocationIsKept(t *testing.T) {
+	experiment(t, func(l lab) {
+		rs := []stem.Revocation{{Queue: "one", ID: "a", For: time.Hour}, {Queue: "two", ID: "a", Family: true, For: time.Hour}}
+		if err := l.Revoke(l.ctx(), rs...); err != nil {
+			t.Fatalf("revoke: got error %v, want none", err)
+		}
+		for i := range rounds {
+			other := task("other")
+			other.Queue = fmt.Sprint(i)
+			l.publish(other)
+			req := request("s", 1)
+			req.Queues = []string{other.Queue}
+			l.settle(stem.VerdictAck, l.receive(req)...)
+		}
+		for _, r := range rs {
+			late := task("a")
+			late.Queue = r.Queue
+			l.publish(late)
+			req := request("s", 1)
+			req.Queues = []string{r.Queue}
+			if d := l.receive(req)[0]; !d.Revoked {
+				t.Errorf("queue %s: got a task that is not revoked, want it revoked", r.Queue)
+			}
+		}
+	})
+}
+
 func TestAQueueThatHoldsSomethingIsKept(t *testing.T) {
 	experiment(t, func(l lab) {
 		held, delayed, ready, keyed := task("held"), task("delayed"), task("ready"), task("keyed")

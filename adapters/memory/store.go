@@ -52,7 +52,8 @@ const (
 // ready for use; it must not be copied, nor its fields be changed, once it is
 // used. All methods may be called concurrently.
 //
-// Envelopes wait without bound, since to lose one is worse than to need memory.
+// Envelopes and revocations are kept without bound, these for their time: to lose one
+// is worse than to need memory.
 // What a program would be content to lose some day is bounded by the fields.
 type Store struct {
 	// MaxResults is the most records kept. One more, and the record that would
