@@ -18,7 +18,7 @@ var (
 	// cause with which a handler's context is cancelled then.
 	ErrLeaseLost = errors.New("stem: the lease on this delivery is lost")
 	// ErrRevoked: somebody cancelled the task; the cause with which a handler's
-	// context is cancelled.
+	// context is cancelled, and what Enqueue answers such a handler.
 	ErrRevoked = errors.New("stem: the task was revoked")
 	// ErrTimeout: the run took longer than its timeout; the cause with which a
 	// handler's context is cancelled.

@@ -29,10 +29,9 @@ type Revocation struct {
 // Revoker keeps revocations, a capability. A broker that is one obeys them: what
 // it lends of revoked envelopes has Revoked set, and Extend names the held deliveries
 // that have been revoked. It does nothing else to them: an envelope waits for its turn
-// as ever, and the worker that receives it judges. What a store does not hold for the queue
-// costs nothing: Redis can keep a hash of ids for each queue, and Postgres a table, which
-// a receive and an extend look into once for all their deliveries, and only where the
-// queue has any.
+// as ever, and the worker that receives it judges. A store can keep the ids beside the
+// queue, in a hash on Redis and in a table on Postgres: a receive and an extend then look
+// into it once for all their deliveries, and only where the queue has any.
 type Revoker interface {
 	// Revoke stores revocations. It may be repeated: the later end stands, and the
 	// newer reason. One with Family and one without stand beside each other.

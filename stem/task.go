@@ -70,7 +70,7 @@ func (d *TaskDefinition[A, R]) Via(p Publisher) *TaskDefinition[A, R] {
 //
 // The client is the one that Via bound, else the context's (see WithClient),
 // else ErrNoClient. Enqueued inside a handler, the task becomes a child of the
-// running one.
+// running one; if that has been revoked, nothing is enqueued and the error is ErrRevoked.
 func (d *TaskDefinition[A, R]) Enqueue(ctx context.Context, args A, opts ...Option) (Job[R], error) {
 	if d == nil || d.boxes == nil {
 		return Job[R]{}, errNoDefinition
