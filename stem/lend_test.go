@@ -158,7 +158,9 @@ func TestNoMoreSlotsAreLentThanMaxLent(t *testing.T) {
 		inBubble(t, func(t *testing.T, r *rig) {
 			def := descend(r)
 			r.work(stem.WorkerConfig{Slots: 1, MaxLent: c.mostLent})
-			_, err := r.wait(r.enqueue(def, c.depth))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := r.enqueue(def, c.depth).Wait(ctx)
 			if stuck := errors.Is(err, stem.ErrNoResult); stuck != c.stuck || !stuck && err != nil {
 				t.Errorf("%d lent, depth %s: got %v, want the worker to stand still: %v", c.mostLent, c.depth, err, c.stuck)
 			}

@@ -18,8 +18,6 @@ import (
 // die, and it can be cut off from the store.
 type process struct {
 	*memory.Store
-	// deaf keeps from the store that runs have ended which it has lent again.
-	deaf bool
 
 	mu   sync.Mutex
 	dead bool
@@ -108,21 +106,7 @@ func (p *process) SaveAndSettle(ctx context.Context, ss ...stem.Settlement) erro
 		return err
 	}
 	defer cancel()
-	if p.deaf {
-		ss = p.current(call, ss)
-	}
 	return p.Store.SaveAndSettle(call, ss...)
-}
-
-// current leaves out what the store would refuse.
-func (p *process) current(ctx context.Context, ss []stem.Settlement) (kept []stem.Settlement) {
-	for _, s := range ss {
-		notices, err := p.Store.Extend(ctx, stem.Session{ID: s.Delivery.Session, Lease: 15 * time.Second}, s.Delivery)
-		if err == nil && len(notices) == 0 {
-			kept = append(kept, s)
-		}
-	}
-	return kept
 }
 
 // town is a store, the processes that work on it, and a ledger that their handlers

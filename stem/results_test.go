@@ -149,13 +149,16 @@ func TestResultsAreKeptForADayOrAsTheTaskOrTheCallSays(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		daily := r.task("daily", greet)
 		weekly := r.task("weekly", greet, stem.KeepResult(7*24*time.Hour))
-		r.work(stem.WorkerConfig{})
+		stop := r.work(stem.WorkerConfig{})
 		jobs := map[time.Duration][]stem.Job[string]{
 			24 * time.Hour:     {r.enqueue(daily, ""), r.enqueue(weekly, "", stem.KeepResult(24*time.Hour))},
 			time.Hour:          {r.enqueue(daily, "", stem.KeepResult(time.Hour)), r.enqueue(weekly, "", stem.KeepResult(time.Hour))},
 			7 * 24 * time.Hour: {r.enqueue(weekly, "")},
 		}
 		synctest.Wait()
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
 		begin := time.Now()
 		for _, keep := range []time.Duration{time.Hour, 24 * time.Hour, 7 * 24 * time.Hour} {
 			for _, job := range jobs[keep] {
