@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/doc"
 	"go/token"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -167,8 +168,24 @@ func (names taskNames) claimAlias(alias Listed, task *Task, rep *report) {
 // checkUniverse finds predeclared names that the package declares anew and that the
 // generated file needs in their first meaning.
 func checkUniverse(generated *ast.File, model *Package, rep *report) {
+	hidden := maps.Clone(model.Taken)
+	maps.DeleteFunc(hidden, func(name string, _ token.Position) bool { return !doc.IsPredeclared(name) })
+	if len(hidden) == 0 {
+		return
+	}
+	needed := neededNames(generated)
+	for name, pos := range hidden {
+		if needed[name] {
+			rep.errorf(pos, CodeHiddenUniverse, "rename it", "generated code needs Go's own %s, which this package declares anew", name)
+		}
+	}
+}
+
+// neededNames gives the names that a file refers to, or declares, other than as fields
+// and methods.
+func neededNames(file *ast.File) map[string]bool {
 	needed := make(map[string]bool)
-	ast.Inspect(generated, func(n ast.Node) bool {
+	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.SelectorExpr:
 			ast.Inspect(n.X, func(n ast.Node) bool {
@@ -183,9 +200,5 @@ func checkUniverse(generated *ast.File, model *Package, rep *report) {
 		}
 		return true
 	})
-	for name, pos := range model.Taken {
-		if doc.IsPredeclared(name) && needed[name] {
-			rep.errorf(pos, CodeHiddenUniverse, "rename it", "generated code needs Go's own %s, which this package declares anew", name)
-		}
-	}
+	return needed
 }

@@ -3,10 +3,13 @@ package stemgen
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"go/ast"
 	"go/token"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Config says what to generate.
@@ -221,22 +224,35 @@ func (prog *program) compose(src *source, funcs []marked, rep *report) (*Package
 		return model, nil
 	}
 	prog.locks.evolve(src, model)
-	out, err := render(prog.fset, model)
+	file, err := render(prog.fset, model)
 	if err != nil {
 		rep.errorf(funcs[0].at.pos, CodeInternal, reportBug, "the generated file does not parse: %s", err)
 		return model, nil
 	}
-	checkUniverse(out.file, model, rep)
+	checkUniverse(file, model, rep)
 	if rep.errors > 0 {
 		return model, nil
 	}
-	v = prog.check(src, out.file)
-	prog.checked[src.PkgPath] = v.pkg
-	if err, found := v.errorWithin(out.file.FileStart, out.file.FileEnd); found {
-		rep.errorf(funcs[0].at.pos, CodeInternal, reportBug, "the generated file would not compile: %s", err.Msg)
+	content, err := prog.prove(src, file)
+	if err != nil {
+		rep.errorf(funcs[0].at.pos, CodeInternal, reportBug, "the generated file would not compile: %s", err)
 		return model, nil
 	}
-	return model, out.content
+	return model, content
+}
+
+// prove gives the generated file as it is written, once it is known to compile. In a
+// large package to format it takes about as long as to check it.
+func (prog *program) prove(src *source, file *ast.File) (content []byte, err error) {
+	var formatting sync.WaitGroup
+	formatting.Go(func() { content, err = format(prog.fset, file) })
+	v := prog.check(src, file)
+	formatting.Wait()
+	prog.checked[src.PkgPath] = v.pkg
+	if wrong, found := v.errorWithin(file.FileStart, file.FileEnd); found {
+		return nil, errors.New(wrong.Msg)
+	}
+	return content, err
 }
 
 const (
@@ -257,7 +273,7 @@ func (prog *program) model(src *source, funcs []marked, rep *report) (*view, *Pa
 			args, err := renderArgs(prog.fset, model)
 			if err == nil && args != nil {
 				missing = unresolved
-				v = prog.check(src, args.file)
+				v = prog.check(src, args)
 				continue
 			}
 		}

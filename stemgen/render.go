@@ -10,6 +10,7 @@ import (
 	"go/token"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,14 +20,8 @@ import (
 	"github.com/dave/jennifer/jen"
 )
 
-// A rendering is a file of generated code.
-type rendering struct {
-	content []byte
-	file    *ast.File // the same as syntax
-}
-
 // render gives the generated file of a package whose model has passed its checks.
-func render(fset *token.FileSet, model *Package) (*rendering, error) {
+func render(fset *token.FileSet, model *Package) (*ast.File, error) {
 	r := newRenderer(model)
 	r.handshake()
 	for _, task := range model.Tasks {
@@ -41,16 +36,11 @@ func render(fset *token.FileSet, model *Package) (*rendering, error) {
 	r.typeGuards()
 	r.codecs()
 	r.schemas()
-	out, err := r.source(fset)
-	if err != nil {
-		return nil, err
-	}
-	out.content = seal(out.content)
-	return out, nil
+	return r.parse(fset)
 }
 
 // renderArgs gives a file with the args structs alone, nil where there are none.
-func renderArgs(fset *token.FileSet, model *Package) (*rendering, error) {
+func renderArgs(fset *token.FileSet, model *Package) (*ast.File, error) {
 	r := newRenderer(model)
 	some := false
 	for _, task := range model.Tasks {
@@ -62,7 +52,7 @@ func renderArgs(fset *token.FileSet, model *Package) (*rendering, error) {
 	if !some {
 		return nil, nil
 	}
-	return r.source(fset)
+	return r.parse(fset)
 }
 
 // writesInvalid tells whether a type is among those that the compiler does not know.
@@ -220,36 +210,38 @@ func (r *renderer) local(name string) string {
 
 func (r *renderer) id(name string) *jen.Statement { return jen.Id(r.local(name)) }
 
-// source gives the file as gofmt would have it, the imports of the standard library
-// before the others. It parses the code once only: in a large package that is most of
-// the work.
-func (r *renderer) source(fset *token.FileSet) (*rendering, error) {
-	var raw, code bytes.Buffer
+// parse gives the file as syntax, the imports of the standard library before the
+// others.
+func (r *renderer) parse(fset *token.FileSet) (*ast.File, error) {
+	var raw bytes.Buffer
 	r.file.NoFormat = true
 	if err := r.file.Render(&raw); err != nil {
 		return nil, err
 	}
-	file, err := parser.ParseFile(fset, GeneratedName, groupImports(raw.Bytes()), parser.ParseComments|parser.SkipObjectResolution)
-	if err != nil {
-		return nil, err
-	}
+	return parser.ParseFile(fset, GeneratedName, groupImports(raw.Bytes()), parser.ParseComments|parser.SkipObjectResolution)
+}
+
+// format gives a generated file as gofmt would have it, under its header. What has been
+// parsed already need not be parsed by package format.
+func format(fset *token.FileSet, file *ast.File) ([]byte, error) {
+	var code bytes.Buffer
 	gofmt := printer.Config{Mode: printer.UseSpaces | printer.TabIndent, Tabwidth: 8}
 	if err := gofmt.Fprint(&code, fset, file); err != nil {
 		return nil, err
 	}
-	return &rendering{code.Bytes(), file}, nil
+	return seal(code.Bytes()), nil
 }
 
 // groupImports parts the block of imports in two.
 func groupImports(code []byte) []byte {
 	const open, end = "import (\n", "\n)\n"
-	head, rest, found := strings.Cut(string(code), open)
-	block, tail, closed := strings.Cut(rest, end)
+	head, rest, found := bytes.Cut(code, []byte(open))
+	block, tail, closed := bytes.Cut(rest, []byte(end))
 	if !found || !closed {
 		return code
 	}
 	var standard, others []string
-	for line := range strings.SplitSeq(block, "\n") {
+	for line := range strings.SplitSeq(string(block), "\n") {
 		quoted := line[strings.IndexByte(line, '"')+1:]
 		first, _, _ := strings.Cut(quoted, "/")
 		if strings.Contains(first, ".") {
@@ -259,7 +251,7 @@ func groupImports(code []byte) []byte {
 		}
 	}
 	groups := strings.Join(standard, "\n") + "\n\n" + strings.Join(others, "\n")
-	return []byte(head + open + strings.Trim(groups, "\n") + end + tail)
+	return slices.Concat(head, []byte(open+strings.Trim(groups, "\n")+end), tail)
 }
 
 // typ writes a type.
