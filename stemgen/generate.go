@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"go/types"
 	"slices"
 	"strings"
 	"sync"
@@ -164,7 +165,7 @@ func (prog *program) generateOne(src *source) *result {
 				"the package has no tasks any more, but its %s was edited by hand and is left alone", GeneratedName)
 			return r
 		}
-		prog.checked[src.PkgPath] = prog.check(src).pkg
+		prog.checked[src.PkgPath] = prog.check(src, nil).pkg
 		return r // what is left has no task any more
 	case reportMixed(prog.fset, src, r.rep), !prog.mayGenerate(src, funcs, have, r.rep):
 		return r
@@ -246,7 +247,7 @@ func (prog *program) compose(src *source, funcs []marked, rep *report) (*Package
 func (prog *program) prove(src *source, file *ast.File) (content []byte, err error) {
 	var formatting sync.WaitGroup
 	formatting.Go(func() { content, err = format(prog.fset, file) })
-	v := prog.check(src, file)
+	v := prog.check(src, nil, file)
 	formatting.Wait()
 	prog.checked[src.PkgPath] = v.pkg
 	if wrong, found := v.errorWithin(file.FileStart, file.FileEnd); found {
@@ -264,7 +265,7 @@ const (
 // generated file declares: as long as that resolves more of them, the package is
 // looked at again with these.
 func (prog *program) model(src *source, funcs []marked, rep *report) (*view, *Package) {
-	v := prog.check(src)
+	v := prog.check(src, make(map[*ast.Ident]types.Object))
 	for missing := -1; ; {
 		found := new(report)
 		model := buildModel(prog, src, v, funcs, found)
@@ -273,7 +274,7 @@ func (prog *program) model(src *source, funcs []marked, rep *report) (*view, *Pa
 			args, err := renderArgs(prog.fset, model)
 			if err == nil && args != nil {
 				missing = unresolved
-				v = prog.check(src, args)
+				v = prog.check(src, make(map[*ast.Ident]types.Object), args)
 				continue
 			}
 		}

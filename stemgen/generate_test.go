@@ -65,25 +65,39 @@ func TestGenerateGivesTheSameBytesFromEverywhere(t *testing.T) {
 	}
 }
 
-// A large package: a hundred tasks, and ten types that lead to each other for each.
+// Large packages: many tasks with a type each, many types under few tasks, and many of
+// both. Each type of a task leads to the next.
 func BenchmarkGenerateLargePackage(b *testing.B) {
-	dir := newModule(b)
-	var code strings.Builder
+	for _, shape := range []struct{ tasks, types int }{{100, 10}, {1000, 1}, {100, 100}, {1000, 10}} {
+		b.Run(fmt.Sprintf("tasks=%d/types=%d", shape.tasks, shape.tasks*shape.types), func(b *testing.B) {
+			dir := newModule(b)
+			writeFile(b, filepath.Join(dir, "large", "large.go"), largePackage(shape.tasks, shape.types))
+			b.ReportAllocs()
+			for b.Loop() {
+				files := generated(b, stemgen.Config{Dir: dir, Patterns: []string{"./large"}})
+				if got, want := strings.Count(files["large"], "\nfunc stemAppend"), shape.tasks*shape.types; got != want {
+					b.Fatalf("got functions for %d types, want %d", got, want)
+				}
+			}
+		})
+	}
+}
+
+// largePackage writes a package of tasks with as many types each.
+func largePackage(tasks, types int) []byte {
+	var code bytes.Buffer
 	code.WriteString("package large\n\nimport \"context\"\n\n")
-	const tasks, types = 100, 10
 	for i := range tasks {
 		for j := range types {
-			fmt.Fprintf(&code, "type T%d_%d struct { ID int64; Name string; Next *T%d_%d }\n", i, j, i, (j+1)%types)
+			next := ""
+			if j+1 < types {
+				next = fmt.Sprintf("; Next *T%d_%d", i, j+1)
+			}
+			fmt.Fprintf(&code, "type T%d_%d struct { ID int64; Name string%s }\n", i, j, next)
 		}
-		fmt.Fprintf(&code, "//stem:task\nfunc Task%d(ctx context.Context, args T%d_0) (T%d_1, error) { return T%d_1{}, nil }\n", i, i, i, i)
+		fmt.Fprintf(&code, "//stem:task\nfunc Task%d(ctx context.Context, args T%d_0) error { return nil }\n", i, i)
 	}
-	writeFile(b, filepath.Join(dir, "large", "large.go"), []byte(code.String()))
-	for b.Loop() {
-		files := generated(b, stemgen.Config{Dir: dir, Patterns: []string{"./large"}})
-		if got := strings.Count(files["large"], "\nfunc stemAppend"); got != tasks*types {
-			b.Fatalf("got functions for %d types, want %d", got, tasks*types)
-		}
-	}
+	return code.Bytes()
 }
 
 func TestFileWriteChangesOnlyWhatItMust(t *testing.T) {

@@ -21,12 +21,10 @@ type view struct {
 
 // check type-checks the package's own files, and more where given, in memory. The
 // errors of code that no task touches are many and do not matter: bodies are empty,
-// and what was generated is missing.
-func (prog *program) check(src *source, more ...*ast.File) *view {
-	v := &view{
-		pkg:  types.NewPackage(src.PkgPath, src.name),
-		defs: make(map[*ast.Ident]types.Object),
-	}
+// and what was generated is missing. What is defined where goes into defs, if there is
+// a map.
+func (prog *program) check(src *source, defs map[*ast.Ident]types.Object, more ...*ast.File) *view {
+	v := &view{pkg: types.NewPackage(src.PkgPath, src.name), defs: defs}
 	cfg := &types.Config{
 		Importer: importerFunc(func(path string) (*types.Package, error) { return prog.importFor(src, path) }),
 		Sizes:    src.TypesSizes,
@@ -40,7 +38,7 @@ func (prog *program) check(src *source, more ...*ast.File) *view {
 		cfg.GoVersion = "go" + src.Module.GoVersion
 	}
 	files := append(slices.Clip(src.files), more...)
-	_ = types.NewChecker(cfg, prog.fset, v.pkg, &types.Info{Defs: v.defs}).Files(files) // every error went to cfg.Error
+	_ = types.NewChecker(cfg, prog.fset, v.pkg, &types.Info{Defs: defs}).Files(files) // every error went to cfg.Error
 	return v
 }
 
@@ -77,7 +75,7 @@ func (prog *program) asImported(src *source) *types.Package {
 			}
 		}
 		prog.checked[src.PkgPath] = types.NewPackage(src.PkgPath, src.name) // for those that it imports in a circle
-		prog.checked[src.PkgPath] = prog.check(src, generated...).pkg
+		prog.checked[src.PkgPath] = prog.check(src, nil, generated...).pkg
 	}
 	return prog.checked[src.PkgPath]
 }

@@ -53,6 +53,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -85,7 +86,18 @@ func main() { os.Exit(runUntilInterrupt(os.Args[1:], os.Stdout, os.Stderr)) }
 func runUntilInterrupt(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	spareGarbageCollection()
 	return run(ctx, args, stdout, stderr)
+}
+
+// spareGarbageCollection has garbage collected less often than a server would: a run is
+// short, and what it builds for a large package it needs to the end. Somebody who has
+// set GOGC or GOMEMLIMIT knows better.
+func spareGarbageCollection() {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(400)
+		debug.SetMemoryLimit(2 << 30)
+	}
 }
 
 // A command is one run of stemgen.
