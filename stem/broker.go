@@ -157,6 +157,10 @@ type Delivery struct {
 	// Waited is how long ago the envelope became due when it was lent; a release
 	// without a delay and a takeover do not start it anew.
 	Waited time.Duration
+	// Age is how long ago the envelope was published when it was lent. A store that
+	// derives expiry from when it published knows it; it is a field beside the envelope, or a
+	// column.
+	Age time.Duration
 	// StartWithin is what was left of the envelope's ExpiresIn when it was
 	// lent, also for a retry; 0 where it never expires or has expired. The
 	// worker measures it from there.

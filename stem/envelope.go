@@ -43,6 +43,10 @@ type Envelope struct {
 	ExpiresIn time.Duration
 	// MaxRetries is how many failed attempts may be followed by another one.
 	MaxRetries int
+	// RetryFor is for how long after the task was first due (its publication and its
+	// Delay) a failed attempt may be followed by another one: no retry is made that
+	// would be due later. 0 means no such bound.
+	RetryFor time.Duration
 	// Backoff says how long to wait before each retry.
 	Backoff BackoffPolicy
 	// Timeout bounds one run of the handler. 0 means none.
@@ -151,7 +155,7 @@ func (e *Envelope) Validate() error {
 		value time.Duration
 	}{
 		{"delay", e.Delay}, {"expiry", e.ExpiresIn}, {"timeout", e.Timeout}, {"visibility", e.Visibility},
-		{"result retention", e.KeepResult}, {"dedupe window", e.DedupeWindow},
+		{"result retention", e.KeepResult}, {"retry budget", e.RetryFor}, {"dedupe window", e.DedupeWindow},
 	} {
 		if d.value < 0 {
 			return &OptionError{Option: d.field, Value: d.value.String(), Want: "zero or a positive duration"}

@@ -24,7 +24,7 @@ var full = stem.Envelope{
 	Delay:   time.Minute, ExpiresIn: time.Hour, MaxRetries: 3, Backoff: stem.ExponentialBackoff(2*time.Second, 5*time.Minute),
 	Timeout: 30 * time.Second, Visibility: 2 * time.Minute, KeepResult: 24 * time.Hour,
 	DedupeKey: "key", DedupeWindow: 10 * time.Minute, UniqueKey: "u", Fingerprint: 1<<64 - 1,
-	Root: "root", Parent: "parent", Ancestors: []string{"near", "far"}, ReplayOf: "old",
+	Root: "root", Parent: "parent", Ancestors: []string{"near", "far"}, ReplayOf: "old", RetryFor: time.Hour,
 }
 
 // TestEnvelopeBytesNeverChange pins the wire format: these bytes lie in stores.
@@ -53,7 +53,7 @@ func TestEnvelopeBytesNeverChange(t *testing.T) {
 	}
 }
 
-const fullEnvelope = "9201de001501d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cf0000000df847580008cf0000034630b8a00009030a9302ce77359400cf00000045d964b8000bcf00000006fc23ac000ccf0000001bf08eb0000dcf00004e94914f00000ea36b65790fcf0000008bb2c9700010a17511cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a3666172"
+const fullEnvelope = "9201de001601d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cf0000000df847580008cf0000034630b8a00009030a9302ce77359400cf00000045d964b8000bcf00000006fc23ac000ccf0000001bf08eb0000dcf00004e94914f00000ea36b65790fcf0000008bb2c9700010a17511cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a366617216cf0000034630b8a000"
 
 func TestEnvelopeIsPlainMessagePack(t *testing.T) {
 	var got struct {
@@ -64,8 +64,8 @@ func TestEnvelopeIsPlainMessagePack(t *testing.T) {
 	if err := msgpack.Unmarshal(stem.AppendEnvelope(nil, &full), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Version != 1 || len(got.Fields) != 21 {
-		t.Errorf("got version %d and %d fields, want 1 and 21", got.Version, len(got.Fields))
+	if got.Version != 1 || len(got.Fields) != 22 {
+		t.Errorf("got version %d and %d fields, want 1 and 22", got.Version, len(got.Fields))
 	}
 }
 
@@ -87,6 +87,7 @@ func TestEnvelopesSurviveTheWire(t *testing.T) {
 			Fingerprint: rapid.Uint64().Draw(t, "fingerprint"),
 			UniqueKey:   rapid.StringMatching(`[ -~]{0,401}`).Draw(t, "unique"), Root: name.Draw(t, "root"),
 			Parent: name.Draw(t, "parent"), ReplayOf: name.Draw(t, "replay"),
+			RetryFor:  span.Draw(t, "retryFor"),
 			Ancestors: rapid.SliceOfN(name, 0, stem.MaxAncestors).Draw(t, "ancestors"),
 		}
 		data := stem.AppendEnvelope(nil, &want)

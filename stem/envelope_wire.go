@@ -40,6 +40,7 @@ const (
 	keyParent
 	keyReplayOf
 	keyAncestors
+	keyRetryFor
 )
 
 // AppendEnvelope appends the wire form of e to b. Equal envelopes have equal bytes.
@@ -77,6 +78,7 @@ func AppendEnvelope(b []byte, e *Envelope) []byte {
 	w.str(keyParent, e.Parent)
 	w.str(keyReplayOf, e.ReplayOf)
 	w.ids(keyAncestors, e.Ancestors)
+	w.int(keyRetryFor, int64(e.RetryFor))
 	w.b[header+2] = byte(w.n)
 	return w.b
 }
@@ -208,6 +210,8 @@ func (e *Envelope) readFields(r *codec.Reader) {
 			e.ReplayOf = r.Str()
 		case keyAncestors:
 			e.Ancestors = readIDs(r)
+		case keyRetryFor:
+			e.RetryFor = r.Duration()
 		default:
 			r.Skip()
 		}

@@ -40,7 +40,7 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 			o = outcome{err: &panicError{value: p, stack: debug.Stack()}}
 		}
 		if o.err != nil {
-			o.draw = rand.Float64()
+			o.draw, o.due = rand.Float64(), l.dueFor(time.Now())
 			if l.ctx.Err() != nil {
 				o.cause = context.Cause(&l.ctx)
 			}

@@ -13,8 +13,9 @@ import (
 type outcome struct {
 	result []byte
 	err    error
-	cause  error   // why the handler's context was cancelled, if it was
-	draw   float64 // in [0, 1): decides the jitter of a retry
+	cause  error         // why the handler's context was cancelled, if it was
+	draw   float64       // in [0, 1): decides the jitter of a retry
+	due    time.Duration // for how long the task had been due, since it first was
 }
 
 // judgement is what an outcome means: how the delivery ends and what the
@@ -80,10 +81,21 @@ func judgeError(d *Delivery, o outcome) judgement {
 	case d.Attempt > d.MaxRetries:
 		return dead(failureOf(d, o))
 	case !isPanic(o.err) && errors.As(o.err, &after):
-		return retried(after.delay, failureOf(d, o))
+		return retryWithin(d, o, after.delay)
 	default:
-		return retried(d.Backoff.Delay(d.Attempt, o.draw), failureOf(d, o))
+		return retryWithin(d, o, d.Backoff.Delay(d.Attempt, o.draw))
 	}
+}
+
+// retryWithin makes a retry after the delay, unless that is beyond the task's budget.
+func retryWithin(d *Delivery, o outcome, delay time.Duration) judgement {
+	f := failureOf(d, o)
+	if d.RetryFor > 0 && delay > d.RetryFor-o.due {
+		f.Message += fmt.Sprintf(" (no retry: the next would be due %v after the task first was, and it may be retried for %v)",
+			(o.due + min(delay, longestBackoff)).Round(time.Millisecond), d.RetryFor)
+		return dead(f)
+	}
+	return retried(delay, f)
 }
 
 // unknownTaskDelay keeps a task that was lent to a worker without a handler for it,

@@ -16,6 +16,8 @@ func TestJudge(t *testing.T) {
 	first := Delivery{Attempt: 1, Envelope: &Envelope{MaxRetries: 2, Backoff: FixedBackoff(time.Second), Timeout: time.Minute}}
 	last := first
 	last.Attempt = 3
+	bounded := first
+	bounded.Envelope = &Envelope{MaxRetries: 2, Backoff: FixedBackoff(time.Second), RetryFor: time.Minute}
 	boom := &Failure{Kind: FailureError, Message: "boom"}
 
 	tests := []struct {
@@ -40,6 +42,16 @@ func TestJudge(t *testing.T) {
 			judgement{verdict: VerdictRetry, delay: time.Hour, state: StateRetrying, failure: boom}},
 		{"RetryAfter costs an attempt like any failure", last, outcome{err: RetryAfter(time.Hour, errBoom)},
 			judgement{verdict: VerdictDeadLetter, reason: "error: boom", state: StateFailed, failure: boom}},
+		{"a retry that is due within the budget is made", bounded, outcome{err: errBoom, due: 59 * time.Second},
+			judgement{verdict: VerdictRetry, delay: time.Second, state: StateRetrying, failure: boom}},
+		{"a retry that would be due beyond the budget is not made", bounded, outcome{err: errBoom, due: 59*time.Second + 1},
+			judgement{verdict: VerdictDeadLetter, reason: "error: " + beyond("1m0s"), state: StateFailed, failure: &Failure{Kind: FailureError, Message: beyond("1m0s")}}},
+		{"RetryAfter keeps to the budget", bounded, outcome{err: RetryAfter(2*time.Minute, errBoom)},
+			judgement{verdict: VerdictDeadLetter, reason: "error: " + beyond("2m0s"), state: StateFailed, failure: &Failure{Kind: FailureError, Message: beyond("2m0s")}}},
+		{"RetryAfter for ever is beyond each budget", bounded, outcome{err: RetryAfter(1<<63-1, errBoom), due: time.Hour},
+			judgement{verdict: VerdictDeadLetter, reason: "error: " + beyond("8761h0m0s"), state: StateFailed, failure: &Failure{Kind: FailureError, Message: beyond("8761h0m0s")}}},
+		{"a snooze goes beyond the budget", bounded, outcome{err: Snooze(time.Hour), due: time.Hour},
+			judgement{verdict: VerdictSnooze, delay: time.Hour}},
 		{"a snooze is no failure, even at the last attempt", last, outcome{err: Snooze(time.Minute)},
 			judgement{verdict: VerdictSnooze, delay: time.Minute}},
 		{"a run that the shutdown cut short is released", last, outcome{err: context.Canceled, cause: ErrShutdown},
@@ -72,6 +84,10 @@ func TestJudge(t *testing.T) {
 			}
 		})
 	}
+}
+
+func beyond(due string) string {
+	return fmt.Sprintf("boom (no retry: the next would be due %s after the task first was, and it may be retried for 1m0s)", due)
 }
 
 func TestJudgeUnstarted(t *testing.T) {

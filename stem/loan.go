@@ -67,6 +67,12 @@ func (l *loan) revoked() error {
 	return nil
 }
 
+// dueFor is how long ago the task became due for the first time; an adapter that gives no
+// sense counts as none.
+func (l *loan) dueFor(now time.Time) time.Duration {
+	return max(l.Age-l.Delay, 0) + now.Sub(l.received)
+}
+
 func (l *loan) ref() TaskRef {
 	return TaskRef{ID: l.ID, Task: l.Task, Queue: l.Queue, Worker: l.worker.cfg.Name, Attempt: l.Attempt, Delivery: l.Number}
 }

@@ -60,6 +60,16 @@ func MaxRetries(n int) Option {
 	return func(e *draft) { e.MaxRetries = n }
 }
 
+// RetryFor is for how long after the task was first due a failed attempt may be followed
+// by another one: a retry that would be due later is not made, and the task becomes a
+// dead letter whose failure says so. It bounds retries in time, as MaxRetries does by
+// number, and whichever is reached first ends them. Snoozes and releases
+// count as time, and are never refused for it; a run under way is not cut short. 0, the
+// default, means no such bound.
+func RetryFor(d time.Duration) Option {
+	return func(e *draft) { e.RetryFor = d }
+}
+
 // Backoff says how long to wait before each retry. The default is exponential
 // from 2 s to 5 min, with full jitter.
 func Backoff(p BackoffPolicy) Option {

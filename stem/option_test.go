@@ -63,6 +63,7 @@ func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 			{"OnQueue", stem.OnQueue("mail"), func(e *stem.Envelope) { e.Queue = "mail" }},
 			{"Priority", stem.Priority(9), func(e *stem.Envelope) { e.Priority = 9 }},
 			{"MaxRetries", stem.MaxRetries(0), func(e *stem.Envelope) { e.MaxRetries = 0 }},
+			{"RetryFor", stem.RetryFor(time.Hour), func(e *stem.Envelope) { e.RetryFor = time.Hour }},
 			{"Backoff", stem.Backoff(stem.FixedBackoff(1)), func(e *stem.Envelope) { e.Backoff = stem.FixedBackoff(1) }},
 			{"Timeout", stem.Timeout(time.Minute), func(e *stem.Envelope) { e.Timeout = time.Minute }},
 			{"Visibility", stem.Visibility(time.Minute), func(e *stem.Envelope) { e.Visibility = time.Minute }},
@@ -158,6 +159,7 @@ func TestBadOptionsAreRefusedByName(t *testing.T) {
 		"back-off -1s":             {stem.Backoff(stem.FixedBackoff(-time.Second))},
 		"result retention -1s":     {stem.KeepResult(-time.Second)},
 		"dedupe window -1s":        {stem.DedupeWindow(-time.Second), stem.IdempotencyKey("k")},
+		"retry budget -1s":         {stem.RetryFor(-time.Second)},
 		"visibility -1s":           {stem.Visibility(-time.Second)},
 	} {
 		_, err := published(t, nil, nil, opts)

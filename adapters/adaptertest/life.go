@@ -11,6 +11,7 @@ var lifePromises = []promise{
 	{name: "an envelope that is too late is lent and marked", check: expiredIsMarked},
 	{name: "expiry counts from the publication, not from when it was due", check: expiryCountsFromPublication},
 	{name: "a delivery tells how long its task may still start", check: startWithin},
+	{name: "a delivery tells how long ago its envelope was published", check: ageCountsFromPublication},
 	{name: "marks come back with the next delivery", check: marksComeBack},
 	{name: "marks replace earlier ones", check: marksAreReplaced},
 	{name: "a release keeps the marks that stand, or brings its own", check: marksSurviveRelease},
@@ -64,6 +65,28 @@ func startWithin(x *exam) {
 	if left["hours"] > 2*time.Hour || left["hours"] < 2*time.Hour-time.Minute {
 		x.Errorf("left of three hours after one: got %v, want two but for the time of the calls", left["hours"])
 	}
+}
+
+// "Age is how long ago the envelope was published when it was lent", whatever has
+// become of it since: a delay is in it, and a retry or a takeover does not start it anew.
+func ageCountsFromPublication(x *exam) {
+	x.publish(task("a", delay(time.Hour)))
+	x.Advance(time.Hour)
+	aged := func(want time.Duration) stem.Delivery {
+		x.Helper()
+		d := x.takeOne(x.session())
+		if d.Age < want || d.Age > want+time.Minute {
+			x.Errorf("age at delivery %d: got %v, want %v and the time of the calls", d.Number, d.Age, want)
+		}
+		return d
+	}
+	first := aged(time.Hour)
+	x.settle(stem.Settlement{Delivery: first, Verdict: stem.VerdictRetry, Delay: 2 * time.Hour})
+	x.Advance(2 * time.Hour)
+	aged(3 * time.Hour)
+	x.Advance(time.Hour)
+	x.settle(end(aged(4*time.Hour), stem.VerdictRelease))
+	aged(4 * time.Hour)
 }
 
 // marked gives the settlement of a delivery that leaves marks.

@@ -173,6 +173,12 @@ var lifeMutants = []mutant{
 	{"gives the whole time to expiry at every delivery", delivery(func(d *stem.Delivery) { d.StartWithin = d.ExpiresIn }),
 		[]string{"Broker/a delivery tells how long its task may still start"}},
 
+	{"forgets when it published", delivery(func(d *stem.Delivery) { d.Age = 0 }),
+		[]string{"Broker/a delivery tells how long ago its envelope was published"}},
+
+	{"counts the age from when the envelope was due", delivery(func(d *stem.Delivery) { d.Age = d.Waited }),
+		[]string{"Broker/a delivery tells how long ago its envelope was published"}},
+
 	{"forgets marks", delivery(func(d *stem.Delivery) { d.Marks = nil }), []string{
 		"Broker/marks come back with the next delivery",
 		"Broker/marks replace earlier ones",

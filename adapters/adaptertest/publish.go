@@ -55,7 +55,7 @@ func fullEnvelope() stem.Envelope {
 		ID: "full", Task: "exam.full", Queue: queue, Priority: 7,
 		Payload:   everyByte(),
 		Headers:   map[string]string{"plain": "value", hostile: hostile, "": "", "empty": ""},
-		ExpiresIn: 3*time.Hour + time.Nanosecond, MaxRetries: 5,
+		ExpiresIn: 3*time.Hour + time.Nanosecond, MaxRetries: 5, RetryFor: 48 * time.Hour,
 		Backoff: stem.ExponentialBackoff(time.Second, time.Hour),
 		Timeout: 1500 * time.Microsecond, Visibility: 2 * time.Hour, KeepResult: 24 * time.Hour,
 		DedupeKey: "key", DedupeWindow: 10 * time.Minute,

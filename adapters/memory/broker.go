@@ -36,7 +36,7 @@ func (s *Store) publish(e *entry, now instant) stem.Published {
 		}
 		q.keys.put(first, env.DedupeKey, env.DedupeWindow, now).value = env.ID
 	}
-	e.queue, e.expires = q, never
+	e.queue, e.published, e.expires = q, now, never
 	if env.ExpiresIn > 0 {
 		e.expires = now.plus(env.ExpiresIn)
 	}

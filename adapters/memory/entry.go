@@ -18,11 +18,12 @@ type entry struct {
 	envelope stem.Envelope
 	queue    *queue
 
-	due     instant // since when, or from when on, it waits
-	expires instant // from when on it is too late to start, or never
-	place   int64   // its place in line, from when it became due
-	next    *entry  // who stands behind it
-	at      int     // its index in the heap that it is in, else nowhere
+	published instant
+	due       instant // since when, or from when on, it waits
+	expires   instant // from when on it is too late to start, or never
+	place     int64   // its place in line, from when it became due
+	next      *entry  // who stands behind it
+	at        int     // its index in the heap that it is in, else nowhere
 
 	number      int64 // of the last delivery
 	failures    int32
@@ -114,6 +115,7 @@ func (e *entry) delivery(now instant) stem.Delivery {
 		Snoozes:       int(e.snoozes),
 		Releases:      int(e.releases),
 		Waited:        time.Duration(max(now-e.due, 0)),
+		Age:           time.Duration(now - e.published),
 		Marks:         e.marks,
 		Expired:       now >= e.expires,
 		Receipt:       e,
