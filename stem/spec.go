@@ -56,6 +56,7 @@ type Schema struct {
 	//	object   additionalProperties               {"a": 1}      map
 	//	         propertyNames: format int8, …      {"-1": 1}     map with such keys
 	//	         propertyNames: enum false, true    {"true": 1}   map with bool keys
+	//	         propertyNames: base64 (…Encoding)  {"3q0=": 1}   map with keys as bin
 	//
 	// Integers have all their digits, also beyond 2^53. Durations are written as Go
 	// writes them, since JSON Schema's own format knows no fractions of a second. NaN,

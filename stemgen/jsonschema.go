@@ -174,6 +174,8 @@ func (t *Type) mapSchema() jsonSchema {
 		s = s.with("propertyNames", jsonSchema{{"format", quoteJSON(r.format)}, {"pattern", quoteJSON(`^-?[0-9]+$`)}}.String())
 	} else if t.Key.Kind == Bool {
 		s = s.with("propertyNames", `{"enum":["false","true"]}`)
+	} else if t.Key.Kind == Binary {
+		s = s.with("propertyNames", `{"contentEncoding":"base64"}`)
 	}
 	return s.with("additionalProperties", t.Elem.schema().String())
 }

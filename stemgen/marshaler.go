@@ -104,6 +104,12 @@ func hasAppend(t *types.Named, kind Kind) bool {
 	return fn != nil && types.Identical(fn.Type(), appendType)
 }
 
+// hasText tells whether a type has MarshalText and UnmarshalText of its own.
+func hasText(t *types.Named) bool {
+	m, u := ownMethod(t, "MarshalText"), ownMethod(t, "UnmarshalText")
+	return m != nil && isMarshal(m.Signature()) && u != nil && isUnmarshal(u.Signature())
+}
+
 var (
 	bytesType     = types.NewSlice(types.Typ[types.Byte])
 	errorType     = types.Universe.Lookup("error").Type()

@@ -11,7 +11,7 @@ func (r *renderer) appendEntries(t *Type) []jen.Code {
 	switch t.Key.Kind {
 	case Bool:
 		return []jen.Code{r.appendBoth(t)}
-	case Text:
+	case Text, Binary:
 		return r.appendEncoded(t)
 	}
 	e := r.local("e")

@@ -206,10 +206,18 @@ func (b *builder) mapKey(t types.Type, at trail) *Type {
 	at.path += "[key]"
 	before := b.rep.errors
 	w := b.wire(t, at)
-	if b.rep.errors == before && w.Kind != Text && (w.Kind > String || w.Kind == Float32 || w.Kind == Float64) {
+	if b.rep.errors == before && !hasTextForm(t, w) && (w.Kind > String || w.Kind == Float32 || w.Kind == Float64) {
 		b.rep.errorf(at.pos, CodeMapKey, "use string keys", "%s cannot travel: a key is a string, an int, a bool or a type with MarshalText, not %s", at.path, b.short(t))
 	}
 	return w
+}
+
+// hasTextForm tells whether keys of the type have a text of their own, as those of
+// encoding/json must. They travel as the type does: a uuid.UUID has both forms, and is
+// the same bytes wherever it stands.
+func hasTextForm(t types.Type, w *Type) bool {
+	named, _ := types.Unalias(t).(*types.Named)
+	return named != nil && (w.Kind == Text || w.Kind == Binary && hasText(named))
 }
 
 // zeroOf gives the zero value of a type as code writes it; "{}" goes behind the

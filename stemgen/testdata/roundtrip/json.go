@@ -164,6 +164,8 @@ func readKey(r *codec.Reader, s object) string {
 		return strconv.FormatUint(r.Uint64(), 10)
 	case names["enum"] != nil:
 		return strconv.FormatBool(r.Bool())
+	case names["contentEncoding"] != nil:
+		return base64.StdEncoding.EncodeToString(r.Bytes())
 	}
 	return string(r.Key())
 }
@@ -227,6 +229,8 @@ func appendKey(b []byte, s object, key string) []byte {
 		return appendInt(b, key)
 	case names["enum"] != nil:
 		return codec.AppendBool(b, must(strconv.ParseBool(key)))
+	case names["contentEncoding"] != nil:
+		return codec.AppendBytes(b, must(base64.StdEncoding.DecodeString(key)))
 	}
 	return codec.AppendString(b, key)
 }
