@@ -51,6 +51,9 @@ type Envelope struct {
 	Backoff BackoffPolicy
 	// Timeout bounds one run of the handler. 0 means none.
 	Timeout time.Duration
+	// SoftTimeout is how long a run may last before its handler is warned; below
+	// Timeout where both are set. 0 means that it is not.
+	SoftTimeout time.Duration
 	// Visibility is how long after its worker was last heard of the task may
 	// run elsewhere, where that is longer than the lease of the worker's session.
 	Visibility time.Duration
@@ -154,12 +157,16 @@ func (e *Envelope) Validate() error {
 		field string
 		value time.Duration
 	}{
-		{"delay", e.Delay}, {"expiry", e.ExpiresIn}, {"timeout", e.Timeout}, {"visibility", e.Visibility},
+		{"delay", e.Delay}, {"expiry", e.ExpiresIn}, {"timeout", e.Timeout},
+		{"soft timeout", e.SoftTimeout}, {"visibility", e.Visibility},
 		{"result retention", e.KeepResult}, {"retry budget", e.RetryFor}, {"dedupe window", e.DedupeWindow},
 	} {
 		if d.value < 0 {
 			return &OptionError{Option: d.field, Value: d.value.String(), Want: "zero or a positive duration"}
 		}
+	}
+	if e.Timeout > 0 && e.SoftTimeout >= e.Timeout {
+		return &OptionError{Option: "soft timeout", Value: e.SoftTimeout.String(), Want: fmt.Sprint("less than the timeout, which is ", e.Timeout)}
 	}
 	return e.Backoff.validate()
 }

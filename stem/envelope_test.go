@@ -22,7 +22,7 @@ var full = stem.Envelope{
 	Payload: []byte{0x81, 0xa4, 'N', 'a', 'm', 'e', 0xa4, 'S', 't', 'e', 'm'},
 	Headers: map[string]string{"tenant": "acme", "a": "\x00\xff"},
 	Delay:   time.Minute, ExpiresIn: time.Hour, MaxRetries: 3, Backoff: stem.ExponentialBackoff(2*time.Second, 5*time.Minute),
-	Timeout: 30 * time.Second, Visibility: 2 * time.Minute, KeepResult: 24 * time.Hour,
+	Timeout: 30 * time.Second, SoftTimeout: 20 * time.Second, Visibility: 2 * time.Minute, KeepResult: 24 * time.Hour,
 	DedupeKey: "key", DedupeWindow: 10 * time.Minute, UniqueKey: "u", Fingerprint: 1<<64 - 1,
 	Root: "root", Parent: "parent", Ancestors: []string{"near", "far"}, ReplayOf: "old", RetryFor: time.Hour,
 }
@@ -53,7 +53,7 @@ func TestEnvelopeBytesNeverChange(t *testing.T) {
 	}
 }
 
-const fullEnvelope = "9201de001601d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cf0000000df847580008cf0000034630b8a00009030a9302ce77359400cf00000045d964b8000bcf00000006fc23ac000ccf0000001bf08eb0000dcf00004e94914f00000ea36b65790fcf0000008bb2c9700010a17511cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a366617216cf0000034630b8a000"
+const fullEnvelope = "9201de001701d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cf0000000df847580008cf0000034630b8a00009030a9302ce77359400cf00000045d964b8000bcf00000006fc23ac000ccf0000001bf08eb0000dcf00004e94914f00000ea36b65790fcf0000008bb2c9700010a17511cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a366617216cf0000034630b8a00017cf00000004a817c800"
 
 func TestEnvelopeIsPlainMessagePack(t *testing.T) {
 	var got struct {
@@ -64,8 +64,8 @@ func TestEnvelopeIsPlainMessagePack(t *testing.T) {
 	if err := msgpack.Unmarshal(stem.AppendEnvelope(nil, &full), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Version != 1 || len(got.Fields) != 22 {
-		t.Errorf("got version %d and %d fields, want 1 and 22", got.Version, len(got.Fields))
+	if got.Version != 1 || len(got.Fields) != 23 {
+		t.Errorf("got version %d and %d fields, want 1 and 23", got.Version, len(got.Fields))
 	}
 }
 
@@ -90,6 +90,7 @@ func TestEnvelopesSurviveTheWire(t *testing.T) {
 			RetryFor:  span.Draw(t, "retryFor"),
 			Ancestors: rapid.SliceOfN(name, 0, stem.MaxAncestors).Draw(t, "ancestors"),
 		}
+		want.SoftTimeout = time.Duration(rapid.Int64Range(0, max(int64(want.Timeout)-1, 0)).Draw(t, "soft"))
 		data := stem.AppendEnvelope(nil, &want)
 		got, err := stem.ParseEnvelope(data)
 		if err != nil {

@@ -41,6 +41,7 @@ const (
 	keyReplayOf
 	keyAncestors
 	keyRetryFor
+	keySoftTimeout
 )
 
 // AppendEnvelope appends the wire form of e to b. Equal envelopes have equal bytes.
@@ -79,6 +80,7 @@ func AppendEnvelope(b []byte, e *Envelope) []byte {
 	w.str(keyReplayOf, e.ReplayOf)
 	w.ids(keyAncestors, e.Ancestors)
 	w.int(keyRetryFor, int64(e.RetryFor))
+	w.int(keySoftTimeout, int64(e.SoftTimeout))
 	w.b[header+2] = byte(w.n)
 	return w.b
 }
@@ -212,6 +214,8 @@ func (e *Envelope) readFields(r *codec.Reader) {
 			e.Ancestors = readIDs(r)
 		case keyRetryFor:
 			e.RetryFor = r.Duration()
+		case keySoftTimeout:
+			e.SoftTimeout = r.Duration()
 		default:
 			r.Skip()
 		}

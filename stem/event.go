@@ -51,6 +51,11 @@ type (
 		TaskRef
 		Progress ProgressReport
 	}
+	// TaskSoftTimeout: the run has lasted for After, its soft timeout, and goes on.
+	TaskSoftTimeout struct {
+		TaskRef
+		After time.Duration
+	}
 	// TaskSucceeded: the handler gave a result.
 	TaskSucceeded struct {
 		TaskRef
@@ -96,19 +101,20 @@ type (
 	WorkerStopped struct{ Worker string }
 )
 
-func (TaskEnqueued) event()   {}
-func (TaskStarted) event()    {}
-func (TaskProgressed) event() {}
-func (TaskSucceeded) event()  {}
-func (TaskRetrying) event()   {}
-func (TaskSnoozed) event()    {}
-func (TaskFailed) event()     {}
-func (TaskCancelled) event()  {}
-func (TaskReleased) event()   {}
-func (LeaseLost) event()      {}
-func (StoreFailed) event()    {}
-func (WorkerStarted) event()  {}
-func (WorkerStopped) event()  {}
+func (TaskEnqueued) event()    {}
+func (TaskStarted) event()     {}
+func (TaskProgressed) event()  {}
+func (TaskSoftTimeout) event() {}
+func (TaskSucceeded) event()   {}
+func (TaskRetrying) event()    {}
+func (TaskSnoozed) event()     {}
+func (TaskFailed) event()      {}
+func (TaskCancelled) event()   {}
+func (TaskReleased) event()    {}
+func (LeaseLost) event()       {}
+func (StoreFailed) event()     {}
+func (WorkerStarted) event()   {}
+func (WorkerStopped) event()   {}
 
 // observe tells an observer, if there is one, and survives it.
 type observe struct {

@@ -34,6 +34,9 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 	if l.Timeout > 0 {
 		l.ctx.look() // the time runs, whether the handler looks or not
 	}
+	if l.SoftTimeout > 0 {
+		l.warnLate()
+	}
 	o := outcome{err: errGoexit}
 	defer func() {
 		if p := recover(); p != nil {
@@ -48,6 +51,9 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 			o = outcome{err: Permanent(&PayloadTooLargeError{Task: l.Task, What: "result", Size: len(o.result), Limit: limit})}
 		}
 		l.ctx.end(nil)
+		if l.soft != nil {
+			l.soft.end()
+		}
 		j := judgeUnharmed(l.Delivery, o)
 		j.ran = time.Since(started)
 		w.finish(l, j)

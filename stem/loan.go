@@ -18,6 +18,7 @@ type loan struct {
 	waited   time.Duration // until the handler started
 	runs     atomic.Bool   // the handler does
 	ctx      taskContext
+	soft     *softLimit // nil where the task has none
 
 	refused time.Time // since when the store refuses its record
 	offers  offer     // how much of the record it is offered

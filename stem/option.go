@@ -82,6 +82,14 @@ func Timeout(d time.Duration) Option {
 	return func(e *draft) { e.Timeout = d }
 }
 
+// SoftTimeout warns each run of the handler that lasts d: the channel that
+// SoftTimeoutReached gives is closed, and observers are told TaskSoftTimeout. Nothing is
+// cancelled. It must be less than the Timeout, where there is one: a call that sets one
+// of them may have to set the other. 0, the default, means no warning.
+func SoftTimeout(d time.Duration) Option {
+	return func(e *draft) { e.SoftTimeout = d }
+}
+
 // Visibility is how long after its worker was last heard of the task may run
 // elsewhere, for tasks that should wait longer for a silent worker than the
 // lease of its session. A shorter one than the lease has no effect. The default is 0.

@@ -66,6 +66,7 @@ func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 			{"RetryFor", stem.RetryFor(time.Hour), func(e *stem.Envelope) { e.RetryFor = time.Hour }},
 			{"Backoff", stem.Backoff(stem.FixedBackoff(1)), func(e *stem.Envelope) { e.Backoff = stem.FixedBackoff(1) }},
 			{"Timeout", stem.Timeout(time.Minute), func(e *stem.Envelope) { e.Timeout = time.Minute }},
+			{"SoftTimeout", stem.SoftTimeout(time.Minute), func(e *stem.Envelope) { e.SoftTimeout = time.Minute }},
 			{"Visibility", stem.Visibility(time.Minute), func(e *stem.Envelope) { e.Visibility = time.Minute }},
 			{"KeepResult", stem.KeepResult(time.Minute), func(e *stem.Envelope) { e.KeepResult = time.Minute }},
 			{"IgnoreResult", stem.IgnoreResult(), func(e *stem.Envelope) { e.KeepResult = 0 }},
@@ -160,6 +161,8 @@ func TestBadOptionsAreRefusedByName(t *testing.T) {
 		"result retention -1s":     {stem.KeepResult(-time.Second)},
 		"dedupe window -1s":        {stem.DedupeWindow(-time.Second), stem.IdempotencyKey("k")},
 		"retry budget -1s":         {stem.RetryFor(-time.Second)},
+		"soft timeout -1s":         {stem.SoftTimeout(-time.Second)},
+		"soft timeout 2s":          {stem.SoftTimeout(2 * time.Second), stem.Timeout(2 * time.Second)},
 		"visibility -1s":           {stem.Visibility(-time.Second)},
 	} {
 		_, err := published(t, nil, nil, opts)

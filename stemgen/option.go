@@ -24,6 +24,7 @@ var optionRules = []optionRule{
 	{key: "retries", example: "retries=3", set: func(o *Options, w word) *badValue { return setInt(&o.Retries, w.value, 0, 1000) }},
 	{key: "backoff", example: "backoff=exp(1s,5m)", set: func(o *Options, w word) *badValue { return setBackoff(o, w.value) }},
 	{key: "timeout", example: "timeout=30s", set: func(o *Options, w word) *badValue { return setDuration(&o.Timeout, w.value) }},
+	{key: "soft-timeout", example: "soft-timeout=20s", set: func(o *Options, w word) *badValue { return setDuration(&o.SoftTimeout, w.value) }},
 	{key: "expires", example: "expires=1h", set: func(o *Options, w word) *badValue { return setDuration(&o.Expires, w.value) }},
 	{key: "visibility", example: "visibility=10m", set: func(o *Options, w word) *badValue { return setDuration(&o.Visibility, w.value) }},
 	{key: "tags", example: "tags=billing,eu", set: setTags},
@@ -31,7 +32,6 @@ var optionRules = []optionRule{
 	{key: "args", example: "args=WelcomeArgs", set: func(o *Options, w word) *badValue { o.Args = w.value; return wantIdentifier(w.value) }},
 	{key: "func", example: "func=Enqueue", set: func(o *Options, w word) *badValue { o.Func = w.value; return wantIdentifier(w.value) }},
 
-	{key: "soft-timeout", example: "soft-timeout=20s", later: true, set: func(o *Options, w word) *badValue { return setDuration(&o.SoftTimeout, w.value) }},
 	{key: "rate", example: "rate=10/s", later: true, set: func(_ *Options, w word) *badValue { return wantRate(w.value) }},
 	{key: "concurrency", example: "concurrency=4", later: true, set: func(_ *Options, w word) *badValue { return setInt(new(*int), w.value, 1, 10_000) }},
 	{key: "limit-key", example: "limit-key=args.TenantID", later: true, set: setLimitKey},

@@ -45,7 +45,7 @@ func main() {
 		e := rec.last
 		err = out.Encode(map[string]any{
 			"Task": e.Task, "Queue": e.Queue, "Priority": e.Priority, "MaxRetries": e.MaxRetries, "Timeout": e.Timeout.String(),
-			"ExpiresIn": e.ExpiresIn.String(), "Visibility": e.Visibility.String(),
+			"SoftTimeout": e.SoftTimeout.String(), "ExpiresIn": e.ExpiresIn.String(), "Visibility": e.Visibility.String(),
 			"Backoff": []any{kinds[e.Backoff.Kind], e.Backoff.Base.String(), e.Backoff.Cap.String()},
 			"Name": spec.Name, "Aliases": spec.Aliases, "Tags": spec.Tags, "Description": spec.Description,
 		})
@@ -60,7 +60,7 @@ func main() {
 // publishes; what it leaves out is the runtime's default.
 func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 	defaults := map[string]any{
-		"Queue": "default", "Priority": 0., "MaxRetries": 3., "Timeout": "0s", "ExpiresIn": "0s", "Visibility": "0s",
+		"Queue": "default", "Priority": 0., "MaxRetries": 3., "Timeout": "0s", "SoftTimeout": "0s", "ExpiresIn": "0s", "Visibility": "0s",
 		"Backoff": []any{"exponential", "2s", "5m0s"}, "Aliases": nil, "Tags": nil, "Description": "",
 	}
 	tests := []struct {
@@ -78,6 +78,7 @@ func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 		{"backoff=linear(1s,1m)", map[string]any{"Backoff": []any{"linear", "1s", "1m0s"}}},
 		{"backoff=exp(1s,1h)", map[string]any{"Backoff": []any{"exponential", "1s", "1h0m0s"}}},
 		{"timeout=1500ms", map[string]any{"Timeout": "1.5s"}},
+		{"soft-timeout=1s timeout=2s", map[string]any{"SoftTimeout": "1s", "Timeout": "2s"}},
 		{"expires=24h", map[string]any{"ExpiresIn": "24h0m0s"}},
 		{"visibility=10m", map[string]any{"Visibility": "10m0s"}},
 		{"tags=billing,eu", map[string]any{"Tags": []any{"billing", "eu"}}},

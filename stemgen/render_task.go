@@ -122,6 +122,9 @@ func (r *renderer) options(o Options) []jen.Code {
 	if o.Timeout > 0 {
 		call("Timeout", duration(o.Timeout))
 	}
+	if o.SoftTimeout > 0 {
+		call("SoftTimeout", duration(o.SoftTimeout))
+	}
 	if o.Expires > 0 {
 		call("ExpiresIn", duration(o.Expires))
 	}

@@ -57,7 +57,7 @@ func fullEnvelope() stem.Envelope {
 		Headers:   map[string]string{"plain": "value", hostile: hostile, "": "", "empty": ""},
 		ExpiresIn: 3*time.Hour + time.Nanosecond, MaxRetries: 5, RetryFor: 48 * time.Hour,
 		Backoff: stem.ExponentialBackoff(time.Second, time.Hour),
-		Timeout: 1500 * time.Microsecond, Visibility: 2 * time.Hour, KeepResult: 24 * time.Hour,
+		Timeout: 1500 * time.Microsecond, SoftTimeout: 1250 * time.Microsecond, Visibility: 2 * time.Hour, KeepResult: 24 * time.Hour,
 		DedupeKey: "key", DedupeWindow: 10 * time.Minute,
 		UniqueKey: "unique", Fingerprint: 1<<64 - 1,
 		Root: "root", Parent: "parent", Ancestors: []string{"grandparent", "great-grandparent"}, ReplayOf: "replayed",
