@@ -37,8 +37,8 @@ type Broker interface {
 	// The session is opened where it is not open, also after a lapse: what nobody
 	// has taken over since then stays its own. Queues
 	// are emptied in the order given, and within a queue higher priorities
-	// come first, then first in, first out (retries, rescued tasks and those
-	// that were delayed may overtake). Deliveries of lapsed sessions are taken over
+	// come first (see ReceiveRequest.AgeAfter), then first in, first out (retries,
+	// rescued tasks and those that were delayed may overtake). Deliveries of lapsed sessions are taken over
 	// here, and counted as interruptions. Envelopes that the request does not
 	// know, by their task and the schema of their args, are not lent; the store sets
 	// them aside under both, in order, until a receiver comes that knows them.
@@ -117,6 +117,14 @@ type ReceiveRequest struct {
 	// Tasks are those that the receiver can run, and the schemas of their args;
 	// nil means all.
 	Tasks *TaskSet
+	// AgeAfter lets priorities rise with the time that their envelopes wait, within
+	// each queue; 0 is strict. For this receive a priority ranks one higher for each
+	// full AgeAfter that the envelope which is its next for this receiver has been
+	// due (see Delivery.Waited); the highest rank comes first, and of equal ranks the higher
+	// priority. A store looks at one envelope for each priority, once for each receive: at the
+	// first of each stream on Redis, at the first of each priority in the index
+	// of what is due on Postgres.
+	AgeAfter time.Duration
 	// Max is the most envelopes to lend, at least 1.
 	Max int
 	// MaxBytes bounds the sum of the payloads lent; one envelope is lent

@@ -21,6 +21,10 @@ type WorkerConfig struct {
 	// Queues are those that the worker serves, in order of preference: while
 	// one has due tasks, later ones wait. The default is DefaultQueue alone.
 	Queues []string
+	// AgeAfter keeps tasks of low priority from waiting for ever behind those of higher
+	// ones: for each AgeAfter that the first task of a priority has been due, that
+	// priority ranks one higher within its queue. The default is 0: priorities are strict.
+	AgeAfter time.Duration
 	// Slots is how many tasks run at once, at most 100,000. The default is 10
 	// per CPU.
 	Slots int
@@ -116,6 +120,8 @@ func (c WorkerConfig) validate() error {
 		}
 	}
 	switch {
+	case c.AgeAfter < 0:
+		return &OptionError{Option: "WorkerConfig.AgeAfter", Value: c.AgeAfter.String(), Want: "a positive duration, or 0 for strict priorities"}
 	case c.Slots < 0 || c.Slots > mostSlots:
 		return &OptionError{Option: "WorkerConfig.Slots", Value: fmt.Sprint(c.Slots), Want: "1 to 100,000, or 0 for 10 per CPU"}
 	case c.Prefetch < 0 || c.Prefetch > mostPrefetch:

@@ -373,6 +373,7 @@ func TestAWorkerThatIsWronglySetUpSaysSo(t *testing.T) {
 			{r.client, good, stem.WorkerConfig{Lease: time.Millisecond}, "WorkerConfig.Lease 1ms"},
 			{r.client, good, stem.WorkerConfig{Queues: []string{"a", "a"}}, `WorkerConfig.Queues "a": want each queue once`},
 			{r.client, good, stem.WorkerConfig{Queues: []string{"a b"}}, `WorkerConfig.Queues "a b"`},
+			{r.client, good, stem.WorkerConfig{AgeAfter: -time.Second}, "WorkerConfig.AgeAfter -1s"},
 			{r.client, good, stem.WorkerConfig{Name: "\x1b"}, "WorkerConfig.Name"},
 			{r.client, good, stem.WorkerConfig{Middleware: []stem.Middleware{nil}}, "WorkerConfig.Middleware: number 0 is nil"},
 			{r.client, good, stem.WorkerConfig{Middleware: []stem.Middleware{func(stem.Handler) stem.Handler { return nil }}}, "number 0 gave no handler for task t"},

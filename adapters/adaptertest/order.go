@@ -12,6 +12,12 @@ var orderPromises = []promise{
 	{name: "higher priorities come first", check: prioritiesInOrder},
 	{name: "a higher priority that comes later overtakes", check: laterPriorityOvertakes},
 	{name: "a delayed envelope that is due has its priority", check: delayedHasPriority},
+	{name: "without ageing priorities are strict however long one waits", check: strictWithoutAgeing},
+	{name: "with ageing a priority rises by one for each full AgeAfter", check: ageingRaises},
+	{name: "with ageing a low priority is not starved", check: ageingEndsStarvation},
+	{name: "with ageing those that have waited equally keep their order", check: ageingKeepsOrder},
+	{name: "with ageing the time before an envelope is due does not count", check: ageingCountsFromDue},
+	{name: "with ageing what a receiver does not know raises nothing", check: ageingSkipsUnknown},
 	{name: "equals come first in, first out, over many batches", check: firstInFirstOut},
 	{name: "queues are emptied in the order of the request", check: queuesInOrder},
 	{name: "one of many queues is found", check: manyQueues},
@@ -49,6 +55,80 @@ func delayedHasPriority(x *exam) {
 	x.publish(tasks("low", 3)...)
 	x.Advance(time.Hour)
 	same(x, "received first", x.takeOne(x.session()).ID, "high")
+}
+
+// The unit of ageing in the suite: a store's clock runs on by less than half of it.
+const age = time.Minute
+
+// ageing is the request of a session for one envelope, with ageing.
+func ageing(s stem.Session) stem.ReceiveRequest {
+	req := ask(s)
+	req.Max, req.AgeAfter = 1, age
+	return req
+}
+
+// "AgeAfter … 0 is strict."
+func strictWithoutAgeing(x *exam) {
+	x.publish(task("low"))
+	x.Advance(1000 * time.Hour)
+	x.publish(task("high", priority(1)))
+	same(x, "received", ids(x.take(x.session(), 2)), []string{"high", "low"})
+}
+
+// "A priority ranks one higher for each full AgeAfter … and of equal ranks the higher
+// priority."
+func ageingRaises(x *exam) {
+	x.publish(task("low", priority(2)))
+	x.Advance(2*age + age/2)
+	x.publish(task("equal", priority(4)), task("below", priority(3)))
+	req := ageing(x.session())
+	same(x, "received", ids(x.collect(req, 3)), []string{"equal", "low", "below"})
+}
+
+// However much comes at higher priorities, and be they never dry.
+func ageingEndsStarvation(x *exam) {
+	req := ageing(x.session())
+	req.Max = 2
+	x.publish(task("low"))
+	for round := range 30 {
+		x.publish(tasks(fmt.Sprintf("high-%d", round), 3, priority(9))...)
+		if slices.Contains(ids(x.receive(req)), "low") {
+			if round < 9 {
+				x.Errorf("the low one came in round %d, want it to rank below the others before round 9", round)
+			}
+			return
+		}
+		x.Advance(age)
+	}
+	x.Errorf("in 30 rounds the low one did not come, want it to come")
+}
+
+// Ageing is about priorities: among equals it is first in, first out as ever, and
+// priorities that age together keep their distance.
+func ageingKeepsOrder(x *exam) {
+	envs := slices.Concat(tasks("low", 3), tasks("high", 2, priority(5)))
+	x.publish(envs...)
+	x.Advance(20*age + age/2)
+	got := ids(x.collect(ageing(x.session()), len(envs)))
+	same(x, "received", got, []string{"high-000", "high-001", "low-000", "low-001", "low-002"})
+}
+
+// "… that the envelope … has been due."
+func ageingCountsFromDue(x *exam) {
+	x.publish(task("low", delay(10*age)))
+	x.Advance(10*age + age/2)
+	x.publish(task("high", priority(1)))
+	same(x, "received", ids(x.collect(ageing(x.session()), 2)), []string{"high", "low"})
+}
+
+// "… the envelope which is its next for this receiver."
+func ageingSkipsUnknown(x *exam) {
+	x.publish(task("unknown", called("unknown")))
+	x.Advance(10*age + age/2)
+	x.publish(task("low", called("known")), task("high", priority(1), called("known")))
+	req := knowing(x.session(), "known")
+	req.Max, req.AgeAfter = 1, age
+	same(x, "received", ids(x.collect(req, 2)), []string{"high", "low"})
 }
 
 // "… first in, first out", for one publisher and one receiver.

@@ -49,6 +49,27 @@ var receiveMutants = []mutant{
 	{"serves queues in reverse", request(func(req *stem.ReceiveRequest) { slices.Reverse(req.Queues) }),
 		[]string{"Broker/queues are emptied in the order of the request"}},
 
+	{"ignores AgeAfter", request(func(req *stem.ReceiveRequest) { req.AgeAfter = 0 }), []string{
+		"Broker/with ageing a priority rises by one for each full AgeAfter",
+		"Broker/with ageing a low priority is not starved",
+	}},
+
+	{"ages unasked", request(func(req *stem.ReceiveRequest) { req.AgeAfter = time.Minute }),
+		[]string{"Broker/without ageing priorities are strict however long one waits"}},
+
+	{"ages without measure", request(func(req *stem.ReceiveRequest) { req.AgeAfter = min(req.AgeAfter, 1) }), []string{
+		"Broker/with ageing a priority rises by one for each full AgeAfter",
+		"Broker/with ageing a low priority is not starved",
+		"Broker/with ageing the time before an envelope is due does not count",
+	}},
+
+	{"forgets priorities where it ages", broker(func(b *faultyBroker) {
+		b.envelope = func(e *stem.Envelope) { e.Priority = 0 }
+	}), []string{
+		"Broker/with ageing those that have waited equally keep their order",
+		"Broker/with ageing what a receiver does not know raises nothing",
+	}},
+
 	{"hides the end of the context", broker(func(b *faultyBroker) {
 		b.receive = func(ctx context.Context, req stem.ReceiveRequest) ([]stem.Delivery, error) {
 			ds, err := b.Broker.Receive(ctx, req)

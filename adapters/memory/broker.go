@@ -70,6 +70,8 @@ func validate(request *stem.ReceiveRequest) error {
 		return &stem.OptionError{Option: "queues of a receive", Value: "none", Want: "at least one"}
 	case request.Max < 1:
 		return &stem.OptionError{Option: "max of a receive", Value: fmt.Sprint(request.Max), Want: "1 or more"}
+	case request.AgeAfter < 0:
+		return &stem.OptionError{Option: "age of a receive", Value: request.AgeAfter.String(), Want: "0 or more"}
 	default:
 		return validateLease(request.Session)
 	}

@@ -62,31 +62,80 @@ func (s *session) pickForgotten(p *pick) {
 	}
 }
 
-// pick takes from the queue what the request wants: from the highest tier
-// first, and from a lower one only when that is dry.
+// pick takes from the queue what the request wants: from the tier of the highest
+// rank first, and from another only when that is dry.
 func (q *queue) pick(p *pick, now instant) {
 	q.recall(p.request.Tasks)
-	for i := len(q.tiers) - 1; i >= 0 && !p.done; i-- {
-		t := &q.tiers[i]
-		for {
-			moved := q.ripen(t, min(p.ripening, p.request.Max), now)
-			p.ripening -= moved
-			t.pick(p)
-			if p.done || moved == 0 {
-				break
-			}
-			p.done = p.ripening == 0
+	if p.request.AgeAfter > 0 {
+		for _, priority := range q.aged(p, now) {
+			q.pickFrom(&q.tiers[priority], p, now)
+		}
+		return
+	}
+	for i := len(q.tiers) - 1; i >= 0; i-- {
+		q.pickFrom(&q.tiers[i], p, now)
+	}
+}
+
+// pickFrom takes from one tier, until it is dry.
+func (q *queue) pickFrom(t *tier, p *pick, now instant) {
+	for !p.done {
+		moved := q.ripen(t, min(p.ripening, p.request.Max), now)
+		p.ripening -= moved
+		t.pick(p)
+		if p.done || moved == 0 {
+			return
+		}
+		p.done = p.ripening == 0
+	}
+}
+
+// aged gives the priorities in the order of their ranks, the highest first.
+func (q *queue) aged(p *pick, now instant) (order [stem.MaxPriority + 1]int) {
+	var ranks [stem.MaxPriority + 1]instant
+	for priority := range q.tiers {
+		ranks[priority] = instant(priority)
+		if e := q.next(&q.tiers[priority], p, now); e != nil {
+			ranks[priority] += (now - e.due) / instant(p.request.AgeAfter)
+		}
+		order[stem.MaxPriority-priority] = priority
+	}
+	slices.SortStableFunc(order[:], func(a, b int) int { return cmp.Compare(ranks[b], ranks[a]) })
+	return order
+}
+
+// next gives the entry that the tier would lend first, or nil.
+func (q *queue) next(t *tier, p *pick, now instant) *entry {
+	for {
+		if l := t.known(p.request.Tasks); l != nil {
+			return l.peek()
+		}
+		moved := q.ripen(t, min(p.ripening, 1), now)
+		if p.ripening -= moved; moved == 0 {
+			return nil
 		}
 	}
 }
 
-// pick takes from the tier's lanes, and sets those aside whose schema is unknown.
-func (t *tier) pick(p *pick) {
-	for t.lanes.len() > 0 && !p.done {
+// known gives the first of the tier's lanes that a receiver knows, or nil, and sets those
+// aside that come before.
+func (t *tier) known(tasks *stem.TaskSet) *lane {
+	for t.lanes.len() > 0 {
 		l := t.lanes.top()
-		if !l.knownTo(p.request.Tasks) {
-			l.setAside()
-			continue
+		if l.knownTo(tasks) {
+			return l
+		}
+		l.setAside()
+	}
+	return nil
+}
+
+// pick takes from the tier's lanes.
+func (t *tier) pick(p *pick) {
+	for !p.done {
+		l := t.known(p.request.Tasks)
+		if l == nil {
+			return
 		}
 		if !p.fits(l.peek()) {
 			p.done = true // the next one stays next: no smaller one overtakes it

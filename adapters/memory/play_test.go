@@ -82,6 +82,7 @@ func (p *play) ask() {
 		Queues:  [][]string{{"0"}, {"1"}, {"0", "1"}, {"1", "0"}}[p.random.IntN(4)],
 		Max:     1 + p.random.IntN(3),
 	}
+	req.AgeAfter = time.Duration(p.random.IntN(3)) * 3 * time.Second // 0: strict
 	if p.random.IntN(3) > 0 {
 		req.Tasks = stem.NewTaskSet(spec(p.random, 3))
 	}
