@@ -118,7 +118,7 @@ func (w *Worker) receive(ctx context.Context, free int, s *search) ([]Delivery, 
 			return nil, err
 		}
 	}
-	req := ReceiveRequest{Session: w.session, Queues: w.cfg.Queues, Tasks: w.known, AgeAfter: w.cfg.AgeAfter, Max: free}
+	req := ReceiveRequest{Session: w.session, Queues: w.rota.next(), Tasks: w.known, AgeAfter: w.cfg.AgeAfter, Max: free}
 	wait, due := s.next(time.Now())
 	if due {
 		req.Recover = true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -19,8 +20,15 @@ type WorkerConfig struct {
 	// process id and a random part.
 	Name string
 	// Queues are those that the worker serves, in order of preference: while
-	// one has due tasks, later ones wait. The default is DefaultQueue alone.
+	// one has due tasks, later ones wait. The default is DefaultQueue alone. To share the
+	// worker out instead, set QueueWeights.
 	Queues []string
+	// QueueWeights are the queues that the worker serves, each with its weight of 1 to
+	// 1,000,000, in place of Queues: for every batch that it receives the worker draws
+	// which queue comes first, each as often as its weight says, which comes
+	// second, and so on. Shares follow the weights as long as all the queues have due
+	// tasks; where one has none, the others get its part. The default is none.
+	QueueWeights map[string]int
 	// AgeAfter keeps tasks of low priority from waiting for ever behind those of higher
 	// ones: for each AgeAfter that the first task of a priority has been due, that
 	// priority ranks one higher within its queue. The default is 0: priorities are strict.
@@ -62,7 +70,7 @@ func (c WorkerConfig) withDefaults(client *Client) WorkerConfig {
 		id := newID()
 		c.Name = fmt.Sprintf("%s-%d-%s", orWorker(host), os.Getpid(), id[len(id)-6:])
 	}
-	if len(c.Queues) == 0 {
+	if len(c.Queues) == 0 && len(c.QueueWeights) == 0 {
 		c.Queues = []string{DefaultQueue}
 	}
 	if c.Slots == 0 {
@@ -105,19 +113,15 @@ const (
 	mostSlots    = 100_000
 	mostPrefetch = 1000
 	longestLease = 24 * time.Hour
+	mostWeight   = 1_000_000
 )
 
 func (c WorkerConfig) validate() error {
 	if err := validName("WorkerConfig.Name", c.Name); err != nil {
 		return err
 	}
-	for i, q := range c.Queues {
-		if err := validName("WorkerConfig.Queues", q); err != nil {
-			return err
-		}
-		if slices.Contains(c.Queues[:i], q) {
-			return &OptionError{Option: "WorkerConfig.Queues", Value: clip(q), Want: "each queue once"}
-		}
+	if err := c.validateQueues(); err != nil {
+		return err
 	}
 	switch {
 	case c.AgeAfter < 0:
@@ -132,6 +136,29 @@ func (c WorkerConfig) validate() error {
 	return nil
 }
 
+func (c WorkerConfig) validateQueues() error {
+	if len(c.Queues) > 0 && len(c.QueueWeights) > 0 {
+		return &OptionError{Option: "WorkerConfig.QueueWeights", Value: "beside Queues", Want: "one of the two: a strict order or weights"}
+	}
+	for i, q := range c.Queues {
+		if err := validName("WorkerConfig.Queues", q); err != nil {
+			return err
+		}
+		if slices.Contains(c.Queues[:i], q) {
+			return &OptionError{Option: "WorkerConfig.Queues", Value: clip(q), Want: "each queue once"}
+		}
+	}
+	for _, q := range slices.Sorted(maps.Keys(c.QueueWeights)) {
+		if err := validName("WorkerConfig.QueueWeights", q); err != nil {
+			return err
+		}
+		if weight := c.QueueWeights[q]; weight < 1 || weight > mostWeight {
+			return &OptionError{Option: "WorkerConfig.QueueWeights", Value: fmt.Sprintf("%d for %s", weight, q), Want: "1 to 1,000,000"}
+		}
+	}
+	return nil
+}
+
 // Worker receives tasks, runs their handlers and settles them.
 type Worker struct {
 	cfg      WorkerConfig
@@ -140,6 +167,7 @@ type Worker struct {
 	observe  observe
 	handlers map[string]Handler
 	known    *TaskSet
+	rota     rota
 	specs    []TaskSpec
 	session  Session
 	tenure   tenure
@@ -186,6 +214,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 		return nil, errors.New("stem: NewWorker: no task is registered: call the generated Register, or stem.Handle, first")
 	}
 	w.observe = observe{w.log, cfg.Observer}
+	w.rota = newRota(cfg)
 	w.room = newRoom(cfg.Slots, cfg.Prefetch)
 	w.stops = newStops()
 	w.hand = newHand()
@@ -212,7 +241,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.base = context.WithoutCancel(ctx)
 
-	w.log.Info("stem: worker started", "queues", strings.Join(w.cfg.Queues, ","), "slots", w.cfg.Slots, "tasks", len(w.specs))
+	w.log.Info("stem: worker started", "queues", strings.Join(w.rota.queues, ","), "slots", w.cfg.Slots, "tasks", len(w.specs))
 	w.warnOfQueues()
 	w.observe.tell(w.base, WorkerStarted{w.cfg.Name})
 
@@ -255,7 +284,7 @@ func (w *Worker) warnOfQueues() {
 	for _, spec := range w.specs {
 		e := w.client.base
 		(&draft{Envelope: &e}).apply(spec.Options)
-		if !slices.Contains(w.cfg.Queues, e.Queue) {
+		if !slices.Contains(w.rota.queues, e.Queue) {
 			w.log.Warn("stem: this worker has a task but does not serve its queue: see WorkerConfig.Queues", "task", spec.Name, "queue", e.Queue)
 		}
 	}
