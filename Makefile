@@ -11,7 +11,7 @@ RACE ?= $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Modules of their own, whose dependencies never reach a user of Stem.
-NESTED := $(patsubst %/go.mod,%,$(wildcard bench/*/go.mod))
+NESTED := $(patsubst %/go.mod,%,$(wildcard bench/*/go.mod stemgen/*/go.mod))
 
 # How long make fuzz-smoke fuzzes each target.
 FUZZTIME ?= 5s
@@ -69,7 +69,7 @@ nested: ## Build and test the nested modules
 .PHONY: bench
 bench: ## Run the benchmarks: the runtime in memory, then the comparisons of the nested modules
 	$(GO) test -run '^$$' -bench . -benchmem ./...
-	@set -e; for m in $(NESTED); do echo "$$m: go run ."; (cd $$m && $(GO) run .); done
+	@set -e; for m in $(filter bench/%,$(NESTED)); do echo "$$m: go run ."; (cd $$m && $(GO) run .); done
 
 .PHONY: cover
 cover: ## Measure what the tests of all packages cover, into cover.out
