@@ -140,6 +140,36 @@ func TestFileWriteChangesOnlyWhatItMust(t *testing.T) {
 	}
 }
 
+func TestFileWriteLeavesAloneWhatIsNoLock(t *testing.T) {
+	lock := []byte("{\"format\": 1, \"tasks\": {}}\n")
+	for _, tt := range []struct {
+		promise string
+		disk    string
+		file    stemgen.File
+		fails   bool
+	}{
+		{"a lock is replaced", string(lock), stemgen.File{Have: lock, Want: []byte("new")}, false},
+		{"one that a merge has ruined since is not", "<<<<<<< ours\n", stemgen.File{Have: lock, Want: []byte("new")}, true},
+		{"nor is it removed", "<<<<<<< ours\n", stemgen.File{Have: lock}, true},
+		{"nor is another tool's", "version = 3\n", stemgen.File{Want: lock}, true},
+	} {
+		t.Run(tt.promise, func(t *testing.T) {
+			tt.file.Path = filepath.Join(t.TempDir(), stemgen.LockName)
+			writeFile(t, tt.file.Path, []byte(tt.disk))
+			if err := tt.file.Write(); (err != nil) != tt.fails {
+				t.Errorf("got error %v, want one: %t", err, tt.fails)
+			}
+			want := tt.disk
+			if !tt.fails {
+				want = string(tt.file.Want)
+			}
+			if got, err := os.ReadFile(tt.file.Path); err != nil || string(got) != want {
+				t.Errorf("got %q (%v), want %q", got, err, want)
+			}
+		})
+	}
+}
+
 func TestFileWriteNamesTheFolderThatCannotBeWritten(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "gone")
 	err := stemgen.File{Path: filepath.Join(dir, stemgen.GeneratedName), Want: []byte("a")}.Write()
