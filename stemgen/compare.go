@@ -29,16 +29,35 @@ type comparison struct {
 // read when the lock was written.
 func (c *comparison) compare(old, last, now *schema) []change {
 	c.seen = make(map[[3]*schema]bool)
-	root := "args"
+	root := &step{name: "args"}
 	if c.result {
-		root = "result"
+		root.name = "result"
 	}
 	c.walk(old, last, now, root)
 	return c.found
 }
 
+// A step is where a comparison has come to. Its text is made only where something is
+// found there.
+type step struct {
+	from *step
+	name string
+}
+
+func (s *step) to(name string) *step { return &step{s, name} }
+
+// String gives the whole way: "args.Items[].sku".
+func (s *step) String() string {
+	var names []string
+	for ; s != nil; s = s.from {
+		names = append(names, s.name)
+	}
+	slices.Reverse(names)
+	return strings.Join(names, "")
+}
+
 // walk compares two types. Last is nil where there was none.
-func (c *comparison) walk(old, last, now *schema, path string) {
+func (c *comparison) walk(old, last, now *schema, path *step) {
 	old, last, now = old.inner(), last.inner(), now.inner()
 	at := [3]*schema{old, last, now}
 	if c.seen[at] {
@@ -50,19 +69,19 @@ func (c *comparison) walk(old, last, now *schema, path string) {
 	case old.form == structForm && now.form == structForm:
 		c.structs(old, last, now, path)
 	case old.form == entriesForm && now.form == entriesForm:
-		c.walk(old.key, nil, now.key, path+"[key]")
-		c.walk(old.elem, last.element(), now.elem, path+"[value]")
+		c.walk(old.key, nil, now.key, path.to("[key]"))
+		c.walk(old.elem, last.element(), now.elem, path.to("[value]"))
 	case old.form == structForm && now.form == entriesForm && (now.key.isWord("string") || len(old.fields) == 0):
 		for _, f := range old.fields {
-			c.walk(f.schema, nil, now.elem, path+"."+f.wire)
+			c.walk(f.schema, nil, now.elem, path.to("."+f.wire))
 		}
 	case old.form == entriesForm && now.form == structForm && readsWord(old.key, &schema{word: "string"}):
 		for _, f := range now.fields {
-			c.walk(old.elem, nil, f.schema, path+"."+f.wire)
+			c.walk(old.elem, nil, f.schema, path.to("."+f.wire))
 		}
 	case old.isArray() && now.isArray() && now.holds(old):
 		if old.form == listForm || old.length > 0 {
-			c.walk(old.elem, last.element(), now.elem, path+"[]")
+			c.walk(old.elem, last.element(), now.elem, path.to("[]"))
 		}
 	case old.form == scalarForm && now.form == scalarForm && readsWord(old, now):
 	default:
@@ -72,7 +91,7 @@ func (c *comparison) walk(old, last, now *schema, path string) {
 
 // structs compares field by field. A field that nobody reads any more is skipped, and
 // one that nobody has written stays zero.
-func (c *comparison) structs(old, last, now *schema, path string) {
+func (c *comparison) structs(old, last, now *schema, path *step) {
 	readers := make(map[string]string) // the written name by that of the field which reads it
 	var gone []string
 	for _, f := range old.fields {
@@ -82,19 +101,19 @@ func (c *comparison) structs(old, last, now *schema, path string) {
 			c.dropped(path, f.wire, before, now)
 			continue
 		}
-		step := path + "." + after.wire
+		name := "." + after.wire
 		if after.wire != f.wire {
-			step += " (once " + f.wire + ")"
+			name += " (once " + f.wire + ")"
 		}
 		if other, twice := readers[after.wire]; twice {
-			c.twice(path+"."+after.wire, other, f.wire)
+			c.twice(path.to("."+after.wire), other, f.wire)
 		}
 		readers[after.wire] = f.wire
 		var read *schema
 		if before != nil {
 			read = before.schema
 		}
-		c.walk(f.schema, read, after.schema, step)
+		c.walk(f.schema, read, after.schema, path.to(name))
 	}
 	var appeared []string
 	for _, f := range now.fields {
@@ -127,7 +146,7 @@ func (c *comparison) waits() string {
 	return fixSetAside
 }
 
-func (c *comparison) changed(path, was, is string) {
+func (c *comparison) changed(path *step, was, is string) {
 	waiting := "be queued"
 	if c.result {
 		waiting = "be kept"
@@ -138,7 +157,7 @@ func (c *comparison) changed(path, was, is string) {
 
 // dropped looks for a field that read the name as an older one of its own, and does
 // not any more.
-func (c *comparison) dropped(path, wire string, before *schemaField, now *schema) {
+func (c *comparison) dropped(path *step, wire string, before *schemaField, now *schema) {
 	if before == nil || before.wire == wire {
 		return
 	}
@@ -148,12 +167,12 @@ func (c *comparison) dropped(path, wire string, before *schemaField, now *schema
 	}
 }
 
-func (c *comparison) twice(path, one, other string) {
+func (c *comparison) twice(path *step, one, other string) {
 	c.add(CodeTwoForOne, true, []string{"leave that alias out: a field of its own keeps the value", c.waits()},
 		"%s reads both %s and %s, which earlier versions write side by side: one value would take the other's place", path, one, other)
 }
 
-func (c *comparison) renamed(path string, gone, appeared []string) {
+func (c *comparison) renamed(path *step, gone, appeared []string) {
 	are := func(names []string, one, several string) string {
 		if len(names) == 1 {
 			return names[0] + one
@@ -199,7 +218,10 @@ func (s *schema) reader(wire string) *schemaField {
 	if s == nil {
 		return nil
 	}
-	i := slices.IndexFunc(s.fields, func(f schemaField) bool { return f.wire == wire || slices.Contains(f.aliases, wire) })
+	i, found := slices.BinarySearchFunc(s.fields, wire, func(f schemaField, wire string) int { return strings.Compare(f.wire, wire) })
+	if !found {
+		i = slices.IndexFunc(s.fields, func(f schemaField) bool { return slices.Contains(f.aliases, wire) })
+	}
 	if i < 0 {
 		return nil
 	}

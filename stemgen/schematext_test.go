@@ -95,6 +95,17 @@ func TestSchemaTextsAreEqualWhereTheWireIs(t *testing.T) {
 	}
 }
 
+func TestEveryKindHasASchema(t *testing.T) {
+	number := &Type{Kind: Int}
+	for kind := Bool; kind <= Map; kind++ {
+		typ := &Type{Kind: kind, Go: GoType{Pkg: "example.com/own", Name: "Own"}, Key: number, Elem: number}
+		text := schemaOf(typ).text()
+		if _, err := parseSchema(text); err != nil {
+			t.Errorf("kind %d: %q: %s", kind, text, err)
+		}
+	}
+}
+
 // A shared struct is written once, so that a text grows with the number of types.
 func TestSchemaTextIsLinear(t *testing.T) {
 	layers := func(n int) *Type {
