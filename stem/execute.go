@@ -43,7 +43,7 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 			o = outcome{err: &panicError{value: p, stack: debug.Stack()}}
 		}
 		if o.err != nil {
-			o.draw, o.due = rand.Float64(), l.dueFor(time.Now())
+			o.draw, o.due, o.steer = rand.Float64(), l.dueFor(time.Now()), w.steer(l)
 			if l.ctx.Err() != nil {
 				o.cause = context.Cause(&l.ctx)
 			}

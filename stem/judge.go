@@ -16,6 +16,8 @@ type outcome struct {
 	cause  error         // why the handler's context was cancelled, if it was
 	draw   float64       // in [0, 1): decides the jitter of a retry
 	due    time.Duration // for how long the task had been due, since it first was
+	// steer asks what the process says about a failure, if it says anything.
+	steer func(FailedRun) (delay time.Duration, again bool)
 }
 
 // judgement is what an outcome means: how the delivery ends and what the
@@ -81,18 +83,33 @@ func judgeError(d *Delivery, o outcome) judgement {
 	case d.Attempt > d.MaxRetries:
 		return dead(failureOf(d, o))
 	case !isPanic(o.err) && errors.As(o.err, &after):
-		return retryWithin(d, o, after.delay)
+		return retryWithin(d, failureOf(d, o), o.due, after.delay)
 	default:
-		return retryWithin(d, o, d.Backoff.Delay(d.Attempt, o.draw))
+		return judgeFailure(d, o)
 	}
 }
 
-// retryWithin makes a retry after the delay, unless that is beyond the task's budget.
-func retryWithin(d *Delivery, o outcome, delay time.Duration) judgement {
+// judgeFailure decides about a failure that could be retried and that the handler has
+// not steered.
+func judgeFailure(d *Delivery, o outcome) judgement {
 	f := failureOf(d, o)
-	if d.RetryFor > 0 && delay > d.RetryFor-o.due {
+	delay, again := d.Backoff.Delay(d.Attempt, o.draw), true
+	if o.steer != nil {
+		delay, again = o.steer(FailedRun{
+			Err: o.err, Kind: f.Kind, Attempt: d.Attempt, MaxRetries: d.MaxRetries, Due: o.due, Backoff: delay,
+		})
+	}
+	if !again {
+		return dead(f)
+	}
+	return retryWithin(d, f, o.due, max(delay, 0))
+}
+
+// retryWithin makes a retry after the delay, unless that is beyond the task's budget.
+func retryWithin(d *Delivery, f *Failure, due, delay time.Duration) judgement {
+	if d.RetryFor > 0 && delay > d.RetryFor-due {
 		f.Message += fmt.Sprintf(" (no retry: the next would be due %v after the task first was, and it may be retried for %v)",
-			(o.due + min(delay, longestBackoff)).Round(time.Millisecond), d.RetryFor)
+			(due + min(delay, longestBackoff)).Round(time.Millisecond), d.RetryFor)
 		return dead(f)
 	}
 	return retried(delay, f)

@@ -30,15 +30,18 @@ type Registry struct {
 }
 
 type registration struct {
-	spec    TaskSpec
-	handler Handler
+	spec     TaskSpec
+	handler  Handler
+	steering steering
 }
 
 // Register binds a handler to the task of a spec, under its name and its aliases.
 // One that is taken, as a name or an alias, is refused with a *DuplicateTaskError.
 // Generated code and [Handle] call it; it is also the way to handle a task without a
 // typed definition.
-func (r *Registry) Register(spec TaskSpec, h Handler) error {
+func (r *Registry) Register(spec TaskSpec, h Handler) error { return r.register(spec, h, nil) }
+
+func (r *Registry) register(spec TaskSpec, h Handler, opts []HandlerOption) error {
 	if r == nil {
 		return fmt.Errorf("stem: register task %q: the registry is nil: pass a *stem.Registry", spec.Name)
 	}
@@ -47,6 +50,10 @@ func (r *Registry) Register(spec TaskSpec, h Handler) error {
 	}
 	if h == nil {
 		return fmt.Errorf("stem: task %q has no handler: pass its function to Register or Handle", spec.Name)
+	}
+	t := registration{spec: spec, handler: h}
+	if err := t.steering.apply(opts); err != nil {
+		return fmt.Errorf("stem: task %q: %w", spec.Name, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -59,7 +66,7 @@ func (r *Registry) Register(spec TaskSpec, h Handler) error {
 	if r.tasks == nil {
 		r.tasks, r.names = make(map[string]registration), make(map[string]string)
 	}
-	r.tasks[spec.Name] = registration{spec, h}
+	r.tasks[spec.Name] = t
 	for _, name := range names {
 		r.names[name] = spec.Name
 	}
@@ -76,6 +83,20 @@ func (r *Registry) Tasks() []TaskSpec {
 	}
 	slices.SortFunc(specs, func(a, b TaskSpec) int { return strings.Compare(a.Name, b.Name) })
 	return specs
+}
+
+// steerings gives what is to be asked about failed runs, by task name and alias, of those
+// tasks for which there is something.
+func (r *Registry) steerings() map[string]steering {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make(map[string]steering)
+	for name, task := range r.names {
+		if s := r.tasks[task].steering; s.retryIf != nil || s.policy != nil {
+			all[name] = s
+		}
+	}
+	return all
 }
 
 // handlers gives the registered handlers by task name and alias, each wrapped in the

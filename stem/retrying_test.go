@@ -54,3 +54,40 @@ func TestTheTimeOfARunCountsForTheBudget(t *testing.T) {
 		}
 	})
 }
+
+// What Configure says of a task holds under its aliases too, as the handler does.
+func TestARegisteredTaskIsConfigured(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		errGone := errors.New("gone")
+		def := stem.Define(stem.TaskSpec{Name: "new", Aliases: []string{"old"}, Options: []stem.Option{stem.MaxRetries(5)}}, text, text)
+		runs := 0
+		err := stem.Handle(&r.registry, def, func(context.Context, string) (string, error) {
+			if runs++; runs%3 == 0 {
+				return "", errGone
+			}
+			return "", errors.New("busy")
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = r.registry.Configure(def,
+			stem.RetryIf(func(err error) bool { return !errors.Is(err, errGone) }),
+			stem.RetryWith(func(run stem.FailedRun) (time.Duration, bool) { return time.Duration(run.Attempt) * time.Hour, true }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.work(stem.WorkerConfig{})
+		for _, name := range []string{"new", "old"} {
+			begin := time.Now()
+			enqueued := stem.Define(stem.TaskSpec{Name: name, Options: def.Spec().Options}, text, text).Via(r.client)
+			_, err := r.wait(r.enqueue(enqueued, ""))
+			var failed *stem.TaskError
+			if !errors.As(err, &failed) || failed.Attempt != 3 || failed.Failure.Message != "gone" {
+				t.Errorf("%s: got %v, want a failure that is gone at attempt 3", name, err)
+			}
+			if took := time.Since(begin); took != 3*time.Hour {
+				t.Errorf("%s: took %v, want an hour before the second run and two before the third", name, took)
+			}
+		}
+	})
+}

@@ -134,8 +134,9 @@ func (d *TaskDefinition[A, R]) job(t ticket) Job[R] {
 	return Job[R]{ticket: t, spec: &d.spec, read: d.result.Read}
 }
 
-// Handle binds a function to a task definition.
-func Handle[A, R any](r *Registry, d *TaskDefinition[A, R], fn func(context.Context, A) (R, error)) error {
+// Handle binds a function to a task definition. Options say how failures of its runs are
+// treated in this process.
+func Handle[A, R any](r *Registry, d *TaskDefinition[A, R], fn func(context.Context, A) (R, error), opts ...HandlerOption) error {
 	if d == nil {
 		return errors.New("stem: Handle: the task definition is nil")
 	}
@@ -145,7 +146,7 @@ func Handle[A, R any](r *Registry, d *TaskDefinition[A, R], fn func(context.Cont
 	if err := d.check(); err != nil {
 		return err
 	}
-	return r.Register(d.spec, func(ctx context.Context, delivery *Delivery) ([]byte, error) {
+	return r.register(d.spec, func(ctx context.Context, delivery *Delivery) ([]byte, error) {
 		args, err := d.decodeArgs(delivery.Payload)
 		if err != nil {
 			return nil, err
@@ -155,7 +156,7 @@ func Handle[A, R any](r *Registry, d *TaskDefinition[A, R], fn func(context.Cont
 			return nil, err
 		}
 		return d.encodeResult(result)
-	})
+	}, opts)
 }
 
 // check reports what is wrong with the definition itself.
@@ -200,15 +201,15 @@ func (d *NoArgsDefinition[R]) Job(ctx context.Context, id string) (Job[R], error
 	return d.def.Job(ctx, id)
 }
 
-// HandleNoArgs binds a function to the definition of a task without args.
-func HandleNoArgs[R any](r *Registry, d *NoArgsDefinition[R], fn func(context.Context) (R, error)) error {
+// HandleNoArgs binds a function to the definition of a task without args, as Handle does.
+func HandleNoArgs[R any](r *Registry, d *NoArgsDefinition[R], fn func(context.Context) (R, error), opts ...HandlerOption) error {
 	if d == nil {
 		return errors.New("stem: HandleNoArgs: the task definition is nil")
 	}
 	if fn == nil {
 		return r.Register(d.def.spec, nil)
 	}
-	return Handle(r, d.def, func(ctx context.Context, _ None) (R, error) { return fn(ctx) })
+	return Handle(r, d.def, func(ctx context.Context, _ None) (R, error) { return fn(ctx) }, opts...)
 }
 
 // boxes keeps values that codecs work on through pointers. Codecs are function

@@ -166,6 +166,7 @@ type Worker struct {
 	log      *slog.Logger
 	observe  observe
 	handlers map[string]Handler
+	steers   map[string]steering
 	known    *TaskSet
 	rota     rota
 	specs    []TaskSpec
@@ -206,6 +207,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 		client:   client,
 		log:      cfg.Logger.With("worker", cfg.Name),
 		handlers: handlers,
+		steers:   r.steerings(),
 		known:    NewTaskSet(specs...),
 		specs:    specs,
 		session:  Session{ID: newID(), Lease: cfg.Lease},
