@@ -112,3 +112,21 @@ func ExampleRetryFor() {
 	fmt.Println(errors.As(err, &failed), failed.Attempt)
 	// Output: true 1
 }
+
+// An operator sets defaults, a program says that it listens.
+func ExampleDefaultsFromEnv() {
+	environ := []string{"STEM_DEFAULT_MAX_RETRIES=10", "STEM_DEFAULT_BACKOFF=exp(1s,10m)"} // os.Environ()
+	defaults, err := stem.DefaultsFromEnv(environ)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	cfg := stem.ClientConfig{Defaults: defaults}
+	fmt.Println(len(cfg.Defaults))
+
+	_, err = stem.DefaultsFromEnv([]string{"STEM_DEFAULT_TIMEOUT=30"})
+	fmt.Println(err)
+	// Output:
+	// 2
+	// stem: STEM_DEFAULT_TIMEOUT "30": want a duration such as 30s, or 0 for none
+}
