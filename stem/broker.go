@@ -42,6 +42,7 @@ type Broker interface {
 	// here, and counted as interruptions. Envelopes that the request does not
 	// know, by their task and the schema of their args, are not lent; the store sets
 	// them aside under both, in order, until a receiver comes that knows them.
+	// Nothing is lent from a paused queue (see [QueuePauser]).
 	Receive(ctx context.Context, req ReceiveRequest) ([]Delivery, error)
 
 	// Extend renews the session's lease for s.Lease from now: one write,

@@ -100,4 +100,6 @@ type QueueCounts struct {
 	Unknown map[TaskSchema]int
 	// Dead are the dead letters.
 	Dead int
+	// Paused tells that nothing is lent, until the queue is resumed (see [QueuePauser]).
+	Paused bool
 }

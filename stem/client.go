@@ -74,6 +74,7 @@ type Client struct {
 	broker  Broker
 	watcher ResultWatcher // nil: poll
 	revoker Revoker       // nil: nobody can revoke
+	pauser  QueuePauser   // nil: nobody can pause
 	base    Envelope      // what holds before the options of definition and call
 	line    line
 	observe observe
@@ -92,6 +93,7 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	c := &Client{cfg: cfg, broker: broker, observe: observe{cfg.Logger, cfg.Observer}}
 	c.line = line{broker: broker, timeout: cfg.CallTimeout}
 	c.watcher, _ = As[ResultWatcher](cfg.Backend)
+	c.pauser, _ = As[QueuePauser](broker)
 	if c.revoker, _ = As[Revoker](broker); cfg.Revocations != nil {
 		c.revoker = cfg.Revocations
 	}

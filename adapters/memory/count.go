@@ -24,7 +24,7 @@ func (s *Store) CountQueue(ctx context.Context, queue string) (stem.QueueCounts,
 }
 
 func (q *queue) count(now instant) stem.QueueCounts {
-	counts := stem.QueueCounts{Running: q.running, Dead: len(q.dead)}
+	counts := stem.QueueCounts{Running: q.running, Dead: len(q.dead), Paused: q.paused}
 	for _, l := range q.lanes {
 		if !l.aside {
 			counts.Ready += l.length

@@ -142,6 +142,9 @@ func (s *Store) Stranded() (stranded int) {
 }
 
 func (s *Store) misses(q *queue, r *receiver) bool {
+	if q.paused {
+		return false
+	}
 	now := s.now()
 	for _, l := range q.lanes {
 		if l.offers(r) {

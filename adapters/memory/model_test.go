@@ -20,7 +20,7 @@ func TestStoreKeepsToTheModel(t *testing.T) {
 		// Behind the wrapper, rapid does not ask for the test's deadline, which a
 		// bubble does not tell.
 		rapid.Check(struct{ testing.TB }{t}, func(rt *rapid.T) {
-			w := &world{T: rt, lab: lab{t, new(memory.Store)}, sessions: map[string]*tenure{}}
+			w := &world{T: rt, lab: lab{t, new(memory.Store)}, sessions: map[string]*tenure{}, paused: map[string]bool{}}
 			defer func() { _ = w.Close() }()
 			rt.Repeat(map[string]func(*rapid.T){
 				"publish": w.publishSome,
@@ -28,6 +28,7 @@ func TestStoreKeepsToTheModel(t *testing.T) {
 				"settle":  w.settleOne,
 				"extend":  w.extendOne,
 				"wait":    w.wait,
+				"pause":   w.pauseOne,
 				"":        w.count,
 			})
 		})
@@ -41,6 +42,7 @@ type world struct {
 	now       time.Duration
 	envelopes []*life
 	sessions  map[string]*tenure
+	paused    map[string]bool
 }
 
 // life is an envelope that is not gone. Its delivery is the last one, with the
@@ -143,7 +145,7 @@ func (w *world) receiveSome(t *rapid.T) {
 // priority are as good.
 func (w *world) expected(req stem.ReceiveRequest) (want []*life) {
 	for _, l := range w.envelopes {
-		if l != nil && slices.Contains(req.Queues, l.env.Queue) && req.Tasks.Has(l.env.Task, l.env.Fingerprint) && w.free(l, req.Session.ID) {
+		if l != nil && !w.paused[l.env.Queue] && slices.Contains(req.Queues, l.env.Queue) && req.Tasks.Has(l.env.Task, l.env.Fingerprint) && w.free(l, req.Session.ID) {
 			want = append(want, l)
 		}
 	}
@@ -254,6 +256,14 @@ func (w *world) extendOne(t *rapid.T) {
 	w.sessions[want.ID] = &tenure{w.now, want.Lease, want.Leaving}
 }
 
+func (w *world) pauseOne(t *rapid.T) {
+	queue, paused := rapid.SampledFrom(worldQueues).Draw(t, "queue"), rapid.Bool().Draw(t, "paused")
+	if err := w.PauseQueue(w.ctx(), queue, paused); err != nil {
+		t.Fatalf("pause: got error %v, want none", err)
+	}
+	w.paused[queue] = paused
+}
+
 func (w *world) wait(t *rapid.T) {
 	d := durations.Draw(t, "duration")
 	time.Sleep(d)
@@ -283,7 +293,7 @@ func (w *world) count(t *rapid.T) {
 				want.Delayed++
 			}
 		}
-		if ready != want.Ready || got.Running != want.Running || got.Delayed != want.Delayed {
+		if got.Paused != w.paused[q] || ready != want.Ready || got.Running != want.Running || got.Delayed != want.Delayed {
 			t.Fatalf("counts of %s: got %+v, want %+v with the unknown among the ready", q, got, want)
 		}
 	}

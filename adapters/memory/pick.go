@@ -48,7 +48,7 @@ func (s *session) pickForgotten(p *pick) {
 	}
 	var forgotten []*entry
 	for _, e := range s.held {
-		if _, ok := known[e]; !ok && e.knownTo(p.request.Tasks) && slices.Contains(p.request.Queues, e.queue.name) {
+		if _, ok := known[e]; !ok && !e.queue.paused && e.knownTo(p.request.Tasks) && slices.Contains(p.request.Queues, e.queue.name) {
 			forgotten = append(forgotten, e)
 		}
 	}
@@ -66,6 +66,9 @@ func (s *session) pickForgotten(p *pick) {
 // rank first, and from another only when that is dry.
 func (q *queue) pick(p *pick, now instant) {
 	q.recall(p.request.Tasks)
+	if q.paused {
+		return
+	}
 	if p.request.AgeAfter > 0 {
 		for _, priority := range q.aged(p, now) {
 			q.pickFrom(&q.tiers[priority], p, now)

@@ -46,7 +46,7 @@ type play struct {
 }
 
 func (p *play) step() {
-	switch p.random.IntN(8) {
+	switch p.random.IntN(9) {
 	case 0, 1:
 		p.publishSome()
 	case 2, 3:
@@ -59,6 +59,8 @@ func (p *play) step() {
 		p.settleOne()
 	case 7:
 		time.Sleep(time.Duration(p.random.IntN(20)) * time.Second) // and the alarm may ring later
+	case 8:
+		_ = p.PauseQueue(p.ctx(), fmt.Sprint(p.random.IntN(2)), p.random.IntN(3) == 0)
 	}
 }
 

@@ -16,6 +16,7 @@ type queue struct {
 	sweepAt int                        // how many lanes there must be before empty ones are looked for
 	aside   aside                      // those set aside
 	running int                        // how many envelopes are on loan and not in line
+	paused  bool                       // nothing is lent
 
 	keys      shelf[string] // dedupe keys, each with the id that stands
 	revoked   revocations
@@ -61,7 +62,7 @@ func (s *Store) queue(name string) *queue {
 // idle reports whether the queue holds nothing and nobody waits for it.
 func (q *queue) idle(now instant) bool {
 	q.keys.sweep(now, q.keys.len(), nil)
-	if q.running > 0 || len(q.dead) > 0 || len(q.receivers) > 0 || q.aside.count > 0 || q.keys.len() > 0 || !q.revoked.idle(now) {
+	if q.paused || q.running > 0 || len(q.dead) > 0 || len(q.receivers) > 0 || q.aside.count > 0 || q.keys.len() > 0 || !q.revoked.idle(now) {
 		return false
 	}
 	for i := range q.tiers {

@@ -54,6 +54,9 @@ func (s *Store) promise(r *receiver) {
 // call promises an entry that has come into a lane to the receiver that has
 // waited longest among those that want it.
 func (q *queue) call(e *entry) {
+	if q.paused {
+		return
+	}
 	for _, r := range q.receivers {
 		if r.wants(e) {
 			q.store.promise(r)
@@ -86,6 +89,9 @@ func (q *queue) callNext() {
 
 // offers reports whether a receiver would find something in the lanes.
 func (q *queue) offers(r *receiver) bool {
+	if q.paused {
+		return false
+	}
 	for i := range q.tiers {
 		for _, l := range q.tiers[i].lanes.items {
 			if l.item.offers(r) {

@@ -19,7 +19,7 @@
 //
 // To read the package, follow an envelope: entry.go (what is known about one),
 // queue.go and lane.go (where it waits), receiver.go (who waits for it),
-// session.go (who holds it), settlement.go (how that ends), revocation.go (what shall not run). A result's way is
+// session.go (who holds it), settlement.go (how that ends), revocation.go (what shall not run), pause.go (queues that rest). A result's way is
 // backend.go and shelf.go.
 package memory
 
@@ -40,6 +40,7 @@ var (
 	_ stem.DeadLetterLister = (*Store)(nil)
 	_ stem.QueueCounter     = (*Store)(nil)
 	_ stem.RevocationStore  = (*Store)(nil)
+	_ stem.QueuePauser      = (*Store)(nil)
 )
 
 // The defaults of the store's bounds.
