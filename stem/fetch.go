@@ -70,12 +70,14 @@ func (s *stall) next() time.Duration {
 // returns an error only where going on makes no sense.
 func (w *Worker) fetch(ctx context.Context) error {
 	var failing stall
+	idle := idleness{w: w}
 	search := search{lease: w.session.Lease, last: time.Now()}
 	for ctx.Err() == nil {
 		free := w.room.wait(ctx)
 		if free == 0 {
 			return nil
 		}
+		idle.look()
 		deliveries, err := w.receive(ctx, free, &search)
 		if err == nil && len(deliveries) == 0 {
 			err = errNothing
@@ -84,13 +86,17 @@ func (w *Worker) fetch(ctx context.Context) error {
 		case err == nil:
 			w.markRevoked(ctx, deliveries)
 			w.accept(deliveries)
-			failing = stall{}
+			failing, idle.since = stall{}, time.Time{}
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, ErrClosed):
 			return fmt.Errorf("stem: worker %s: receive: %w", w.cfg.Name, err)
 		case errors.Is(err, errSearchIsDue):
+			if idle.enough(ctx) {
+				return nil
+			}
 		default:
+			idle.since = time.Time{}
 			wait := failing.next()
 			w.storeFailed(ctx, "receive", err, wait)
 			if !sleep(ctx, wait) {
@@ -120,6 +126,9 @@ func (w *Worker) receive(ctx context.Context, free int, s *search) ([]Delivery, 
 	}
 	req := ReceiveRequest{Session: w.session, Queues: w.rota.next(), Tasks: w.known, AgeAfter: w.cfg.AgeAfter, Max: free}
 	wait, due := s.next(time.Now())
+	if w.cfg.StopAfterIdle > 0 {
+		wait = min(wait, w.cfg.StopAfterIdle)
+	}
 	if due {
 		req.Recover = true
 		_, req.Held = w.held.snapshot()
@@ -160,6 +169,29 @@ func (s *search) next(now time.Time) (wait time.Duration, due bool) {
 	}
 	s.last = now
 	return searchEvery * s.lease, true
+}
+
+// idleness says when a worker has had nothing to do for WorkerConfig.StopAfterIdle. A
+// receive answers whatever is due, so one that ends empty tells that nothing was.
+type idleness struct {
+	w     *Worker
+	since time.Time // zero while there is something to do
+}
+
+// look sees before a receive whether anything is in hand.
+func (i *idleness) look() {
+	if i.w.held.len() > 0 {
+		i.since = time.Time{}
+	} else if i.since.IsZero() {
+		i.since = time.Now()
+	}
+}
+
+// enough decides after a receive that ended empty. A store that does not answer
+// leaves receives empty too, so it is asked for something that it must answer.
+func (i *idleness) enough(ctx context.Context) bool {
+	after := i.w.cfg.StopAfterIdle
+	return after > 0 && !i.since.IsZero() && time.Since(i.since) >= after && i.w.renew(ctx) == nil
 }
 
 // accept takes deliveries in hand.

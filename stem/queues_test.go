@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -165,4 +166,96 @@ func TestAPauseThatCannotBeSaysWhy(t *testing.T) {
 	if err := able.Pause(t.Context(), "a"); !errors.Is(err, stem.ErrClosed) {
 		t.Errorf("a closed store: got %v, want %v", err, stem.ErrClosed)
 	}
+}
+
+// A batch job: all that is due is done, also what it brings about, and Run returns.
+func TestAWorkerStopsWhenNothingIsLeftToDo(t *testing.T) {
+	const idle = time.Second
+	inBubble(t, func(t *testing.T, r *rig) {
+		var ran atomic.Int64
+		var split *stem.TaskDefinition[string, string]
+		split = r.task("split", func(ctx context.Context, s string) (string, error) {
+			ran.Add(1)
+			time.Sleep(10 * time.Second) // longer than the worker would be idle
+			if len(s) == 1 {
+				return s, nil
+			}
+			_, err := split.EnqueueMany(ctx, []string{s[:len(s)/2], s[len(s)/2:]})
+			return s, err
+		})
+		r.enqueue(split, "abcdefgh")
+		later := r.enqueue(split, "z", stem.Delay(time.Hour))
+		start := time.Now()
+		_, done := r.start(stem.WorkerConfig{Slots: 2, StopAfterIdle: idle})
+		if err := <-done; err != nil {
+			t.Fatalf("Run: got %v, want nil", err)
+		}
+		const work = (1 + 1 + 2 + 4) * 10 * time.Second // in two slots
+		if took := time.Since(start); ran.Load() != 15 || took < work+idle || took > work+2*idle {
+			t.Errorf("got %d tasks in %v, want 15 in %v and %v to %v of idleness", ran.Load(), took, work, idle, 2*idle)
+		}
+		if got := r.status(later).State; got != stem.StatePending {
+			t.Errorf("due in an hour: got %s, want it left alone", got)
+		}
+	})
+}
+
+// However short its tasks are, a worker that has some is not idle.
+func TestShortTasksKeepAWorkerFromIdling(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		const idle = time.Second
+		hello := r.task("hello", greet)
+		_, done := r.start(stem.WorkerConfig{StopAfterIdle: idle})
+		for range 20 {
+			time.Sleep(idle * 6 / 10)
+			r.enqueue(hello, "Stem")
+		}
+		last := time.Now()
+		if err := <-done; err != nil {
+			t.Fatalf("Run: got %v, want nil", err)
+		}
+		if left := time.Since(last); left < idle || left > 2*idle || r.count("default").Ready > 0 {
+			t.Errorf("got the end %v after the last task and %+v left, want %v to %v and none", left, r.count("default"), idle, 2*idle)
+		}
+	})
+}
+
+// Silence is no proof that nothing is due: a store that is away is waited for.
+func TestAnAbsentStoreIsNotIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const away = 10 * time.Minute
+		back := time.Now().Add(away)
+		r := newRig(t, func(s *memory.Store) stem.Broker { return &mute{Broker: s, until: back} }, stem.ClientConfig{})
+		hello := r.task("hello", greet)
+		r.enqueue(hello, "Stem")
+		_, done := r.start(stem.WorkerConfig{StopAfterIdle: time.Second})
+		if err := <-done; err != nil {
+			t.Fatalf("Run: got %v, want nil", err)
+		}
+		if now := time.Now(); now.Before(back) || r.count("default").Ready > 0 {
+			t.Errorf("got the end %v before the store was back and %+v left, want all done", back.Sub(now), r.count("default"))
+		}
+	})
+}
+
+// mute is a broker that for a time answers neither receives nor extends.
+type mute struct {
+	stem.Broker
+	until time.Time
+}
+
+func (m *mute) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.Delivery, error) {
+	if time.Now().Before(m.until) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return m.Broker.Receive(ctx, req)
+}
+
+func (m *mute) Extend(ctx context.Context, s stem.Session, held ...stem.Delivery) ([]stem.Notice, error) {
+	if time.Now().Before(m.until) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return m.Broker.Extend(ctx, s, held...)
 }

@@ -48,6 +48,13 @@ type WorkerConfig struct {
 	// Handlers have four fifths of it to finish, then their contexts are
 	// cancelled with ErrShutdown. The default is 30 s; less than 1 s counts as 1 s.
 	Grace time.Duration
+	// StopAfterIdle makes Run return nil when the worker has had nothing to do for so long:
+	// for batch jobs and tests. Nothing to do means nothing in hand, nothing due in
+	// its queues that it knows, and a store that answers. It waits neither for tasks that are due
+	// later, retries among them, nor for what other workers run and paused queues hold. Run returns
+	// after this time at the earliest and twice of it at the latest. At least 100 ms; the
+	// default is 0: never.
+	StopAfterIdle time.Duration
 	// MaxLent bounds the slots that are lent: those of handlers that wait for a job
 	// (see Job.Wait), which run another task meanwhile. Beyond it Job.Wait keeps its slot.
 	// The default is 1,000; a negative one means that none is lent.
@@ -114,6 +121,7 @@ const (
 	mostPrefetch = 1000
 	longestLease = 24 * time.Hour
 	mostWeight   = 1_000_000
+	shortestIdle = 100 * time.Millisecond // a receive must have the time to answer
 )
 
 func (c WorkerConfig) validate() error {
@@ -130,6 +138,8 @@ func (c WorkerConfig) validate() error {
 		return &OptionError{Option: "WorkerConfig.Slots", Value: fmt.Sprint(c.Slots), Want: "1 to 100,000, or 0 for 10 per CPU"}
 	case c.Prefetch < 0 || c.Prefetch > mostPrefetch:
 		return &OptionError{Option: "WorkerConfig.Prefetch", Value: fmt.Sprint(c.Prefetch), Want: "1 to 1,000, or 0 for 2"}
+	case c.StopAfterIdle != 0 && c.StopAfterIdle < shortestIdle:
+		return &OptionError{Option: "WorkerConfig.StopAfterIdle", Value: c.StopAfterIdle.String(), Want: "at least 100ms, or 0 for never"}
 	case c.Lease < time.Second || c.Lease > longestLease:
 		return &OptionError{Option: "WorkerConfig.Lease", Value: c.Lease.String(), Want: "1s to 24h, or 0 for 15s"}
 	}
@@ -227,7 +237,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 // Name gives the worker's name.
 func (w *Worker) Name() string { return w.cfg.Name }
 
-// Run works until ctx ends or Stop is called, then stops gracefully: it receives
+// Run works until ctx ends, Stop is called or StopAfterIdle has passed, then stops gracefully: it receives
 // nothing more, gives back what has not started, cancels the handlers that wait for
 // a job, lets the others finish for four fifths of the grace period, cancels the rest
 // with ErrShutdown and gives back what returns.
