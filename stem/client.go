@@ -90,7 +90,7 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, broker: broker, observe: observe{cfg.Logger, cfg.Observer}}
+	c := &Client{cfg: cfg, broker: broker, observe: observe{log: cfg.Logger, observer: cfg.Observer}}
 	c.line = line{broker: broker, timeout: cfg.CallTimeout}
 	c.watcher, _ = As[ResultWatcher](cfg.Backend)
 	c.pauser, _ = As[QueuePauser](broker)

@@ -2,15 +2,21 @@ package stem
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"time"
 )
 
-// Observer is told what happens. Observe is called on the goroutine that works,
-// by many at once: it must be quick, return, and hand slow work to someone else. A panic in
-// it is logged and otherwise ignored.
+// Observer is told what happens, in the order in which it did, by one goroutine
+// at a time that is not at work on tasks: however slow it is, or if it panics or
+// ends its goroutine, no task waits for it or suffers. Up to 8,192 events wait for it;
+// what comes while so many do is dropped, and counted by EventsDropped. A worker
+// without an observer of its own shares its client's in one order; an Observer that is
+// given to several clients or workers is called by each of them at once.
+//
+// The context has the values of the place where it happened, for example of the
+// handler's context or of that given to Enqueue. It never ends. A panic is logged.
+//
+// A worker's Run waits, within its grace period, until all that happened has been
+// told. A client does not: a program that ends at once may not be told of its last enqueue.
 type Observer interface {
 	Observe(ctx context.Context, e Event)
 }
@@ -86,6 +92,13 @@ type (
 	}
 	// TaskReleased: the task went back to its queue unfinished.
 	TaskReleased struct{ TaskRef }
+	// TaskInterrupted: the worker has received a task whose last runs, so many in a
+	// row, were cut short by a crash or a lost lease. It is told at every receive until
+	// a run ends with a verdict.
+	TaskInterrupted struct {
+		TaskRef
+		Interruptions int
+	}
 	// LeaseLost: the store refused the end of a run, because the task had
 	// passed to someone else, or because an earlier try whose answer was lost has
 	// settled it.
@@ -96,9 +109,16 @@ type (
 		Operation string // "receive", "extend", "settle", "revocations"
 		Err       error
 	}
-	// WorkerStarted and WorkerStopped: a worker's Run began and ended.
-	WorkerStarted struct{ Worker string }
-	WorkerStopped struct{ Worker string }
+	// StoreRecovered: a call has gone well again after StoreFailed.
+	StoreRecovered struct{ Operation string }
+	// WorkerStarted, WorkerStopping and WorkerStopped: a worker's Run began, receives
+	// nothing more, and ended.
+	WorkerStarted  struct{ Worker string }
+	WorkerStopping struct{ Worker string }
+	WorkerStopped  struct{ Worker string }
+	// EventsDropped: the observer was too slow, and at this place in their order it was
+	// not told of N events.
+	EventsDropped struct{ N int }
 )
 
 func (TaskEnqueued) event()    {}
@@ -111,34 +131,11 @@ func (TaskSnoozed) event()     {}
 func (TaskFailed) event()      {}
 func (TaskCancelled) event()   {}
 func (TaskReleased) event()    {}
+func (TaskInterrupted) event() {}
 func (LeaseLost) event()       {}
 func (StoreFailed) event()     {}
+func (StoreRecovered) event()  {}
+func (EventsDropped) event()   {}
+func (WorkerStopping) event()  {}
 func (WorkerStarted) event()   {}
 func (WorkerStopped) event()   {}
-
-// observe tells an observer, if there is one, and survives it.
-type observe struct {
-	log      *slog.Logger
-	observer Observer
-}
-
-func (o observe) on() bool { return o.observer != nil }
-
-func (o observe) tell(ctx context.Context, e Event) {
-	if o.observer == nil {
-		return
-	}
-	defer func() {
-		if p := recover(); p != nil {
-			o.log.ErrorContext(ctx, "stem: the observer panicked",
-				"event", fmt.Sprintf("%T", e), "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
-	o.observer.Observe(ctx, e)
-}
-
-func (o observe) enqueued(ctx context.Context, e *Envelope, p Published) {
-	if o.observer != nil {
-		o.tell(ctx, TaskEnqueued{TaskRef: TaskRef{ID: p.ID, Task: e.Task, Queue: e.Queue}, Duplicate: p.Duplicate})
-	}
-}

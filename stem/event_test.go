@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,7 +41,7 @@ func TestEventsTellTheLifeOfATask(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, e := range r.events {
+		for _, e := range eventsOf[stem.Event](r) {
 			if _, ok := e.(stem.TaskEnqueued); ok {
 				continue // the client's side: the worker may be quicker
 			}
@@ -54,7 +52,7 @@ func TestEventsTellTheLifeOfATask(t *testing.T) {
 			"TaskStarted", "TaskSnoozed", "TaskStarted", "TaskRetrying", "TaskStarted", "TaskProgressed", "TaskSucceeded",
 			"TaskStarted", "TaskFailed",
 			"TaskCancelled",
-			"WorkerStopped",
+			"WorkerStopping", "WorkerStopped",
 		}
 		if n := len(eventsOf[stem.TaskEnqueued](r)); n != 3 {
 			t.Errorf("got %d TaskEnqueued events, want 3", n)
@@ -90,33 +88,14 @@ func TestTheWorkersObserverAndLoggerGoBeforeTheClients(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Fatal(err)
 		}
-		if own != 4 || len(r.events) != 1 {
-			t.Errorf("got %d events at the worker's observer and %d at the client's, want 4 and 1", own, len(r.events))
+		clients := len(eventsOf[stem.Event](r))
+		if own != 5 || clients != 1 {
+			t.Errorf("got %d events at the worker's observer and %d at the client's, want 5 and 1", own, clients)
 		}
 		for _, want := range []string{"msg=inside worker=ann task=hello id=" + job.ID() + " attempt=1", "worker started", "worker stopped"} {
 			if !strings.Contains(logs.String(), want) {
 				t.Errorf("got log\n%s\nwant a line with %q", logs.String(), want)
 			}
-		}
-	})
-}
-
-func TestAnObserverThatEndsItsGoroutineCostsAnAttempt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		once := sync.OnceFunc(runtime.Goexit)
-		r := newRig(t, nil, stem.ClientConfig{Observer: stem.ObserverFunc(func(_ context.Context, e stem.Event) {
-			if _, ok := e.(stem.TaskStarted); ok {
-				once()
-			}
-		})})
-		hello := r.task("hello", greet)
-		r.work(stem.WorkerConfig{Slots: 1})
-		job := r.enqueue(hello, "Stem")
-		if got, err := r.wait(job); got != "Hello Stem" || err != nil {
-			t.Errorf("got %q, %v; want Hello Stem", got, err)
-		}
-		if s := r.status(job); s.Attempt != 2 {
-			t.Errorf("got attempt %d, want 2", s.Attempt)
 		}
 	})
 }

@@ -48,6 +48,9 @@ func (s *settler) retry() {
 			}
 			var again []ending
 			if again, err = s.try(&own, batch); err == nil {
+				if failing != (stall{}) {
+					s.w.storeRecovered(s.w.base, "settle")
+				}
 				failing = stall{}
 				size = min(2*size, mostPerTrip)
 			} else {

@@ -86,6 +86,9 @@ func (w *Worker) fetch(ctx context.Context) error {
 		case err == nil:
 			w.markRevoked(ctx, deliveries)
 			w.accept(deliveries)
+			if failing != (stall{}) {
+				w.storeRecovered(ctx, "receive")
+			}
 			failing, idle.since = stall{}, time.Time{}
 		case ctx.Err() != nil:
 			return nil
@@ -199,7 +202,10 @@ func (w *Worker) accept(deliveries []Delivery) {
 	now := time.Now()
 	loans := make([]loan, len(deliveries))
 	for i := range deliveries {
-		loans[i].init(w, &deliveries[i], now)
+		l := &loans[i]
+		if l.init(w, &deliveries[i], now); l.Interruptions > 0 {
+			w.observe.tell(w.base, TaskInterrupted{TaskRef: l.ref(), Interruptions: l.Interruptions})
+		}
 	}
 	w.room.enter(len(loans))
 	w.held.add(loans)
@@ -211,6 +217,11 @@ func (w *Worker) accept(deliveries []Delivery) {
 }
 
 func (w *Worker) storeFailed(ctx context.Context, operation string, err error, wait time.Duration) {
-	w.log.WarnContext(ctx, "stem: the store failed, trying again", "operation", operation, "error", err, "wait", wait)
 	w.observe.tell(ctx, StoreFailed{Operation: operation, Err: err})
+	w.log.WarnContext(ctx, "stem: the store failed, trying again", "operation", operation, "error", err, "wait", wait)
+}
+
+func (w *Worker) storeRecovered(ctx context.Context, operation string) {
+	w.observe.tell(ctx, StoreRecovered{Operation: operation})
+	w.log.InfoContext(ctx, "stem: the store answers again", "operation", operation)
 }

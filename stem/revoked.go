@@ -75,6 +75,11 @@ func (w *Worker) askRevoked(ctx context.Context, timeout time.Duration, ds []Del
 	call := callContext(ctx, min(timeout, w.client.cfg.CallTimeout))
 	defer call.end(nil)
 	notices, err := w.client.cfg.Revocations.Revoked(call, ds...)
+	if err != nil {
+		w.unheard.Store(true)
+	} else if w.unheard.Swap(false) {
+		w.storeRecovered(ctx, "revocations")
+	}
 	for i := range notices {
 		notices[i].Cause = ErrRevoked // of another one this store knows nothing
 	}

@@ -77,8 +77,9 @@ func (r *rig) Observe(_ context.Context, e stem.Event) {
 	r.events = append(r.events, e)
 }
 
-// eventsOf gives the events of one type.
+// eventsOf gives the events of one type, once all that has happened has been told.
 func eventsOf[E stem.Event](r *rig) []E {
+	synctest.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var found []E

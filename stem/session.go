@@ -44,22 +44,27 @@ func (w *Worker) keepSession(ctx context.Context) {
 	var teller sync.WaitGroup
 	defer teller.Wait()
 	var telling atomic.Bool
+	log := func(line func()) { // on its own: no log may hold up the next renewal or cut-off
+		if telling.CompareAndSwap(false, true) {
+			teller.Go(func() {
+				defer telling.Store(false)
+				line()
+			})
+		}
+	}
 	for sleep(ctx, wait) {
 		err := w.renew(ctx)
 		now := time.Now()
 		next := w.held.expire(w.tenure.last(), w.session.Lease, now)
 		if wait = every; err == nil {
+			if failing != (stall{}) {
+				log(func() { w.storeRecovered(ctx, "extend") })
+			}
 			failing = stall{}
 		} else if ctx.Err() == nil {
 			wait = min(failing.next(), every)
-			if telling.CompareAndSwap(false, true) {
-				// On its own: nobody who is told may hold up the next renewal or cut-off.
-				again := wait
-				teller.Go(func() {
-					defer telling.Store(false)
-					w.storeFailed(ctx, "extend", err, again)
-				})
-			}
+			again := wait
+			log(func() { w.storeFailed(ctx, "extend", err, again) })
 		}
 		if !next.IsZero() {
 			wait = min(wait, max(next.Sub(now), 0))

@@ -133,3 +133,15 @@ func (w *Worker) leftBehind() error {
 	}
 	return fmt.Errorf("stem: worker %s: %s and finished tasks are not settled: the store does not answer", w.cfg.Name, why)
 }
+
+// lastWord is what an observer has at least to be told of the end.
+const lastWord = 100 * time.Millisecond
+
+// tellRest waits for the observer as long as the stop, which began then, allows.
+func (w *Worker) tellRest(stopped time.Time) {
+	patience := lastWord
+	if !w.stops.hard.raised() {
+		patience = max(patience, w.cfg.Grace-time.Since(stopped))
+	}
+	w.observe.flush(patience)
+}

@@ -65,7 +65,7 @@ type WorkerConfig struct {
 	MaxInterruptions int
 	// Middleware wraps every handler; the first is the outermost.
 	Middleware []Middleware
-	// Observer is told of events. The default is the client's.
+	// Observer is told of this worker's events. The default is the client's.
 	Observer Observer
 	// Logger is the worker's log. The default is the client's.
 	Logger *slog.Logger
@@ -98,9 +98,6 @@ func (c WorkerConfig) withDefaults(client *Client) WorkerConfig {
 	}
 	if c.MaxInterruptions == 0 {
 		c.MaxInterruptions = defaultMaxInterruptions
-	}
-	if c.Observer == nil {
-		c.Observer = client.cfg.Observer
 	}
 	if c.Logger == nil {
 		c.Logger = client.cfg.Logger
@@ -174,7 +171,7 @@ type Worker struct {
 	cfg      WorkerConfig
 	client   *Client
 	log      *slog.Logger
-	observe  observe
+	observe  *observe // the client's, where the worker has no observer of its own
 	handlers map[string]Handler
 	steers   map[string]steering
 	known    *TaskSet
@@ -182,7 +179,8 @@ type Worker struct {
 	specs    []TaskSpec
 	session  Session
 	tenure   tenure
-	unasked  time.Time // until when the client's store of revocations is not asked; fetch's own
+	unasked  time.Time   // until when the client's store of revocations is not asked; fetch's own
+	unheard  atomic.Bool // the client's store of revocations did not answer when it was last asked
 
 	ran     atomic.Bool
 	base    context.Context
@@ -225,7 +223,10 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 	if len(w.specs) == 0 {
 		return nil, errors.New("stem: NewWorker: no task is registered: call the generated Register, or stem.Handle, first")
 	}
-	w.observe = observe{w.log, cfg.Observer}
+	w.observe = &client.observe
+	if cfg.Observer != nil {
+		w.observe = &observe{log: w.log, observer: cfg.Observer}
+	}
 	w.rota = newRota(cfg)
 	w.room = newRoom(cfg.Slots, cfg.Prefetch)
 	w.stops = newStops()
@@ -276,6 +277,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	err := w.fetch(receiving)
 	w.Stop(StopWarm)
+	stopped := time.Now()
+	w.observe.tell(w.base, WorkerStopping{w.cfg.Name})
 	if running := w.held.running(); len(running) > 0 {
 		w.log.Info("stem: worker is stopping", "waits_for", strings.Join(running, ", "), "at_most", w.cfg.Grace)
 	}
@@ -286,6 +289,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	stopKeeping()
 	extender.Wait()
 	w.observe.tell(w.base, WorkerStopped{w.cfg.Name})
+	w.tellRest(stopped)
 	w.log.Info("stem: worker stopped")
 	return err
 }
