@@ -39,6 +39,9 @@ type Result struct {
 	Delivery int64
 	// Attempt, Interruptions, Snoozes and Releases are those of the delivery.
 	Attempt, Interruptions, Snoozes, Releases int
+	// History are the attempts that failed, the oldest first, the newest MaxHistory of them
+	// (see AttemptRecord), also those on other workers.
+	History []AttemptRecord
 	// Worker is the name of the worker that wrote the record.
 	Worker string
 	// Waited is how long the task had been due when its last run started, Ran

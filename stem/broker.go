@@ -236,6 +236,9 @@ func (v Verdict) String() string {
 	}
 }
 
+// MaxMarks is how many bytes the marks of a settlement may have, keys and values together.
+const MaxMarks = 8 << 10
+
 // Settlement ends one delivery.
 type Settlement struct {
 	Delivery Delivery
@@ -244,9 +247,9 @@ type Settlement struct {
 	Delay time.Duration
 	// Reason stands in the dead letter.
 	Reason string
-	// Marks come back with the envelope's next delivery, at most a few short
-	// strings. They replace earlier ones; a release keeps those that stand
-	// where it brings none.
+	// Marks come back with the envelope's next delivery, or with its dead letter: at
+	// most MaxMarks bytes. They replace earlier ones; a release keeps those that stand
+	// where it brings none. The worker passes on those that it does not know.
 	Marks map[string]string
 	// Result is the record that [SavingSettler] saves with the settlement, nil
 	// for none. Settle does not look at it.

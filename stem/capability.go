@@ -74,6 +74,8 @@ type DeadLetter struct {
 	Delivery int64
 	// At is when, by the store's clock.
 	At time.Time
+	// Marks are those of the settlement. Read-only.
+	Marks map[string]string
 	// Envelope is the original bytes (see ParseEnvelope); for a malformed one,
 	// whatever stood in the store.
 	Envelope []byte

@@ -168,6 +168,8 @@ type TaskError struct {
 	State    State // StateFailed or StateCancelled
 	Failure  Failure
 	Attempt  int
+	// History are the attempts that failed, the oldest first (see Result).
+	History []AttemptRecord
 }
 
 func (e *TaskError) Error() string {

@@ -56,6 +56,9 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 		}
 		j := judgeUnharmed(l.Delivery, o)
 		j.ran = time.Since(started)
+		if j.verdict == VerdictRetry || j.verdict == VerdictDeadLetter {
+			l.remember(j.failure)
+		}
 		w.finish(l, j)
 	}()
 	if w.observe.on() {

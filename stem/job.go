@@ -108,7 +108,7 @@ func (j Job[R]) owns(r Result) error {
 }
 
 func taskError(r Result) error {
-	e := &TaskError{ID: r.ID, Task: r.Task, State: r.State, Attempt: r.Attempt}
+	e := &TaskError{ID: r.ID, Task: r.Task, State: r.State, Attempt: r.Attempt, History: r.History}
 	if r.Failure != nil {
 		e.Failure = *r.Failure
 	}

@@ -20,6 +20,8 @@ type loan struct {
 	ctx      taskContext
 	soft     *softLimit // nil where the task has none
 
+	left map[string]string // the marks for the next delivery
+
 	refused time.Time // since when the store refuses its record
 	offers  offer     // how much of the record it is offered
 
@@ -32,7 +34,7 @@ type loan struct {
 }
 
 func (l *loan) init(w *Worker, d *Delivery, now time.Time) {
-	l.Delivery, l.worker, l.received = d, w, now
+	l.Delivery, l.worker, l.received, l.left = d, w, now, d.Marks
 	l.ctx.loan = l
 	l.ctx.parent, l.ctx.timeout, l.ctx.cause = w.base, d.Timeout, ErrTimeout
 }
@@ -84,7 +86,7 @@ func (l *loan) record(s State) Result {
 		ID: l.ID, Task: l.Task, Queue: l.Queue, State: s,
 		Delivery: l.Number, Attempt: l.Attempt,
 		Interruptions: l.Interruptions, Snoozes: l.Snoozes, Releases: l.Releases,
-		Worker: l.worker.cfg.Name, Waited: l.waited, Keep: l.KeepResult,
+		History: l.History(), Worker: l.worker.cfg.Name, Waited: l.waited, Keep: l.KeepResult,
 	}
 }
 

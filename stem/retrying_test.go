@@ -3,12 +3,16 @@ package stem_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gostem/gostem/adapters/memory"
 	"github.com/gostem/gostem/stem"
 )
 
@@ -88,6 +92,111 @@ func TestARegisteredTaskIsConfigured(t *testing.T) {
 			if took := time.Since(begin); took != 3*time.Hour {
 				t.Errorf("%s: took %v, want an hour before the second run and two before the third", name, took)
 			}
+		}
+	})
+}
+
+// markingStore leaves a mark of its own with each first delivery, as a feature would.
+type markingStore struct{ *memory.Store }
+
+func (s markingStore) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.Delivery, error) {
+	ds, err := s.Store.Receive(ctx, req)
+	for i, d := range ds {
+		if d.Attempt == 1 && d.Snoozes == 0 {
+			ds[i].Marks = map[string]string{"limit": "7"}
+		}
+	}
+	return ds, err
+}
+
+// The history goes with the task, from worker to worker, through snoozes and releases.
+func TestAttemptsThatFailedAreRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(s *memory.Store) stem.Broker { return markingStore{s} }, stem.ClientConfig{})
+		begin := time.Now().UTC()
+		var seen []map[string]string
+		runs := 0
+		def := r.task("flaky", func(ctx context.Context, _ string) (string, error) {
+			switch runs++; runs {
+			case 1:
+				return "", errors.New("boom")
+			case 2:
+				return "", stem.Snooze(time.Minute)
+			case 3:
+				panic("oh")
+			case 4:
+				<-ctx.Done()
+				return "", ctx.Err()
+			case 5:
+				return "", stem.Snooze(time.Minute)
+			default:
+				return "done", nil
+			}
+		}, stem.Backoff(stem.FixedBackoff(time.Minute)))
+		look := func(next stem.Handler) stem.Handler {
+			return func(ctx context.Context, d *stem.Delivery) ([]byte, error) {
+				seen = append(seen, map[string]string{"history": fmt.Sprint(len(d.History())), "limit": d.Marks["limit"]})
+				return next(ctx, d)
+			}
+		}
+		job := r.enqueue(def, "")
+		stop := r.work(stem.WorkerConfig{Name: "one", Middleware: []stem.Middleware{look}})
+		synctest.Wait()
+		time.Sleep(2*time.Minute + time.Second) // the panic has come
+		middle := r.status(job)
+		time.Sleep(time.Minute)
+		if err := stop(); err != nil { // the fourth run is released
+			t.Fatal(err)
+		}
+		r.work(stem.WorkerConfig{Name: "two", Middleware: []stem.Middleware{look}})
+		if _, err := r.wait(job); err != nil {
+			t.Fatal(err)
+		}
+		want := []stem.AttemptRecord{
+			{Attempt: 1, At: begin, Worker: "one", Kind: stem.FailureError, Message: "boom"},
+			{Attempt: 2, At: begin.Add(2 * time.Minute), Worker: "one", Kind: stem.FailurePanic, Message: "panic: oh"},
+		}
+		for state, record := range map[stem.State]stem.Result{stem.StateRetrying: middle, stem.StateSucceeded: r.status(job)} {
+			got := slices.Clone(record.History)
+			if len(got) != 2 || len(got[1].StackDigest) != 16 {
+				t.Fatalf("%s: got the history %v, want two attempts, of the second a digest of its stack", state, got)
+			}
+			got[1].StackDigest = ""
+			if diff := cmp.Diff(got, want); diff != "" || record.State != state {
+				t.Errorf("%s: got state %s and the history -, want +:\n%s", state, record.State, diff)
+			}
+		}
+		var counts []map[string]string
+		for _, n := range []string{"0", "1", "1", "2", "2", "2"} {
+			counts = append(counts, map[string]string{"history": n, "limit": "7"})
+		}
+		if diff := cmp.Diff(seen, counts); diff != "" {
+			t.Errorf("what each delivery brought: got -, want +:\n%s", diff)
+		}
+	})
+}
+
+func TestTheDeadKeepTheirHistory(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		def := r.task("bad", func(ctx context.Context, _ string) (string, error) {
+			info, _ := stem.Info(ctx)
+			return "", fmt.Errorf("%d of %d", info.Attempt, info.MaxRetries+1)
+		}, stem.MaxRetries(1))
+		r.work(stem.WorkerConfig{})
+		_, err := r.wait(r.enqueue(def, ""))
+		var failed *stem.TaskError
+		if !errors.As(err, &failed) || len(failed.History) != 2 || failed.History[1].Message != "2 of 2" {
+			t.Errorf("got %v, want a *stem.TaskError with both attempts", err)
+		}
+		r.enqueue(def, "", stem.IgnoreResult())
+		time.Sleep(time.Hour)
+		for _, letter := range r.deadLetters("default") {
+			if history := letter.History(); len(history) != 2 || history[0].Message != "1 of 2" || history[1].Message != "2 of 2" {
+				t.Errorf("dead letter %s: got the history %v, want both attempts", letter.ID, history)
+			}
+		}
+		if n := len(r.deadLetters("default")); n != 2 {
+			t.Errorf("got %d dead letters, want 2", n)
 		}
 	})
 }

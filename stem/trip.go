@@ -25,9 +25,15 @@ func (s *settler) prepare(t *trip, batch []ending) {
 		settlement := Settlement{
 			Delivery: *e.loan.Delivery, Verdict: e.verdict, Delay: e.delay, Reason: e.reason,
 		}
+		if e.verdict != VerdictAck && e.verdict != VerdictRelease { // the one ends the marks, the other keeps them
+			settlement.Marks = e.loan.left
+		}
 		if e.state != "" && s.saves != nil && e.loan.KeepResult > 0 && e.loan.offers < noRecord {
 			r := e.loan.record(e.state)
-			r.Payload, r.Failure, r.Ran = e.payload, e.failure, e.ran
+			r.Payload, r.Failure, r.Ran, r.History = e.payload, e.failure, e.ran, nil
+			if e.loan.offers == wholeRecord {
+				r.History = historyIn(e.loan.left)
+			}
 			t.results, t.of = append(t.results, r), append(t.of, i)
 			settlement.Result = &t.results[len(t.results)-1]
 		}

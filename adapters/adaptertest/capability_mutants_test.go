@@ -216,6 +216,7 @@ func letter(change func(l *stem.DeadLetter)) func(*adaptertest.Stores) {
 
 var deadLetterMutants = []mutant{
 	{"forgets reasons", letter(func(l *stem.DeadLetter) { l.Reason = "" }), []string{"Capabilities/a dead letter says what happened"}},
+	{"forgets the marks of the dead", letter(func(l *stem.DeadLetter) { l.Marks = nil }), []string{"Capabilities/a dead letter says what happened"}},
 	{"forgets original bytes", letter(func(l *stem.DeadLetter) { l.Envelope = nil }), []string{"Capabilities/a dead letter holds the original envelope"}},
 	{"tells no time", letter(func(l *stem.DeadLetter) { l.At = time.Time{} }), []string{"Capabilities/a dead letter tells the store's time"}},
 

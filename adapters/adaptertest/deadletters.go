@@ -57,13 +57,14 @@ func deadLetterSays(x *exam) {
 	x.settle(end(x.takeOne(s), stem.VerdictRetry))
 	x.settle(end(x.takeOne(s), stem.VerdictRelease))
 	last := x.takeOne(s)
-	x.settle(stem.Settlement{Delivery: last, Verdict: stem.VerdictDeadLetter, Reason: rough})
+	marks := map[string]string{"key": rough}
+	x.settle(stem.Settlement{Delivery: last, Verdict: stem.VerdictDeadLetter, Reason: rough, Marks: marks})
 	letters := x.peer().deadLetters(queue, 10)
 	same(x, "dead letters", letterIDs(letters), []string{"a"})
 	got := letters[0]
 	got.At, got.Envelope = time.Time{}, nil
 	same(x, "dead letter", got,
-		stem.DeadLetter{ID: "a", Task: "exam.task", Queue: queue, Reason: rough, Attempt: 2, Delivery: last.Number})
+		stem.DeadLetter{ID: "a", Task: "exam.task", Queue: queue, Reason: rough, Attempt: 2, Delivery: last.Number, Marks: marks})
 }
 
 // "Envelope is the original bytes (see ParseEnvelope)."

@@ -1,6 +1,8 @@
 package adaptertest
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gostem/gostem/stem"
@@ -13,6 +15,7 @@ var lifePromises = []promise{
 	{name: "a delivery tells how long its task may still start", check: startWithin},
 	{name: "a delivery tells how long ago its envelope was published", check: ageCountsFromPublication},
 	{name: "marks come back with the next delivery", check: marksComeBack},
+	{name: "marks of eight KiB come back whole", check: bigMarksComeBack},
 	{name: "marks replace earlier ones", check: marksAreReplaced},
 	{name: "a release keeps the marks that stand, or brings its own", check: marksSurviveRelease},
 	{name: "marks survive an interruption", check: marksSurviveInterruption},
@@ -102,6 +105,23 @@ func marksComeBack(x *exam) {
 		x.publish(task(v.String()))
 		marks := map[string]string{"verdict": v.String(), "empty": "", rough: rough}
 		x.settle(marked(x.takeOne(x.session()), v, marks))
+		d := x.takeOne(x.session())
+		same(x, "marks", d.Marks, marks)
+		x.settle(ack(d)...)
+	}
+}
+
+// "At most MaxMarks bytes": so many, in one text or in many.
+func bigMarksComeBack(x *exam) {
+	many := map[string]string{}
+	for i := range 64 {
+		key := fmt.Sprintf("key-%03d", i)
+		many[key] = strings.Repeat("é", (stem.MaxMarks/64-len(key))/2)
+	}
+	one := map[string]string{"a": strings.Repeat("\n", stem.MaxMarks-1)}
+	for _, marks := range []map[string]string{many, one} {
+		x.publish(task("a"))
+		x.settle(marked(x.takeOne(x.session()), stem.VerdictRetry, marks))
 		d := x.takeOne(x.session())
 		same(x, "marks", d.Marks, marks)
 		x.settle(ack(d)...)

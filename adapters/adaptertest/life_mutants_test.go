@@ -2,6 +2,7 @@ package adaptertest_test
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/gostem/gostem/adapters/adaptertest"
@@ -185,6 +186,13 @@ var lifeMutants = []mutant{
 		"Broker/a release keeps the marks that stand, or brings its own",
 		"Broker/marks survive an interruption",
 	}},
+
+	{"cuts marks at 4 KiB", settlement(func(s *stem.Settlement) {
+		s.Marks = maps.Clone(s.Marks)
+		for key, value := range s.Marks {
+			s.Marks[key] = value[:min(len(value), 4<<10)]
+		}
+	}), []string{"Broker/marks of eight KiB come back whole"}},
 
 	{"forgets the marks of the interrupted", delivery(func(d *stem.Delivery) {
 		if d.Interruptions > 0 {

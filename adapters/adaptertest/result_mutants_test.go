@@ -97,6 +97,8 @@ var resultMutants = []mutant{
 
 	{"forgets progress", loaded(func(r *stem.Result) { r.Progress = nil }),
 		[]string{"Backend/every field of a record comes back", "Backend/news of one delivery replace each other"}},
+	{"forgets attempts", loaded(func(r *stem.Result) { r.History = r.History[:min(len(r.History), 1)] }),
+		[]string{"Backend/every field of a record comes back"}},
 	{"forgets stacks", loaded(func(r *stem.Result) {
 		if r.Failure != nil {
 			r.Failure = &stem.Failure{Kind: r.Failure.Kind, Message: r.Failure.Message}

@@ -72,6 +72,10 @@ func recordIsUntouched(x *exam) {
 		Failure:  &stem.Failure{Kind: stem.FailurePanic, Message: rough, Stack: "goroutine 1 [running]:\n\t" + rough},
 		Progress: &stem.ProgressReport{Percent: 12.5, Message: rough},
 		Delivery: 1<<53 - 1, Attempt: 2, Interruptions: 3, Snoozes: 4, Releases: 5, Worker: rough,
+		History: []stem.AttemptRecord{
+			{Attempt: 1, At: time.UnixMilli(1<<40 + 1).UTC(), Worker: rough, Kind: stem.FailurePanic, Message: rough, StackDigest: "0"},
+			{Attempt: 2},
+		},
 		Waited: time.Hour + time.Nanosecond, Ran: 1<<63 - 1, Keep: time.Hour,
 	}
 	failed := outcome("failed", 1, in(stem.StateFailed))

@@ -9,7 +9,7 @@ import (
 	"github.com/gostem/gostem/stem"
 )
 
-// Save stores records. Payload, Failure and Progress are shared from here on
+// Save stores records. Payload, Failure, Progress and History are shared from here on
 // with all who load them, so nobody may change them.
 func (s *Store) Save(ctx context.Context, rs ...stem.Result) error {
 	now, err := s.begin(ctx)

@@ -70,6 +70,7 @@ func (d *deadLetter) letter() stem.DeadLetter {
 		Attempt:  int(d.entry.failures) + 1,
 		Delivery: d.entry.number,
 		At:       d.at,
+		Marks:    d.entry.marks,
 		Envelope: stem.AppendEnvelope(nil, env),
 	}
 }
