@@ -140,9 +140,9 @@ func (t *Type) shape() jsonSchema {
 		n := strconv.FormatInt((t.Len+2)/3*4, 10)
 		return base64Schema().with("minLength", n).with("maxLength", n)
 	case Text:
-		return t.nilOr(typed("string"))
+		return typed("string").nullable() // its methods may give nil, and are not asked about one
 	case Binary:
-		return t.nilOr(base64Schema())
+		return base64Schema().nullable() // its methods may give nil, and are not asked about one
 	case Pointer:
 		return t.Elem.schema().nullable()
 	case Slice:
@@ -159,14 +159,6 @@ func (t *Type) shape() jsonSchema {
 }
 
 func base64Schema() jsonSchema { return typed("string").with("contentEncoding", `"base64"`) }
-
-// nilOr gives the schema of a type with marshalers of its own, which are not asked of nil.
-func (t *Type) nilOr(s jsonSchema) jsonSchema {
-	if t.Zero == "nil" {
-		return s.nullable()
-	}
-	return s
-}
 
 func (t *Type) mapSchema() jsonSchema {
 	s := typed("object").nullable()

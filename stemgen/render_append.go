@@ -103,10 +103,14 @@ func (r *renderer) marshal(t *Type) []jen.Code {
 		code = append(code, jen.Var().Id(scratch).Index(jen.Lit(64)).Byte())
 		said = jen.Id(v).Dot("Append" + marshalForm(t.Kind)).Call(jen.Id(scratch + "[:0]"))
 	}
-	code = append(code,
-		jen.List(jen.Id(data), jen.Id(err)).Op(":=").Add(said),
-		jen.If(jen.Id(err).Op("!=").Nil()).Block(jen.Return(jen.Id(b), jen.Id(err))),
-	)
+	code = append(code, jen.List(jen.Id(data), jen.Id(err)).Op(":=").Add(said))
+	if t.HasAppend {
+		again := jen.Id(v).Dot("Marshal" + marshalForm(t.Kind)).Call()
+		code = append(code, jen.If(jen.Id(err).Op("==").Nil().Op("&&").Len(jen.Id(data)).Op("==").Lit(0)).Block(
+			jen.List(jen.Id(data), jen.Id(err)).Op("=").Add(again).Comment("which tells nil from empty"),
+		))
+	}
+	code = append(code, jen.If(jen.Id(err).Op("!=").Nil()).Block(jen.Return(jen.Id(b), jen.Id(err))))
 	if t.Kind == Msgpack {
 		return append(code, jen.Return(r.call("AppendRaw", jen.Id(b), jen.Id(data), r.id("depth"))))
 	}

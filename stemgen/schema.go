@@ -20,6 +20,8 @@ type schema struct {
 	elem   *schema
 	label  string        // of a struct, and of what holds itself without one: Go's name, for people only
 	fields []schemaField // of a struct, sorted by wire name
+
+	canonical string // its text, once somebody has asked for it
 }
 
 // A schemaField is a field as the writer names it, and by which other names the reader

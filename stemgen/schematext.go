@@ -21,8 +21,15 @@ import (
 // struct that was written before, or to what lies around the reference. Go types that
 // look the same on the wire are one there.
 
-// text gives the canonical text.
+// text gives the canonical text. It is made once: the schema does not change any more.
 func (s *schema) text() string {
+	if s.canonical == "" {
+		s.canonical = s.canonicalText()
+	}
+	return s.canonical
+}
+
+func (s *schema) canonicalText() string {
 	class := classes(s.parts())
 	numbers := make(map[int]int)
 	count := 0
