@@ -22,6 +22,7 @@ const (
 	defaultGrace            = 30 * time.Second
 	defaultMaxLent          = 1000
 	defaultMaxInterruptions = 3
+	defaultStuckAfter       = 10 * time.Second
 )
 
 var defaultBackoff = ExponentialBackoff(2*time.Second, 5*time.Minute)

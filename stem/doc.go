@@ -13,7 +13,8 @@
 // route.go, client.go and line.go (enqueue: resolve, publish, share a round trip),
 // broker.go, backend.go and capability.go (what a store promises), taskset.go (what a
 // receiver knows), worker.go, session.go and fetch.go (a worker's life, its lease,
-// receive), hand.go, loan.go and execute.go (what is in hand, run it), soft.go (warn it),
+// receive), hand.go, loan.go and execute.go (what is in hand, run it), soft.go and stuck.go (warn
+// it, and of it),
 // judge.go and steering.go (what an outcome means), history.go (remember it), settle.go and
 // failed.go (commit it), event.go and observe.go (tell it); pause.go (queues that rest), revocation.go and
 // revoked.go (what shall not run: how that is said, and how workers hear of it).

@@ -62,6 +62,20 @@ type (
 		TaskRef
 		After time.Duration
 	}
+	// TaskStuck: the handler has not returned for Since after its context ended with
+	// Cause; Stack is that of its goroutine. It is told again when it has taken twice as long.
+	TaskStuck struct {
+		TaskRef
+		Since time.Duration
+		Cause error
+		Stack string
+	}
+	// TaskUnstuck: a handler of which TaskStuck told has returned, After the end of its
+	// context. How the run ended is told as ever.
+	TaskUnstuck struct {
+		TaskRef
+		After time.Duration
+	}
 	// TaskSucceeded: the handler gave a result.
 	TaskSucceeded struct {
 		TaskRef
@@ -124,6 +138,8 @@ type (
 func (TaskEnqueued) event()    {}
 func (TaskStarted) event()     {}
 func (TaskProgressed) event()  {}
+func (TaskStuck) event()       {}
+func (TaskUnstuck) event()     {}
 func (TaskSoftTimeout) event() {}
 func (TaskSucceeded) event()   {}
 func (TaskRetrying) event()    {}

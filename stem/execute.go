@@ -54,6 +54,9 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 		if l.soft != nil {
 			l.soft.end()
 		}
+		if l.isStuck.Load() {
+			w.tellUnstuck(l)
+		}
 		j := judgeUnharmed(l.Delivery, o)
 		j.ran = time.Since(started)
 		if j.verdict == VerdictRetry || j.verdict == VerdictDeadLetter {

@@ -22,6 +22,10 @@ type loan struct {
 
 	left map[string]string // the marks for the next delivery
 
+	goroutine string    // the one that runs the handler
+	stuck     stuckness // guarded by held.mu
+	isStuck   atomic.Bool
+
 	refused time.Time // since when the store refuses its record
 	offers  offer     // how much of the record it is offered
 

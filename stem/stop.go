@@ -116,6 +116,9 @@ func (w *Worker) drain() error {
 			end.Reset(min(lastMoment, time.Until(deadline)))
 		case <-end.C:
 			w.stops.over.raise()
+			if w.cfg.StuckAfter > 0 {
+				w.tellStuck(w.held.stuck(time.Now(), 0))
+			}
 			return w.leftBehind()
 		}
 	}

@@ -63,6 +63,12 @@ type WorkerConfig struct {
 	// lost lease before the task is taken for poison and dead-lettered without another run.
 	// The default is 3; a negative one means no limit.
 	MaxInterruptions int
+	// StuckAfter is how long after its context has ended (at its timeout, or because the
+	// lease is lost, the task revoked or the worker stopping) a handler that has not
+	// returned is told of: by TaskStuck and an error in the log, with its goroutine's
+	// stack. It keeps its slot until it returns. The default is 10 s; a negative one
+	// means never.
+	StuckAfter time.Duration
 	// Middleware wraps every handler; the first is the outermost.
 	Middleware []Middleware
 	// Observer is told of this worker's events. The default is the client's.
@@ -95,6 +101,9 @@ func (c WorkerConfig) withDefaults(client *Client) WorkerConfig {
 	c.Grace = max(c.Grace, time.Second)
 	if c.MaxLent == 0 {
 		c.MaxLent = defaultMaxLent
+	}
+	if c.StuckAfter == 0 {
+		c.StuckAfter = defaultStuckAfter
 	}
 	if c.MaxInterruptions == 0 {
 		c.MaxInterruptions = defaultMaxInterruptions
@@ -265,6 +274,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	if w.client.cfg.Revocations != nil {
 		extender.Go(func() { w.watchRevocations(keeping) })
 	}
+	if w.cfg.StuckAfter > 0 {
+		extender.Go(func() { w.watchStuck(keeping) })
+	}
 	for range w.cfg.Slots {
 		w.slots.Go(w.slot)
 	}
@@ -318,7 +330,9 @@ func (w *Worker) slot() {
 			w.slots.Go(w.slot)
 		}
 	}()
+	goroutine := goroutineID()
 	for l = w.hand.take(); l != nil; l = w.hand.take() {
+		l.goroutine = goroutine
 		if w.execute(l); l.slotGone {
 			break
 		}
