@@ -60,10 +60,12 @@ func TestWeightsLeaveNoSlotIdle(t *testing.T) {
 		}
 		r.work(stem.WorkerConfig{Slots: 1, QueueWeights: weights})
 		time.Sleep(each * time.Second)
+		synctest.Wait()
 		if ran["critical"] < each*9/10 {
 			t.Errorf("after as many seconds as each queue has tasks: got %v, want nearly all of critical's", ran)
 		}
 		time.Sleep(2 * each * time.Second)
+		synctest.Wait()
 		if diff := cmp.Diff(ran, map[string]int{"critical": each, "default": each, "low": each}); diff != "" {
 			t.Errorf("without a second of idleness: got -, want +:\n%s", diff)
 		}
