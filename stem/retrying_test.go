@@ -152,6 +152,9 @@ func TestAttemptsThatFailedAreRemembered(t *testing.T) {
 		if _, err := r.wait(job); err != nil {
 			t.Fatal(err)
 		}
+		if end := r.status(job); end.Attempt != 3 || end.Snoozes != 2 || end.Releases != 1 || end.Interruptions != 0 {
+			t.Errorf("got attempt %d, %d snoozes, %d releases and %d interruptions, want 3, 2, 1 and 0", end.Attempt, end.Snoozes, end.Releases, end.Interruptions)
+		}
 		want := []stem.AttemptRecord{
 			{Attempt: 1, At: begin, Worker: "one", Kind: stem.FailureError, Message: "boom"},
 			{Attempt: 2, At: begin.Add(2 * time.Minute), Worker: "one", Kind: stem.FailurePanic, Message: "panic: oh"},

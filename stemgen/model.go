@@ -108,6 +108,7 @@ type Options struct {
 	Queue       string
 	Priority    *int
 	Retries     *int
+	RetryFor    time.Duration
 	Backoff     *Backoff
 	Timeout     time.Duration
 	SoftTimeout time.Duration

@@ -22,6 +22,7 @@ var optionRules = []optionRule{
 	{key: "queue", example: "queue=bulk", set: func(o *Options, w word) *badValue { o.Queue = w.value; return wantName(w.value) }},
 	{key: "priority", example: "priority=5", set: func(o *Options, w word) *badValue { return setInt(&o.Priority, w.value, 0, 9) }},
 	{key: "retries", example: "retries=3", set: func(o *Options, w word) *badValue { return setInt(&o.Retries, w.value, 0, 1000) }},
+	{key: "retry-for", example: "retry-for=6h", set: func(o *Options, w word) *badValue { return setDuration(&o.RetryFor, w.value) }},
 	{key: "backoff", example: "backoff=exp(1s,5m)", set: func(o *Options, w word) *badValue { return setBackoff(o, w.value) }},
 	{key: "timeout", example: "timeout=30s", set: func(o *Options, w word) *badValue { return setDuration(&o.Timeout, w.value) }},
 	{key: "soft-timeout", example: "soft-timeout=20s", set: func(o *Options, w word) *badValue { return setDuration(&o.SoftTimeout, w.value) }},
@@ -43,6 +44,7 @@ var optionRules = []optionRule{
 // otherNames are what the options are called elsewhere.
 var otherNames = map[string]string{
 	"retry": "retries", "max-retries": "retries", "max-retry": "retries", "max-attempts": "retries", "attempts": "retries",
+	"retry-budget": "retry-for", "retry-timeout": "retry-for",
 	"ttl": "expires", "expiry": "expires", "deadline": "timeout", "time-limit": "timeout", "soft-time-limit": "soft-timeout",
 	"rate-limit": "rate", "throttle": "rate", "id": "name", "task": "name", "variable": "var", "labels": "tags",
 	"dedupe": "unique", "parallelism": "concurrency",

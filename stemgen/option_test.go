@@ -44,7 +44,7 @@ func main() {
 		}
 		e := rec.last
 		err = out.Encode(map[string]any{
-			"Task": e.Task, "Queue": e.Queue, "Priority": e.Priority, "MaxRetries": e.MaxRetries, "Timeout": e.Timeout.String(),
+			"Task": e.Task, "Queue": e.Queue, "Priority": e.Priority, "MaxRetries": e.MaxRetries, "RetryFor": e.RetryFor.String(), "Timeout": e.Timeout.String(),
 			"SoftTimeout": e.SoftTimeout.String(), "ExpiresIn": e.ExpiresIn.String(), "Visibility": e.Visibility.String(),
 			"Backoff": []any{kinds[e.Backoff.Kind], e.Backoff.Base.String(), e.Backoff.Cap.String()},
 			"Name": spec.Name, "Aliases": spec.Aliases, "Tags": spec.Tags, "Description": spec.Description,
@@ -60,7 +60,7 @@ func main() {
 // publishes; what it leaves out is the runtime's default.
 func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 	defaults := map[string]any{
-		"Queue": "default", "Priority": 0., "MaxRetries": 3., "Timeout": "0s", "SoftTimeout": "0s", "ExpiresIn": "0s", "Visibility": "0s",
+		"Queue": "default", "Priority": 0., "MaxRetries": 3., "RetryFor": "0s", "Timeout": "0s", "SoftTimeout": "0s", "ExpiresIn": "0s", "Visibility": "0s",
 		"Backoff": []any{"exponential", "2s", "5m0s"}, "Aliases": nil, "Tags": nil, "Description": "",
 	}
 	tests := []struct {
@@ -74,6 +74,7 @@ func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 		{"priority=9", map[string]any{"Priority": 9.}},
 		{"retries=0", map[string]any{"MaxRetries": 0.}},
 		{"retries=7", map[string]any{"MaxRetries": 7.}},
+		{"retry-for=6h", map[string]any{"RetryFor": "6h0m0s"}},
 		{"backoff=fixed(10s)", map[string]any{"Backoff": []any{"fixed", "10s", "0s"}}},
 		{"backoff=linear(1s,1m)", map[string]any{"Backoff": []any{"linear", "1s", "1m0s"}}},
 		{"backoff=exp(1s,1h)", map[string]any{"Backoff": []any{"exponential", "1s", "1h0m0s"}}},

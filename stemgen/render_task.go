@@ -116,6 +116,9 @@ func (r *renderer) options(o Options) []jen.Code {
 	if o.Retries != nil {
 		call("MaxRetries", jen.Lit(*o.Retries))
 	}
+	if o.RetryFor > 0 {
+		call("RetryFor", duration(o.RetryFor))
+	}
 	if o.Backoff != nil {
 		call("Backoff", backoff(*o.Backoff))
 	}

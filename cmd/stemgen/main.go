@@ -24,6 +24,7 @@
 //	queue=bulk           where it waits
 //	priority=5           0 to 9, higher first
 //	retries=3            how many failed attempts may be followed by another
+//	retry-for=6h         how long after the task was first due a retry may follow
 //	backoff=exp(1s,5m)   how long before a retry; also fixed(10s) and linear(1s,1m)
 //	timeout=30s          how long one run may take
 //	expires=1h           how long after it is enqueued it may still begin
