@@ -4,53 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 )
-
-// room counts the tasks in hand: received and not yet run to their end.
-type room struct {
-	most      int // in hand at the same time
-	threshold int // free places worth a round trip
-	inHand    atomic.Int64
-	freed     chan struct{}
-}
-
-func newRoom(slots, prefetch int) room {
-	most := slots * prefetch
-	return room{
-		most: most,
-		// Half of the prefetch: slots have work while the next trip is under
-		// way, and a trip brings many.
-		threshold: max(1, (most-slots+1)/2),
-		freed:     make(chan struct{}, 1),
-	}
-}
-
-// wait gives the number of free places once there are enough, 0 when ctx ends first.
-func (r *room) wait(ctx context.Context) int {
-	for {
-		if free := r.most - int(r.inHand.Load()); free >= r.threshold {
-			return free
-		}
-		select {
-		case <-r.freed:
-		case <-ctx.Done():
-			return 0
-		}
-	}
-}
-
-func (r *room) enter(n int) { r.inHand.Add(int64(n)) }
-
-func (r *room) leave() {
-	if r.most-int(r.inHand.Add(-1)) == r.threshold {
-		select {
-		case r.freed <- struct{}{}:
-		default:
-		}
-	}
-}
 
 // Waits between calls to a store that fails.
 const (
@@ -94,7 +49,7 @@ func (w *Worker) fetch(ctx context.Context) error {
 			return nil
 		case errors.Is(err, ErrClosed):
 			return fmt.Errorf("stem: worker %s: receive: %w", w.cfg.Name, err)
-		case errors.Is(err, errSearchIsDue):
+		case errors.Is(err, errAskAgain):
 			if idle.enough(ctx) {
 				return nil
 			}
@@ -111,8 +66,8 @@ func (w *Worker) fetch(ctx context.Context) error {
 	return nil
 }
 
-// errSearchIsDue ends a receive so that the next one searches.
-var errSearchIsDue = errors.New("stem: it is time to search for lost answers")
+// errAskAgain ends a receive so that the next one searches for lost answers, or asks for less.
+var errAskAgain = errors.New("stem: it is time to ask anew")
 
 // errNothing: a receive that does not wait would be asked again and again.
 var errNothing = errors.New("stem: the broker answered a receive with nothing, instead of waiting")
@@ -136,11 +91,12 @@ func (w *Worker) receive(ctx context.Context, free int, s *search) ([]Delivery, 
 		req.Recover = true
 		_, req.Held = w.held.snapshot()
 	}
-	until, cancel := context.WithTimeoutCause(ctx, wait, errSearchIsDue)
+	until, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	w.room.asking(cancel)
 	deliveries, err := w.client.broker.Receive(until, req)
-	if err != nil && until.Err() != nil {
-		err = context.Cause(until)
+	if err != nil && until.Err() != nil && ctx.Err() == nil {
+		err = errAskAgain
 	}
 	return deliveries, err
 }

@@ -3,6 +3,7 @@ package stem
 import (
 	"slices"
 	"sync"
+	"time"
 )
 
 // hand is what a worker has received and no slot has taken yet, in order. It does
@@ -98,14 +99,26 @@ func (h *hand) grant() {
 	h.claims = slices.Delete(h.claims, 0, 1)
 }
 
+// waitsSince reports whether something that no slot has taken was received by then. mu is held.
+func (h *hand) waitsSince(then time.Time) bool {
+	return slices.ContainsFunc(h.loans[h.taken:], func(l *loan) bool { return !l.received.After(then) })
+}
+
+// empty gives what no slot has taken. mu is held.
+func (h *hand) empty() []*loan {
+	rest := slices.Clone(h.loans[h.taken:])
+	clear(h.loans)
+	h.loans, h.taken = h.loans[:0], 0
+	return rest
+}
+
 // close gives what no slot has taken, and lets slots end that find nothing. Who claims
 // a slot goes on at once: nothing new will run beside him.
 func (h *hand) close() []*loan {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true
-	rest := slices.Clone(h.loans[h.taken:])
-	h.loans, h.taken = nil, 0
+	rest := h.empty()
 	for len(h.claims) > 0 {
 		h.grant()
 	}

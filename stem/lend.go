@@ -37,7 +37,7 @@ func (l *loan) beginWait() (stopping bool) {
 	}
 	l.lent = true
 	h.lent++
-	w.room.leave()
+	w.room.vacate()
 	if len(h.claims) > 0 {
 		h.grant()
 	} else {

@@ -61,6 +61,7 @@ func (w *Worker) keepSession(ctx context.Context) {
 				log(func() { w.storeRecovered(ctx, "extend") })
 			}
 			failing = stall{}
+			w.lookAtHand(now)
 		} else if ctx.Err() == nil {
 			wait = min(failing.next(), every)
 			again := wait

@@ -83,7 +83,7 @@ const (
 
 // later gives the end of a loan that is to come again when its turn may have come.
 func (w *Worker) later(l *loan) ending {
-	w.room.leave()
+	w.room.vacate()
 	delay := min(firstTurnAway<<min(l.Releases, 5), longestTurnAway)
 	return ending{l, judgement{verdict: VerdictRelease, delay: jitter(delay)}}
 }

@@ -37,7 +37,9 @@ type WorkerConfig struct {
 	// per CPU.
 	Slots int
 	// Prefetch bounds the tasks in hand, running or about to, to Prefetch × Slots.
-	// 1 fetches a task only when a slot is free for it; the most is 1,000. The
+	// 1 fetches a task only when a slot is free for it; the most is 1,000. What no slot has
+	// taken when the lease is renewed for the second time goes back, and until slots
+	// are quicker again only so much is fetched ahead as they take in half that time. The
 	// default is 2.
 	Prefetch int
 	// Lease is how long after the worker was last heard of its tasks may run
@@ -237,7 +239,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 		w.observe = &observe{log: w.log, observer: cfg.Observer}
 	}
 	w.rota = newRota(cfg)
-	w.room = newRoom(cfg.Slots, cfg.Prefetch)
+	w.room.init(cfg.Slots, cfg.Prefetch)
 	w.stops = newStops()
 	w.hand = newHand()
 	w.settler = newSettler(w, cfg.Slots)
