@@ -33,6 +33,9 @@ type ClientConfig struct {
 	// CallTimeout bounds every call to the store but those that wait for
 	// something to happen. The default is 10 s.
 	CallTimeout time.Duration
+	// Middleware wraps every enqueue, in or outside a transaction; the first is the
+	// outermost. The default is none.
+	Middleware []EnqueueMiddleware
 	// Observer is told of events. The default is none.
 	Observer Observer
 	// Logger is the log of the client and its workers. The default is slog.Default().
@@ -78,6 +81,7 @@ type Client struct {
 	base    Envelope      // what holds before the options of definition and call
 	line    line
 	observe observe
+	enqueue Enqueuer // nil: no middleware
 	ward    ward
 }
 
@@ -109,6 +113,12 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	sample.ID, sample.Task = "id", "task"
 	if err := sample.Validate(); err != nil {
 		return nil, fmt.Errorf("stem: ClientConfig.Defaults: %w", err)
+	}
+	if len(cfg.Middleware) > 0 {
+		var err error
+		if c.enqueue, err = wrapEnqueue(cfg.Middleware, c, c.check); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }

@@ -48,7 +48,7 @@ func (r route) enqueue(ctx context.Context, spec *TaskSpec, payload []byte, opts
 	if err != nil {
 		return ticket{}, err
 	}
-	if r.via != nil {
+	if r.via != nil || client.enqueue != nil {
 		tickets, err := r.enqueueMany(ctx, spec, [][]byte{payload}, opts)
 		if err != nil {
 			return ticket{}, ItemErr(err, 0)
@@ -89,11 +89,7 @@ func (r route) enqueueMany(ctx context.Context, spec *TaskSpec, payloads [][]byt
 				&OptionError{Option: "WithID or IdempotencyKey", Value: "for many tasks", Want: "none: every task but the first would be a duplicate of it"})
 		}
 	}
-	publisher := r.via
-	if publisher == nil {
-		publisher = client
-	}
-	answers, err := publisher.Publish(ctx, envs...)
+	answers, err := r.publish(ctx, client, envs)
 	if err = checkAnswers(answers, len(envs), err); err != nil {
 		var partial *PartialError
 		if err = fmt.Errorf("stem: enqueue task %s: %w", spec.Name, err); !errors.As(err, &partial) {
