@@ -12,6 +12,8 @@ var dedupePromises = []promise{
 	{name: "a batch may hold an envelope and its duplicate", check: duplicateInBatch},
 	{name: "a publish with a dedupe key may be repeated", check: publishRepeated},
 	{name: "a duplicate is one although the first is done", check: duplicateOfDone},
+	{name: "a duplicate is one while the first runs and between its attempts", check: duplicateOfUnfinished},
+	{name: "a duplicate changes nothing about the first", check: duplicateChangesNothing},
 	{name: "the window is over after its time", check: windowEnds},
 	{name: "a duplicate does not prolong the window", check: duplicateDoesNotProlong},
 	{name: "deduplication is per queue and per key", check: dedupePerQueueAndKey},
@@ -64,6 +66,39 @@ func duplicateOfDone(x *exam) {
 		same(x, "the second after "+id, x.offer(task("second", deduped(id, window))),
 			[]stem.Published{{ID: id, Duplicate: true}})
 	}
+	x.nothing()
+}
+
+// Wherever the first is on its way, it is there.
+func duplicateOfUnfinished(x *exam) {
+	x.publish(task("first", deduped("key", window)))
+	s := x.session()
+	again := func(when string) {
+		x.Helper()
+		same(x, "the second "+when, x.offer(task("second", deduped("key", window))), []stem.Published{{ID: "first", Duplicate: true}})
+	}
+	for _, v := range []stem.Verdict{stem.VerdictRelease, stem.VerdictSnooze, stem.VerdictRetry} {
+		d := x.takeOne(s)
+		again("while it runs")
+		x.settle(stem.Settlement{Delivery: d, Verdict: v, Delay: tick})
+		again("after a " + v.String())
+		x.Advance(2 * tick)
+	}
+	x.takeOne(s)
+	x.lapse()
+	again("after its session has lapsed")
+	same(x, "received", ids(x.take(x.session(), 1)), []string{"first"})
+	x.nothing()
+}
+
+// "… is not stored": neither its payload nor what it says of priority and delay.
+func duplicateChangesNothing(x *exam) {
+	x.publish(task("first", deduped("key", window), delay(window/2)))
+	x.offer(task("second", deduped("key", window), priority(9), called("other"), payload(everyByte())))
+	x.nothing()
+	x.Advance(window/2 + tick)
+	d := x.takeOne(x.session())
+	same(x, "received", *d.Envelope, task("first", deduped("key", window), delay(window/2)))
 	x.nothing()
 }
 

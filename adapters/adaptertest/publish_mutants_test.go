@@ -119,6 +119,8 @@ var publishMutants = []mutant{
 		"Broker/a duplicate within the window is not stored, and told the id that stands",
 		"Broker/a batch may hold an envelope and its duplicate",
 		"Broker/a publish with a dedupe key may be repeated",
+		"Broker/a duplicate is one while the first runs and between its attempts",
+		"Broker/a duplicate changes nothing about the first",
 		"Broker/a duplicate is one although the first is done",
 		"Broker/of duplicates published at the same time one is stored",
 	}},
