@@ -236,7 +236,8 @@ func (v Verdict) String() string {
 	}
 }
 
-// MaxMarks is how many bytes the marks of a settlement may have, keys and values together.
+// MaxMarks is how many bytes the marks of a settlement may have, keys and values together. They
+// are a field beside the envelope, or a column, written with the settlement itself.
 const MaxMarks = 8 << 10
 
 // Settlement ends one delivery.

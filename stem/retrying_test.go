@@ -203,3 +203,25 @@ func TestTheDeadKeepTheirHistory(t *testing.T) {
 		}
 	})
 }
+
+// The record of a run under way replaces that of the failure before it, not what it knows.
+func TestProgressKeepsTheHistory(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		def := r.task("slow", func(ctx context.Context, _ string) (string, error) {
+			if info, _ := stem.Info(ctx); info.Attempt == 1 {
+				return "", errors.New("boom")
+			}
+			if err := stem.Progress(ctx, 50, "half"); err != nil {
+				return "", stem.Permanent(err)
+			}
+			<-ctx.Done()
+			return "", ctx.Err()
+		})
+		job := r.enqueue(def, "")
+		r.work(stem.WorkerConfig{})
+		time.Sleep(time.Minute)
+		if got := r.status(job); got.State != stem.StateRunning || len(got.History) != 1 || got.History[0].Message != "boom" {
+			t.Errorf("got %s with the history %v, want running and the attempt that failed", got.State, got.History)
+		}
+	})
+}
