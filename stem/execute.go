@@ -64,10 +64,15 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 		}
 		w.finish(l, j)
 	}()
+	d, err := w.handed(l)
+	if err != nil {
+		o.err = err
+		return
+	}
 	if w.observe.on() {
 		w.observe.tell(&l.ctx, TaskStarted{TaskRef: l.ref(), Waited: l.waited})
 	}
-	o.result, o.err = handler(&l.ctx, l.Delivery)
+	o.result, o.err = handler(&l.ctx, d)
 }
 
 // finish makes room for the next delivery and hands the loan to the settler.

@@ -2,6 +2,7 @@ package stem
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime/debug"
@@ -74,4 +75,61 @@ func (r route) publish(ctx context.Context, client *Client, envs []Envelope) (an
 		envs[i].Headers = headers
 	}
 	return enqueue(ctx, envs)
+}
+
+// Receiver looks at a delivery that is about to run and gives the one that the handler
+// gets. It is what receive middleware wraps.
+type Receiver func(ctx context.Context, d *Delivery) (*Delivery, error)
+
+// ReceiveMiddleware wraps what stands between the receive of a task and its run: it may
+// verify or decrypt. The first of a list is the outermost; it is called once for a worker.
+//
+// It sees each delivery that may run, before its args are decoded, TaskStarted is told
+// and other middleware is called. What must not run (expired, revoked, poison, unreadable)
+// never comes so far. The delivery is shared: to change its payload is to hand on a
+// copy, as [Delivery.WithPayload] makes; whatever it changes, the delivery that was
+// received is the one that is settled.
+//
+// An error, or a panic, is judged as one of the handler's, which is not called:
+// Permanent makes a dead letter, Snooze costs no attempt, others are retried. The context is
+// that of the handler, and the task's limits of time count from before the middleware.
+type ReceiveMiddleware func(Receiver) Receiver
+
+// WithPayload gives a copy of the delivery with another payload.
+func (d *Delivery) WithPayload(payload []byte) *Delivery {
+	other, envelope := *d, *d.Envelope
+	envelope.Payload = payload
+	other.Envelope = &envelope
+	return &other
+}
+
+// wrapReceive puts middleware around a Receiver that does nothing; none gives nil.
+func wrapReceive(middleware []ReceiveMiddleware) (Receiver, error) {
+	if len(middleware) == 0 {
+		return nil, nil
+	}
+	receive := func(_ context.Context, d *Delivery) (*Delivery, error) { return d, nil }
+	for i, wrap := range slices.Backward(middleware) {
+		if wrap == nil {
+			return nil, fmt.Errorf("stem: WorkerConfig.ReceiveMiddleware: number %d is nil", i)
+		}
+		if receive = wrap(receive); receive == nil {
+			return nil, fmt.Errorf("stem: WorkerConfig.ReceiveMiddleware: number %d gave no Receiver: return the next one to do nothing", i)
+		}
+	}
+	return receive, nil
+}
+
+var errNoDelivery = errors.New("the receive middleware gave no delivery, and no error")
+
+// handed gives the delivery that the handler gets.
+func (w *Worker) handed(l *loan) (*Delivery, error) {
+	if w.unpack == nil {
+		return l.Delivery, nil
+	}
+	d, err := w.unpack(&l.ctx, l.Delivery)
+	if err == nil && (d == nil || d.Envelope == nil) {
+		err = errNoDelivery
+	}
+	return d, err
 }

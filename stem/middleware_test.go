@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -122,4 +123,121 @@ func TestEnqueueMiddlewareThatIsNoneIsRefused(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
+}
+
+// turned turns each byte of a payload over: a cipher for tests.
+func turned(payload []byte) []byte {
+	other := make([]byte, len(payload))
+	for i, b := range payload {
+		other[i] = ^b
+	}
+	return other
+}
+
+func TestPayloadsAreEncryptedOnTheirWay(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		var stored []byte
+		r.client = enqueueing(t, r.store, func(next stem.Enqueuer) stem.Enqueuer {
+			return func(ctx context.Context, envs []stem.Envelope) ([]stem.Published, error) {
+				for i := range envs {
+					envs[i].Payload = turned(envs[i].Payload)
+				}
+				return next(ctx, envs)
+			}
+		})
+		hello := r.task("hello", greet)
+		var order []string
+		layer := func(name string, do func(*stem.Delivery) *stem.Delivery) stem.ReceiveMiddleware {
+			return func(next stem.Receiver) stem.Receiver {
+				return func(ctx context.Context, d *stem.Delivery) (*stem.Delivery, error) {
+					order = append(order, name)
+					return next(ctx, do(d))
+				}
+			}
+		}
+		r.work(stem.WorkerConfig{ReceiveMiddleware: []stem.ReceiveMiddleware{
+			layer("look", func(d *stem.Delivery) *stem.Delivery { stored = d.Payload; return d }),
+			layer("decrypt", func(d *stem.Delivery) *stem.Delivery { return d.WithPayload(turned(d.Payload)) }),
+		}})
+		if got, err := r.wait(r.enqueue(hello, "Stem")); got != "Hello Stem" || err != nil {
+			t.Errorf("got %q, %v; want Hello Stem", got, err)
+		}
+		if want := turned([]byte("\xa4Stem")); string(stored) != string(want) {
+			t.Errorf("stored: got %x, want %x", stored, want)
+		}
+		if want := []string{"look", "decrypt"}; !slices.Equal(order, want) {
+			t.Errorf("got %v, want %v", order, want)
+		}
+	})
+}
+
+func TestWhatReceiveMiddlewareSaysIsJudgedAsTheHandlersWord(t *testing.T) {
+	for name, tt := range map[string]struct {
+		first func() (*stem.Delivery, error)
+		state stem.State
+		check func(stem.Result) bool
+	}{
+		"a permanent error": {func() (*stem.Delivery, error) { return nil, stem.Permanent(errors.New("forged")) }, stem.StateFailed,
+			func(s stem.Result) bool { return s.Failure.Message == "forged" }},
+		"a snooze": {func() (*stem.Delivery, error) { return nil, stem.Snooze(time.Second) }, stem.StateSucceeded,
+			func(s stem.Result) bool { return s.Snoozes == 1 && s.Attempt == 1 }},
+		"an error":    {func() (*stem.Delivery, error) { return nil, errors.New("no key yet") }, stem.StateSucceeded, func(s stem.Result) bool { return s.Attempt == 2 }},
+		"a panic":     {func() (*stem.Delivery, error) { panic("oops") }, stem.StateSucceeded, func(s stem.Result) bool { return s.Attempt == 2 }},
+		"no delivery": {func() (*stem.Delivery, error) { return nil, nil }, stem.StateSucceeded, func(s stem.Result) bool { return s.Attempt == 2 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, r *rig) {
+				hello := r.task("hello", greet)
+				seen := 0
+				r.work(stem.WorkerConfig{ReceiveMiddleware: []stem.ReceiveMiddleware{func(next stem.Receiver) stem.Receiver {
+					return func(ctx context.Context, d *stem.Delivery) (*stem.Delivery, error) {
+						if seen++; seen == 1 {
+							return tt.first()
+						}
+						return next(ctx, d)
+					}
+				}}})
+				job := r.enqueue(hello, "Stem")
+				_, _ = r.wait(job)
+				if s := r.status(job); s.State != tt.state || !tt.check(s) {
+					t.Errorf("got %+v, want it %s", s, tt.state)
+				}
+				if n := len(eventsOf[stem.TaskStarted](r)); n != seen-1 {
+					t.Errorf("got %d TaskStarted events of %d receives, want none for the first", n, seen)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatMustNotRunPassesNoReceiveMiddleware(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		hello := r.task("hello", greet)
+		job := r.enqueue(hello, "", stem.ExpiresIn(time.Second))
+		time.Sleep(time.Minute)
+		r.work(stem.WorkerConfig{ReceiveMiddleware: []stem.ReceiveMiddleware{func(stem.Receiver) stem.Receiver {
+			return func(context.Context, *stem.Delivery) (*stem.Delivery, error) {
+				t.Error("an expired task came to the middleware")
+				return nil, nil
+			}
+		}}})
+		if _, err := r.wait(job); !errors.Is(err, stem.ErrCancelled) {
+			t.Errorf("got %v, want ErrCancelled", err)
+		}
+	})
+}
+
+func TestReceiveMiddlewareThatIsNoneIsRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		r.task("hello", greet)
+		for want, middleware := range map[string]stem.ReceiveMiddleware{
+			"number 0 is nil":           nil,
+			"number 0 gave no Receiver": func(stem.Receiver) stem.Receiver { return nil },
+		} {
+			_, err := stem.NewWorker(r.client, &r.registry, stem.WorkerConfig{ReceiveMiddleware: []stem.ReceiveMiddleware{middleware}})
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %q", err, want)
+			}
+		}
+	})
 }

@@ -71,6 +71,9 @@ type WorkerConfig struct {
 	// stack. It keeps its slot until it returns. The default is 10 s; a negative one
 	// means never.
 	StuckAfter time.Duration
+	// ReceiveMiddleware sees each delivery before it runs and may decrypt, verify or refuse
+	// it; the first is the outermost.
+	ReceiveMiddleware []ReceiveMiddleware
 	// Middleware wraps every handler; the first is the outermost.
 	Middleware []Middleware
 	// Observer is told of this worker's events. The default is the client's.
@@ -183,6 +186,7 @@ type Worker struct {
 	client   *Client
 	log      *slog.Logger
 	observe  *observe // the client's, where the worker has no observer of its own
+	unpack   Receiver // nil: no receive middleware
 	handlers map[string]Handler
 	steers   map[string]steering
 	known    *TaskSet
@@ -233,6 +237,9 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 	}
 	if len(w.specs) == 0 {
 		return nil, errors.New("stem: NewWorker: no task is registered: call the generated Register, or stem.Handle, first")
+	}
+	if w.unpack, err = wrapReceive(cfg.ReceiveMiddleware); err != nil {
+		return nil, err
 	}
 	w.observe = &client.observe
 	if cfg.Observer != nil {
