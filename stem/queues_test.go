@@ -3,7 +3,9 @@ package stem_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -44,10 +46,18 @@ func TestAWorkerLetsLowPrioritiesAge(t *testing.T) {
 // the others, and none is left out, however small its weight.
 func TestWeightsLeaveNoSlotIdle(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
+		var mu sync.Mutex
 		ran := map[string]int{}
+		counts := func() map[string]int {
+			mu.Lock()
+			defer mu.Unlock()
+			return maps.Clone(ran)
+		}
 		note := r.task("note", func(ctx context.Context, _ string) (string, error) {
 			info, _ := stem.Info(ctx)
+			mu.Lock()
 			ran[info.Queue]++
+			mu.Unlock()
 			time.Sleep(time.Second)
 			return "", nil
 		})
@@ -61,12 +71,12 @@ func TestWeightsLeaveNoSlotIdle(t *testing.T) {
 		r.work(stem.WorkerConfig{Slots: 1, QueueWeights: weights})
 		time.Sleep(each * time.Second)
 		synctest.Wait()
-		if ran["critical"] < each*9/10 {
-			t.Errorf("after as many seconds as each queue has tasks: got %v, want nearly all of critical's", ran)
+		if got := counts(); got["critical"] < each*9/10 {
+			t.Errorf("after as many seconds as each queue has tasks: got %v, want nearly all of critical's", got)
 		}
 		time.Sleep(2 * each * time.Second)
 		synctest.Wait()
-		if diff := cmp.Diff(ran, map[string]int{"critical": each, "default": each, "low": each}); diff != "" {
+		if diff := cmp.Diff(counts(), map[string]int{"critical": each, "default": each, "low": each}); diff != "" {
 			t.Errorf("without a second of idleness: got -, want +:\n%s", diff)
 		}
 	})
