@@ -191,21 +191,38 @@ func TestAStoreThatComesBackIsAnEvent(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		for _, operation := range []string{"extend", "settle"} {
-			failed, recovered := 0, 0
-			for _, e := range eventsOf[stem.StoreFailed](r) {
-				if e.Operation == operation {
-					failed++
-				}
-			}
-			for _, e := range eventsOf[stem.StoreRecovered](r) {
-				if e.Operation == operation {
-					recovered++
-				}
-			}
-			if failed == 0 || recovered != 1 {
-				t.Errorf("%s: got %d failures and %d recoveries, want some and one", operation, failed, recovered)
+		tally(t, r, "extend", "settle")
+
+		r.mu.Lock()
+		r.events = nil
+		r.mu.Unlock()
+		f.away.Store(true)
+		time.Sleep(2 * time.Minute) // a receive that waits hears nothing of it before the next one
+		f.away.Store(false)
+		if _, err := r.wait(r.enqueue(nap, "1s")); err != nil {
+			t.Fatal(err)
+		}
+		tally(t, r, "extend", "receive")
+	})
+}
+
+// tally checks that each of these operations has failed, and recovered once.
+func tally(t *testing.T, r *rig, operations ...string) {
+	t.Helper()
+	for _, operation := range operations {
+		failed, recovered := 0, 0
+		for _, e := range eventsOf[stem.StoreFailed](r) {
+			if e.Operation == operation {
+				failed++
 			}
 		}
-	})
+		for _, e := range eventsOf[stem.StoreRecovered](r) {
+			if e.Operation == operation {
+				recovered++
+			}
+		}
+		if failed == 0 || recovered != 1 {
+			t.Errorf("%s: got %d failures and %d recoveries, want some and one", operation, failed, recovered)
+		}
+	}
 }
