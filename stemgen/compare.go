@@ -121,14 +121,14 @@ func (c *comparison) structs(old, last, now *schema, path *step) {
 			appeared = append(appeared, f.wire)
 		}
 	}
-	if c.renames && len(gone) > 0 && len(appeared) > 0 {
-		c.renamed(path, gone, appeared)
+	if c.renames {
+		c.renamed(path, old, now, gone, appeared)
 	}
 }
 
 // The ways out that several changes share.
 const (
-	fixUndeployed = "or, if the version before was never deployed, go back to the lock of the one that is: git checkout " + LockName
+	fixUndeployed = "or, if the version before was never deployed, go back to the lock of the one that is: git checkout " + LockName + ", in its folder"
 	fixSetAside   = "or accept it with stemgen -accept: what is queued under such a version then waits for a worker of that version"
 	fixResult     = "or accept it with stemgen -accept: waiting for a result that is kept then gives an error"
 )
@@ -172,29 +172,45 @@ func (c *comparison) twice(path *step, one, other string) {
 		"%s reads both %s and %s, which earlier versions write side by side: one value would take the other's place", path, one, other)
 }
 
-func (c *comparison) renamed(path *step, gone, appeared []string) {
+// renamed suspects that a field got another name where one that is new could read what
+// one that is gone has written.
+func (c *comparison) renamed(path *step, old, now *schema, gone, appeared []string) {
+	from, to := likelyRename(old, now, gone, appeared)
+	if from == "" {
+		return
+	}
 	are := func(names []string, one, several string) string {
 		if len(names) == 1 {
 			return names[0] + one
 		}
 		return strings.Join(names, ", ") + several
 	}
-	from, to := likelyRename(gone, appeared)
 	fix := []string{
-		fmt.Sprintf("if so, read the old name too: msgpack:\"%s,alias:%s\"", to, from),
+		fmt.Sprintf("if so, read the old name too: msgpack:\"%s,alias:%s\", on a field of a struct of your own where it is a parameter", to, from),
 		"if not, say so with stemgen -accept: older values are then read without what is gone",
 	}
 	c.add(CodeRenamedField, false, fix, "in %s %s and %s: was that a rename? Then the old values would be lost", path, are(gone, " is gone", " are gone"), are(appeared, " is new", " are new"))
 }
 
-// likelyRename gives the pair of names that are most alike.
-func likelyRename(gone, appeared []string) (from, to string) {
-	for _, to := range appeared {
-		if from := nearest(to, gone); from != "" {
-			return from, to
+// likelyRename gives, of the pairs that could be one field, that whose names are most
+// alike.
+func likelyRename(old, now *schema, gone, appeared []string) (from, to string) {
+	for _, heir := range appeared {
+		var could []string
+		for _, name := range gone {
+			probe := comparison{}
+			if written := old.reader(name).schema; len(probe.compare(written, written, now.reader(heir).schema)) == 0 {
+				could = append(could, name)
+			}
+		}
+		switch alike := nearest(heir, could); {
+		case alike != "":
+			return alike, heir
+		case from == "" && len(could) > 0:
+			from, to = could[0], heir
 		}
 	}
-	return gone[0], appeared[0]
+	return from, to
 }
 
 // inner gives what an optional holds: a nil is read as the zero value.

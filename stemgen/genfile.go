@@ -93,3 +93,19 @@ func isNewer(content []byte) bool {
 	n, err := strconv.Atoi(string(m[1]))
 	return err == nil && n > generation
 }
+
+var placeForm = regexp.MustCompile(`(?m)^(\s+Source: +).*$`)
+
+// sameButForPlaces tells whether two generated files say the same, but for the lines of
+// the sources that tasks stand in. One that was edited by hand says something else.
+func sameButForPlaces(a, b []byte) bool {
+	if a == nil || b == nil || isEdited(b) {
+		return false
+	}
+	return bytes.Equal(withoutPlaces(a), withoutPlaces(b))
+}
+
+func withoutPlaces(content []byte) []byte {
+	_, code, _ := bytes.Cut(normal(content), []byte("\n\n")) // the header has a sum of all
+	return placeForm.ReplaceAll(code, []byte("$1"))
+}

@@ -24,7 +24,7 @@ type lockError struct {
 
 // The ways out of a lock that cannot be read.
 const (
-	fixLock     = "take back the last one that was committed, with git checkout " + LockName + ", and generate again"
+	fixLock     = "take back the last one that was committed, with git checkout " + LockName + " in its folder, and generate again"
 	fixConflict = "keep the side of the branch that is deployed, git checkout --theirs " + LockName + " in a merge, --ours in a rebase, and generate again"
 )
 
@@ -262,7 +262,7 @@ func (l *lockState) report(rep *report) bool {
 // reportLost warns where a generated file was made with a lock and there is none.
 func (l *lockState) reportLost(generated []byte, rep *report) {
 	if l.have == nil && bytes.Contains(generated, []byte("Fingerprint: 0x")) {
-		rep.warnf(token.Position{Filename: l.src.lockPath()}, CodeLostLock, "take it back, with git checkout "+LockName+", and see that git does not ignore it",
+		rep.warnf(token.Position{Filename: l.src.lockPath()}, CodeLostLock, "take it back, with git checkout "+LockName+" in its folder, and see that git does not ignore it",
 			"%s is gone, and with it what may still be queued under earlier versions: a new one begins without them", LockName)
 	}
 }

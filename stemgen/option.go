@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"go/token"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // An optionRule is what stemgen knows of one option.
@@ -107,7 +109,20 @@ func (r *optionReader) read(w word) {
 
 func (r *optionReader) refuse(w word, bad *badValue) {
 	r.good[w.key] = false
-	r.rep.errorf(w.within(bad.at), CodeBadValue, bad.fix, "%s=%s: %s", w.key, w.value, bad.message)
+	r.rep.errorf(w.within(bad.at), CodeBadValue, bad.fix, "%s=%s: %s", w.key, shown(w.value), bad.message)
+}
+
+// shown gives a value as it is, or quoted where nobody would see it as it is.
+func shown(value string) string {
+	if value == "" {
+		return strconv.Quote(value)
+	}
+	for _, c := range value {
+		if !unicode.IsPrint(c) {
+			return strconv.Quote(value)
+		}
+	}
+	return value
 }
 
 // compare judges options by each other: what contradicts another, or says nothing

@@ -15,10 +15,16 @@ type badValue struct {
 	at           int // where in the value the offending part begins
 }
 
+// longestName is how many bytes every store takes in a name.
+const longestName = 200
+
 // wantName holds a value to what every store takes for a name.
 func wantName(v string) *badValue {
-	if len(v) > 200 {
-		return &badValue{message: fmt.Sprintf("%d bytes are too many", len(v)), fix: "use 1 to 200 bytes"}
+	switch {
+	case v == "":
+		return &badValue{message: "a name has at least one letter", fix: "leave the option out for the default"}
+	case len(v) > longestName:
+		return &badValue{message: fmt.Sprintf("%d bytes are too many", len(v)), fix: fmt.Sprintf("use 1 to %d bytes", longestName)}
 	}
 	for i, c := range v {
 		if c <= ' ' || c > '~' {

@@ -2,9 +2,9 @@ package stemgen
 
 import "github.com/dave/jennifer/jen"
 
-// guardName is the name of the types that guards declare: the compiler's message
+// guardName gives the name of the types that guards declare: the compiler's message
 // shows it where what they guard has changed.
-const guardName = "runGoGenerateAgain"
+func (r *renderer) guardName() string { return r.local("runGoGenerateAgain") }
 
 // guardComment stands above every guard.
 const guardComment = "Where this does not compile, %s has changed: run go generate."
@@ -30,8 +30,8 @@ func (r *renderer) funcGuard(task *Task) {
 	}
 	r.comment(guardComment, funcName(f))
 	r.file.Func().Id("_").Params().Block(
-		jen.Type().Id(guardName).Func().Params(params...).Params(results...),
-		jen.Var().Id("_").Id(guardName).Op("=").Add(fn),
+		jen.Type().Id(r.guardName()).Func().Params(params...).Params(results...),
+		jen.Var().Id("_").Id(r.guardName()).Op("=").Add(fn),
 	)
 	r.file.Line()
 }
@@ -48,8 +48,8 @@ func (r *renderer) typeGuards() {
 		}
 		r.comment(guardComment, name)
 		r.file.Func().Id("_").Params(jen.Id(v).Op("*").Add(r.typ(g.Type))).Block(
-			jen.Type().Id(guardName).Add(r.typ(g.Underlying)),
-			jen.Id("_").Op("=").Parens(jen.Op("*").Id(guardName)).Parens(jen.Id(v)),
+			jen.Type().Id(r.guardName()).Add(r.typ(g.Underlying)),
+			jen.Id("_").Op("=").Parens(jen.Op("*").Id(r.guardName())).Parens(jen.Id(v)),
 		)
 		r.file.Line()
 	}

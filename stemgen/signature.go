@@ -100,7 +100,9 @@ func (b *builder) task(m marked, f Func) *Task {
 			pkg = path.Base(b.src.PkgPath)
 		}
 		task.Name = taskName(pkg, f)
-		if !plainASCII(task.Name) {
+		if len(task.Name) > longestName {
+			b.rep.errorf(f.Pos, CodeBadValue, "add name=… to the directive", "the name that the task would have takes %d bytes, and stores take %d at most", len(task.Name), longestName)
+		} else if !plainASCII(task.Name) {
 			b.rep.errorf(f.Pos, CodeBadValue, "add name=… to the directive", "%s is not a name that every store can hold", task.Name)
 		}
 	}

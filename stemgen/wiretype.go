@@ -207,7 +207,7 @@ func (b *builder) mapKey(t types.Type, at trail) *Type {
 	before := b.rep.errors
 	w := b.wire(t, at)
 	if b.rep.errors == before && !hasTextForm(t, w) && (w.Kind > String || w.Kind == Float32 || w.Kind == Float64) {
-		b.rep.errorf(at.pos, CodeMapKey, "use string keys", "%s cannot travel: a key is a string, an int, a bool or a type with MarshalText, not %s", at.path, b.short(t))
+		b.rep.errorf(at.pos, CodeMapKey, "use string keys", "%s cannot travel: a key is a string, an int, a bool, or travels by MarshalText of its own; not %s", at.path, b.short(t))
 	}
 	return w
 }
