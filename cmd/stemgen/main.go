@@ -27,6 +27,7 @@
 //	retry-for=6h         how long after the task was first due a retry may follow
 //	backoff=exp(1s,5m)   how long before a retry; also fixed(10s) and linear(1s,1m)
 //	timeout=30s          how long one run may take
+//	soft-timeout=20s     when a run is warned before that
 //	expires=1h           how long after it is enqueued it may still begin
 //	visibility=10m       how long its worker may be silent before it runs elsewhere
 //	tags=billing,eu      what people sort it by
@@ -41,7 +42,7 @@
 //	type OrderPaid struct{ OrderID string }
 //
 // Fields travel under their own names, or as a tag says: `msgpack:"name,omitempty,alias:old"`,
-// `msgpack:"-"`.
+// `msgpack:"-"`; omitzero, inline and noinline are known too.
 package main
 
 import (
