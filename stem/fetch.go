@@ -173,11 +173,19 @@ func (w *Worker) accept(deliveries []Delivery) {
 }
 
 func (w *Worker) storeFailed(ctx context.Context, operation string, err error, wait time.Duration) {
-	w.observe.tell(ctx, StoreFailed{Operation: operation, Err: err})
+	w.observe.tell(ctx, StoreFailed{operation, err})
+	w.logFailure(ctx, operation, err, wait)
+}
+
+func (w *Worker) logFailure(ctx context.Context, operation string, err error, wait time.Duration) {
 	w.log.WarnContext(ctx, "stem: the store failed, trying again", "operation", operation, "error", err, "wait", wait)
 }
 
 func (w *Worker) storeRecovered(ctx context.Context, operation string) {
-	w.observe.tell(ctx, StoreRecovered{Operation: operation})
+	w.observe.tell(ctx, StoreRecovered{operation})
+	w.logRecovery(ctx, operation)
+}
+
+func (w *Worker) logRecovery(ctx context.Context, operation string) {
 	w.log.InfoContext(ctx, "stem: the store answers again", "operation", operation)
 }

@@ -58,14 +58,16 @@ func (w *Worker) keepSession(ctx context.Context) {
 		next := w.held.expire(w.tenure.last(), w.session.Lease, now)
 		if wait = every; err == nil {
 			if failing != (stall{}) {
-				log(func() { w.storeRecovered(ctx, "extend") })
+				w.observe.tell(ctx, StoreRecovered{"extend"})
+				log(func() { w.logRecovery(ctx, "extend") })
 			}
 			failing = stall{}
 			w.lookAtHand(now)
 		} else if ctx.Err() == nil {
 			wait = min(failing.next(), every)
 			again := wait
-			log(func() { w.storeFailed(ctx, "extend", err, again) })
+			w.observe.tell(ctx, StoreFailed{"extend", err})
+			log(func() { w.logFailure(ctx, "extend", err, again) })
 		}
 		if !next.IsZero() {
 			wait = min(wait, max(next.Sub(now), 0))
