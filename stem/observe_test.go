@@ -202,6 +202,7 @@ func TestAStoreThatComesBackIsAnEvent(t *testing.T) {
 		if _, err := r.wait(r.enqueue(nap, "1s")); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(time.Minute) // the next renewal is under way
 		tally(t, r, "extend", "receive")
 	})
 }
