@@ -219,6 +219,7 @@ const (
 	VerdictRelease
 )
 
+// String names the verdict as logs and reasons do.
 func (v Verdict) String() string {
 	switch v {
 	case VerdictAck:

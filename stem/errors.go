@@ -53,6 +53,7 @@ type OptionError struct {
 	Want   string // what is allowed
 }
 
+// Error names the option, its value and what is allowed.
 func (e *OptionError) Error() string {
 	return fmt.Sprintf("stem: %s %s: want %s", e.Option, e.Value, e.Want)
 }
@@ -66,6 +67,7 @@ type PayloadTooLargeError struct {
 	Limit int    // bytes
 }
 
+// Error gives both sizes and the ways out.
 func (e *PayloadTooLargeError) Error() string {
 	return fmt.Sprintf("stem: task %s: the encoded %s would take %d bytes, the limit is %d: pass a reference to the data, or raise ClientConfig.MaxPayload",
 		e.Task, e.What, e.Size, e.Limit)
@@ -78,6 +80,7 @@ type DuplicateTaskError struct {
 	First, Second string // the sources, "file.go:12", where known
 }
 
+// Error names the task and, where known, both places.
 func (e *DuplicateTaskError) Error() string {
 	where := ""
 	if e.First != "" || e.Second != "" {
@@ -106,6 +109,7 @@ type ItemError struct {
 	Err   error
 }
 
+// Error tells the first three items.
 func (e *PartialError) Error() string {
 	if len(e.Items) == 1 {
 		return fmt.Sprintf("item %d: %v", e.Items[0].Index, e.Items[0].Err)
@@ -172,6 +176,7 @@ type TaskError struct {
 	History []AttemptRecord
 }
 
+// Error tells what became of the task, and why.
 func (e *TaskError) Error() string {
 	if e.State == StateCancelled {
 		return fmt.Sprintf("stem: task %s (%s) was cancelled: %s", e.Task, e.ID, e.Failure.Message)

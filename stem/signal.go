@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -21,6 +22,9 @@ import (
 func RunUntilSignal(ctx context.Context, workers ...*Worker) error {
 	if len(workers) == 0 {
 		return errors.New("stem: RunUntilSignal: there is no worker to run: pass what stem.NewWorker made")
+	}
+	if i := slices.Index(workers, nil); i >= 0 {
+		return fmt.Errorf("stem: RunUntilSignal: worker %d is nil: look at the error of its stem.NewWorker", i)
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

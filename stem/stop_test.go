@@ -141,3 +141,14 @@ func TestADeployThatCutsRunsShortIsNoInterruption(t *testing.T) {
 		}
 	})
 }
+
+func TestRunUntilSignalWantsWorkers(t *testing.T) {
+	for want, workers := range map[string][]*stem.Worker{
+		"there is no worker to run": nil,
+		"worker 0 is nil":           {nil},
+	} {
+		if err := stem.RunUntilSignal(t.Context(), workers...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error with %q", err, want)
+		}
+	}
+}

@@ -80,13 +80,12 @@ func (s *settler) save(t *trip) (refused []ItemError, err error) {
 	if err = s.saves.Save(call, t.results...); err == nil {
 		return nil, nil
 	}
-	var partial *PartialError
-	if !errors.As(err, &partial) {
+	if !errors.As(err, new(*PartialError)) {
 		return nil, err
 	}
-	for _, item := range partial.Items {
-		if !errors.Is(item.Err, ErrLeaseLost) {
-			refused = append(refused, ItemError{t.of[item.Index], &refusedResult{item.Err}})
+	for i, settlement := range t.of {
+		if itemErr := ItemErr(err, i); itemErr != nil && !errors.Is(itemErr, ErrLeaseLost) {
+			refused = append(refused, ItemError{settlement, &refusedResult{itemErr}})
 		}
 	}
 	return refused, nil
@@ -125,14 +124,17 @@ func (t *trip) blameResults(err error) error {
 	if err == nil {
 		return nil // without the cost of errors.As
 	}
-	var partial *PartialError
-	if !errors.As(err, &partial) {
+	if !errors.As(err, new(*PartialError)) {
 		return err
 	}
-	items := slices.Clone(partial.Items)
-	for i, item := range items {
-		if t.settlements[item.Index].Result != nil && !errors.Is(item.Err, ErrLeaseLost) {
-			items[i].Err = &refusedResult{item.Err}
+	var items []ItemError
+	for i := range t.settlements {
+		switch itemErr := ItemErr(err, i); {
+		case itemErr == nil:
+		case t.settlements[i].Result != nil && !errors.Is(itemErr, ErrLeaseLost):
+			items = append(items, ItemError{i, &refusedResult{itemErr}})
+		default:
+			items = append(items, ItemError{i, itemErr})
 		}
 	}
 	return &PartialError{items}

@@ -68,8 +68,8 @@ type WorkerConfig struct {
 	// StuckAfter is how long after its context has ended (at its timeout, or because the
 	// lease is lost, the task revoked or the worker stopping) a handler that has not
 	// returned is told of: by TaskStuck and an error in the log, with its goroutine's
-	// stack. It keeps its slot until it returns. The default is 10 s; a negative one
-	// means never.
+	// stack. It keeps its slot until it returns. At least 100 ms; the default is 10 s, and a
+	// negative one means never.
 	StuckAfter time.Duration
 	// ReceiveMiddleware sees each delivery before it runs and may decrypt, verify or refuse
 	// it; the first is the outermost.
@@ -133,6 +133,7 @@ const (
 	longestLease = 24 * time.Hour
 	mostWeight   = 1_000_000
 	shortestIdle = 100 * time.Millisecond // a receive must have the time to answer
+	soonestStuck = 100 * time.Millisecond // whoever looks for stuck handlers looks four times as often
 )
 
 func (c WorkerConfig) validate() error {
@@ -151,6 +152,8 @@ func (c WorkerConfig) validate() error {
 		return &OptionError{Option: "WorkerConfig.Prefetch", Value: fmt.Sprint(c.Prefetch), Want: "1 to 1,000, or 0 for 2"}
 	case c.StopAfterIdle != 0 && c.StopAfterIdle < shortestIdle:
 		return &OptionError{Option: "WorkerConfig.StopAfterIdle", Value: c.StopAfterIdle.String(), Want: "at least 100ms, or 0 for never"}
+	case c.StuckAfter > 0 && c.StuckAfter < soonestStuck:
+		return &OptionError{Option: "WorkerConfig.StuckAfter", Value: c.StuckAfter.String(), Want: "at least 100ms, 0 for 10s, or a negative one for never"}
 	case c.Lease < time.Second || c.Lease > longestLease:
 		return &OptionError{Option: "WorkerConfig.Lease", Value: c.Lease.String(), Want: "1s to 24h, or 0 for 15s"}
 	}

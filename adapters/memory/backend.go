@@ -12,16 +12,7 @@ import (
 // Save stores records. Payload, Failure, Progress and History are shared from here on
 // with all who load them, so nobody may change them.
 func (s *Store) Save(ctx context.Context, rs ...stem.Result) error {
-	now, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	var failed partial
-	for i := range rs {
-		failed.add(i, s.save(&rs[i], now))
-	}
-	return failed.err()
+	return s.each(ctx, len(rs), func(i int, now instant) error { return s.save(&rs[i], now) })
 }
 
 // sweepResults is how many expired records may go for each that is saved or
@@ -85,17 +76,11 @@ func (s *Store) maxResults() int {
 // read-only.
 func (s *Store) Load(ctx context.Context, ids ...string) ([]stem.Result, error) {
 	results := make([]stem.Result, len(ids))
-	now, err := s.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	var failed partial
-	for i, id := range ids {
-		results[i], err = s.load(id, now)
-		failed.add(i, err)
-	}
-	return results, failed.err()
+	err := s.each(ctx, len(ids), func(i int, now instant) (err error) {
+		results[i], err = s.load(ids[i], now)
+		return err
+	})
+	return results, err
 }
 
 func (s *Store) load(id string, now instant) (stem.Result, error) {

@@ -14,16 +14,7 @@ type revocations struct {
 // Revoke stores revocations. The envelopes stay where they are: a worker is told when it
 // receives one, or extends its session.
 func (s *Store) Revoke(ctx context.Context, rs ...stem.Revocation) error {
-	now, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	var failed partial
-	for i := range rs {
-		failed.add(i, s.revoke(&rs[i], now))
-	}
-	return failed.err()
+	return s.each(ctx, len(rs), func(i int, now instant) error { return s.revoke(&rs[i], now) })
 }
 
 func (s *Store) revoke(r *stem.Revocation, now instant) error {

@@ -19,16 +19,7 @@ func (s *Store) SaveAndSettle(ctx context.Context, ss ...stem.Settlement) error 
 }
 
 func (s *Store) settleAll(ctx context.Context, ss []stem.Settlement, save bool) error {
-	now, err := s.begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.mu.Unlock()
-	var failed partial
-	for i := range ss {
-		failed.add(i, s.settle(&ss[i], save, now))
-	}
-	return failed.err()
+	return s.each(ctx, len(ss), func(i int, now instant) error { return s.settle(&ss[i], save, now) })
 }
 
 // settle ends one delivery, and saves its result if it is asked to, or answers
@@ -86,21 +77,4 @@ func (e *entry) conclude(st *stem.Settlement, now instant) {
 	case stem.VerdictDeadLetter:
 		e.queue.setDead(e, st.Reason)
 	}
-}
-
-// partial gathers the items of a batch that failed.
-type partial []stem.ItemError
-
-func (p *partial) add(i int, err error) {
-	if err != nil {
-		*p = append(*p, stem.ItemError{Index: i, Err: err})
-	}
-}
-
-// err gives nil where nothing failed, else a *stem.PartialError.
-func (p partial) err() error {
-	if len(p) == 0 {
-		return nil
-	}
-	return &stem.PartialError{Items: p}
 }

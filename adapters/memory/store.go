@@ -127,6 +127,26 @@ func (s *Store) begin(ctx context.Context) (now instant, err error) {
 	return s.now(), nil
 }
 
+// each does something with every item of a batch, under one lock and at one time. Items
+// that failed are named by a *stem.PartialError.
+func (s *Store) each(ctx context.Context, items int, do func(i int, now instant) error) error {
+	now, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	var failed []stem.ItemError
+	for i := range items {
+		if err := do(i, now); err != nil {
+			failed = append(failed, stem.ItemError{Index: i, Err: err})
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	return &stem.PartialError{Items: failed}
+}
+
 // instant is a time by the store's clock, in nanoseconds since its epoch. It
 // comes from the monotonic clock: nobody who sets the wall clock moves a lease.
 type instant int64
