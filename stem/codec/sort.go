@@ -22,12 +22,12 @@ func SortedEntries[K cmp.Ordered, V any](entries []Entry[K, V], m map[K]V) []Ent
 	for k, v := range m {
 		entries = append(entries, Entry[K, V]{k, v})
 	}
-	SortEntries(entries)
+	sortEntries(entries)
 	return entries
 }
 
-// SortEntries sorts entries by their keys, which are all different.
-func SortEntries[K cmp.Ordered, V any](entries []Entry[K, V]) {
+// sortEntries sorts entries by their keys, which are all different.
+func sortEntries[K cmp.Ordered, V any](entries []Entry[K, V]) {
 	if len(entries) > 12 {
 		slices.SortFunc(entries, func(a, b Entry[K, V]) int { return cmp.Compare(a.Key, b.Key) })
 		return
