@@ -102,8 +102,9 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 		c.revoker = cfg.Revocations
 	}
 	c.base = builtin()
-	(&draft{Envelope: &c.base}).apply(cfg.Defaults)
-	if given := c.base.ID + c.base.DedupeKey; given != "" {
+	defaults := draft{Envelope: &c.base}
+	defaults.apply(cfg.Defaults)
+	if given := c.base.ID + c.base.DedupeKey; given != "" || defaults.empty != "" {
 		return nil, &OptionError{Option: "ClientConfig.Defaults: WithID or IdempotencyKey", Value: clip(given), Want: "neither: every task but the first would be a duplicate"}
 	}
 	if c.base.Fingerprint != 0 {

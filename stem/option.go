@@ -18,6 +18,8 @@ type draft struct {
 	// ownHeaders tells that Headers is a map of this draft alone, ownID that the
 	// caller has given the id.
 	ownHeaders, ownID bool
+	// empty names an id or a key that was given as "" where there was none to take back.
+	empty string
 }
 
 // Delay makes the task due d after it is enqueued. A negative d counts as 0.
@@ -38,9 +40,13 @@ func ExpiresIn(d time.Duration) Option {
 }
 
 // ExpiresAt cancels the task if a run of it has not started at t. As with At, only
-// the time left reaches the store.
+// the time left reaches the store. The zero time means that it never expires.
 func ExpiresAt(t time.Time) Option {
-	return func(e *draft) { e.ExpiresIn = max(time.Until(t), 1) }
+	return func(e *draft) {
+		if e.ExpiresIn = 0; !t.IsZero() {
+			e.ExpiresIn = max(time.Until(t), 1)
+		}
+	}
 }
 
 // OnQueue puts the task on a queue. The default is DefaultQueue.
@@ -110,16 +116,37 @@ func IgnoreResult() Option { return KeepResult(0) }
 // same id on the same queue again within the dedupe window adds nothing, and
 // the job tells so. After the window an id should not be used again as long as
 // the earlier task's result is kept: who waits for it could get that one.
+//
+// "" takes back the id of the task definition. Where there is none to take back it is an
+// error, since nothing would keep the task from being enqueued twice.
 func WithID(id string) Option {
-	return func(e *draft) { e.ID, e.ownID = id, true }
+	return func(e *draft) {
+		e.takesBack("id", e.ID, id)
+		e.ID, e.ownID = id, id != ""
+	}
 }
 
 // IdempotencyKey (1–200 printable ASCII bytes) makes a second task of the same
 // name with the same key on the same queue, within the dedupe window, a
 // duplicate: it is not stored, and the job that Enqueue answers is the first one's.
 // A task that is renamed starts anew: keys that were used under an alias do not count.
+// "" takes back the key of the task definition, and is an error where there is none.
 func IdempotencyKey(key string) Option {
-	return func(e *draft) { e.DedupeKey = key }
+	return func(e *draft) {
+		e.takesBack("idempotency key", e.DedupeKey, key)
+		e.DedupeKey = key
+	}
+}
+
+// takesBack notes an empty id or key that overrides none: it comes from a variable that
+// should not be empty, and would cost the caller what it relies on.
+func (e *draft) takesBack(option, earlier, later string) {
+	switch {
+	case later != "" && e.empty == option:
+		e.empty = ""
+	case later == "" && earlier == "":
+		e.empty = option
+	}
 }
 
 // DedupeWindow is how long a WithID or IdempotencyKey is remembered, counted
@@ -208,6 +235,9 @@ func (e *draft) apply(opts []Option) {
 // task is not that of another, whose result is of another type; a space, which no
 // name contains, keeps them apart.
 func (e *draft) complete() error {
+	if e.empty != "" {
+		return validName(e.empty, "")
+	}
 	switch {
 	case e.DedupeKey != "":
 		if err := validName("idempotency key", e.DedupeKey); err != nil {
@@ -219,7 +249,7 @@ func (e *draft) complete() error {
 	default:
 		e.DedupeWindow = 0
 	}
-	if e.ID == "" && !e.ownID {
+	if e.ID == "" {
 		e.ID = newID()
 	}
 	return e.Validate()

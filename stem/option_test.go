@@ -3,6 +3,10 @@ package stem_test
 import (
 	"context"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -144,6 +148,111 @@ func TestTheCallOverridesTheDefinitionAndThatTheClient(t *testing.T) {
 	again, err := published(t, client, nil, nil)
 	if err != nil || again.Headers["b"] != "client" || len(again.Headers) != 2 {
 		t.Errorf("the client's headers: got %v, %v; want them untouched by earlier calls", again.Headers, err)
+	}
+}
+
+// Whatever the client or the definition says, a call can say that it does not want it.
+func TestACallSetsEveryOptionBackToItsZero(t *testing.T) {
+	soon := time.Now().Add(time.Hour)
+	tests := []struct {
+		name      string
+		set, zero stem.Option
+		want      func(*stem.Envelope) // what zero means, where that is not the default
+	}{
+		{"Delay", stem.Delay(1), stem.Delay(0), nil},
+		{"At", stem.At(soon), stem.At(time.Time{}), nil},
+		{"ExpiresIn", stem.ExpiresIn(1), stem.ExpiresIn(0), nil},
+		{"ExpiresAt", stem.ExpiresAt(soon), stem.ExpiresAt(time.Time{}), nil},
+		{"OnQueue", stem.OnQueue("mail"), stem.OnQueue(stem.DefaultQueue), nil},
+		{"Priority", stem.Priority(9), stem.Priority(0), nil},
+		{"MaxRetries", stem.MaxRetries(9), stem.MaxRetries(0), func(e *stem.Envelope) { e.MaxRetries = 0 }},
+		{"RetryFor", stem.RetryFor(1), stem.RetryFor(0), nil},
+		{"Backoff", stem.Backoff(stem.FixedBackoff(1)), stem.Backoff(stem.BackoffPolicy{}), func(e *stem.Envelope) { e.Backoff = stem.BackoffPolicy{} }},
+		{"Timeout", stem.Timeout(1), stem.Timeout(0), nil},
+		{"SoftTimeout", stem.SoftTimeout(1), stem.SoftTimeout(0), nil},
+		{"Visibility", stem.Visibility(1), stem.Visibility(0), nil},
+		{"KeepResult", stem.KeepResult(1), stem.KeepResult(0), func(e *stem.Envelope) { e.KeepResult = 0 }},
+		{"IgnoreResult", stem.IgnoreResult(), stem.KeepResult(24 * time.Hour), nil},
+		{"WithID", stem.WithID("id"), stem.WithID(""), nil},
+		{"IdempotencyKey", stem.IdempotencyKey("key"), stem.IdempotencyKey(""), nil},
+		{"DedupeWindow", stem.DedupeWindow(1), stem.DedupeWindow(0), nil},
+		{"Header", stem.Header("a", "b"), stem.Header("a", ""), func(e *stem.Envelope) { e.Headers = map[string]string{"a": ""} }},
+		{"Fingerprint", stem.Fingerprint(1), stem.Fingerprint(0), nil},
+	}
+	covered := map[string]bool{}
+	for _, tt := range tests {
+		covered[tt.name] = true
+		want, err := published(t, nil, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.want != nil {
+			tt.want(&want)
+		}
+		set, zero := []stem.Option{tt.set}, []stem.Option{tt.zero}
+		publish := map[string]func() (stem.Envelope, error){
+			"the call over the definition":   func() (stem.Envelope, error) { return published(t, nil, set, zero) },
+			"the call over the client":       func() (stem.Envelope, error) { return published(t, set, nil, zero) },
+			"the definition over the client": func() (stem.Envelope, error) { return published(t, set, zero, nil) },
+		}
+		if slices.Contains([]string{"WithID", "IdempotencyKey", "Fingerprint"}, tt.name) { // a client must not have them
+			publish = map[string]func() (stem.Envelope, error){"the call over the definition": publish["the call over the definition"]}
+		}
+		for where, publish := range publish {
+			got, err := publish()
+			if err != nil {
+				t.Errorf("%s, %s: %v", tt.name, where, err)
+				continue
+			}
+			got.ID = want.ID
+			if diff := cmp.Diff(got, want); diff != "" {
+				t.Errorf("%s, %s: got -, want +:\n%s", tt.name, where, diff)
+			}
+		}
+	}
+	for _, option := range optionsOfThePackage(t) {
+		if !covered[option] {
+			t.Errorf("no case sets %s back to its zero", option)
+		}
+	}
+}
+
+// optionsOfThePackage gives the names of the exported functions in option.go.
+func optionsOfThePackage(t *testing.T) (names []string) {
+	file, err := parser.ParseFile(token.NewFileSet(), "option.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, decl := range file.Decls {
+		if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.IsExported() {
+			names = append(names, f.Name.Name)
+		}
+	}
+	if len(names) < 10 {
+		t.Fatalf("got the options %v, want more", names)
+	}
+	return names
+}
+
+func TestAnEmptyIDOrKeyIsASlipWhereItTakesNothingBack(t *testing.T) {
+	id, key := []stem.Option{stem.WithID("")}, []stem.Option{stem.IdempotencyKey("")}
+	for name, opts := range map[string][3][]stem.Option{
+		"id of a call":        {nil, nil, id},
+		"id of a definition":  {nil, id, nil},
+		"id of a client":      {id, nil, nil},
+		"key of a call":       {nil, nil, key},
+		"key of a definition": {nil, key, nil},
+		"key of a client":     {key, nil, nil},
+		"key beside an id":    {nil, nil, {stem.WithID("id"), stem.IdempotencyKey("")}},
+	} {
+		_, err := published(t, opts[0], opts[1], opts[2])
+		var option *stem.OptionError
+		if !errors.As(err, &option) || option.Value != `""` {
+			t.Errorf("%s: got %v, want a *stem.OptionError", name, err)
+		}
+	}
+	if got, err := published(t, nil, id, []stem.Option{stem.WithID("id")}); err != nil || got.ID != "id" {
+		t.Errorf("an id over an empty one: got %q, %v; want the id", got.ID, err)
 	}
 }
 
