@@ -57,12 +57,7 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 		if l.isStuck.Load() {
 			w.tellUnstuck(l)
 		}
-		j := judgeUnharmed(l.Delivery, o)
-		j.ran = time.Since(started)
-		if j.verdict == VerdictRetry || j.verdict == VerdictDeadLetter {
-			l.remember(j.failure)
-		}
-		w.finish(l, j)
+		w.conclude(l, o, time.Since(started))
 	}()
 	d, err := w.handed(l)
 	if err != nil {
@@ -73,6 +68,27 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 		w.observe.tell(&l.ctx, TaskStarted{TaskRef: l.ref(), Waited: l.waited})
 	}
 	o.result, o.err = handler(&l.ctx, d)
+}
+
+// conclude judges a run and finishes its loan, also when a stranger's code that is asked
+// about a failure (RetryIf, RetryWith, a method of the error) ends the goroutine: then with
+// less of it.
+func (w *Worker) conclude(l *loan, o outcome, ran time.Duration) {
+	judged := false
+	defer func() {
+		if !judged {
+			w.log.Error("stem: RetryIf, RetryWith or a method of the handler's error ended its goroutine with runtime.Goexit",
+				"task", l.Task, "id", l.ID, "attempt", l.Attempt)
+			w.conclude(l, o.simpler(), ran)
+		}
+	}()
+	j := judgeUnharmed(l.Delivery, o)
+	judged = true
+	j.ran = ran
+	if j.verdict == VerdictRetry || j.verdict == VerdictDeadLetter {
+		l.remember(j.failure)
+	}
+	w.finish(l, j)
 }
 
 // finish makes room for the next delivery and hands the loan to the settler.

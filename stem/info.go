@@ -23,6 +23,9 @@ type TaskInfo struct {
 	Delivery int64
 	// Interruptions, Snoozes and Releases count what cost no attempt.
 	Interruptions, Snoozes, Releases int
+	// History are the attempts that failed before this run, the oldest first, at most
+	// MaxHistory of them (see AttemptRecord).
+	History []AttemptRecord
 	// Headers are those of the enqueue; the map is the handler's own.
 	Headers map[string]string
 	// Root and Parent are the ids of the family's first task and of the task
@@ -43,6 +46,7 @@ func Info(ctx context.Context) (info TaskInfo, ok bool) {
 		Worker:  l.worker.cfg.Name,
 		Attempt: l.Attempt, MaxRetries: l.MaxRetries, Delivery: l.Number,
 		Interruptions: l.Interruptions, Snoozes: l.Snoozes, Releases: l.Releases,
+		History: l.History(),
 		Headers: maps.Clone(l.Headers),
 		Root:    l.Root, Parent: l.Parent,
 		Waited: l.waited,

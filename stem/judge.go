@@ -54,6 +54,19 @@ func judgeUnharmed(d *Delivery, o outcome) (j judgement) {
 	return judge(d, o)
 }
 
+// simpler is the outcome with one thing less in it that is not ours: first nobody is
+// asked, so that the task's own back-off decides, and then the error is not looked at.
+func (o outcome) simpler() outcome {
+	if o.steer != nil {
+		o.steer = nil
+	} else {
+		o.err = errSilent
+	}
+	return o
+}
+
+var errSilent = errors.New("the handler failed, and a method of its error ended the goroutine with runtime.Goexit")
+
 // isPanic reports whether a handler panicked. What it panicked with does not steer,
 // but for Permanent: a panic costs an attempt.
 func isPanic(err error) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -109,6 +110,51 @@ func (s markingStore) Receive(ctx context.Context, req stem.ReceiveRequest) ([]s
 	return ds, err
 }
 
+// quits is an error that ends the goroutine of whoever asks it what it says.
+type quits struct{}
+
+func (quits) Error() string { runtime.Goexit(); return "" }
+
+// Whatever the code does that is asked about a failure, the run is settled: as if it had panicked.
+func TestWhoEndsTheGoroutineWhileAFailureIsJudgedLosesNoTask(t *testing.T) {
+	boom := errors.New("boom")
+	for name, c := range map[string]struct {
+		err  error
+		opts []stem.HandlerOption
+		want string
+	}{
+		"RetryIf":   {boom, []stem.HandlerOption{stem.RetryIf(func(error) bool { runtime.Goexit(); return false })}, "boom"},
+		"RetryWith": {boom, []stem.HandlerOption{stem.RetryWith(func(stem.FailedRun) (time.Duration, bool) { runtime.Goexit(); return 0, false })}, "boom"},
+		"Error":     {quits{}, nil, "a method of its error ended the goroutine"},
+		"both":      {quits{}, []stem.HandlerOption{stem.RetryIf(func(err error) bool { return err.Error() != "" })}, "a method of its error ended the goroutine"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, r *rig) {
+				def := r.task("bad", func(context.Context, string) (string, error) { return "", c.err },
+					stem.MaxRetries(1), stem.Backoff(stem.FixedBackoff(time.Minute)))
+				if err := r.registry.Configure(def, c.opts...); err != nil {
+					t.Fatal(err)
+				}
+				stop := r.work(stem.WorkerConfig{Slots: 1, Prefetch: 1})
+				begin := time.Now()
+				for range 3 {
+					_, err := r.wait(r.enqueue(def, ""))
+					var failed *stem.TaskError
+					if !errors.As(err, &failed) || failed.Attempt != 2 || len(failed.History) != 2 || !strings.Contains(failed.Failure.Message, c.want) {
+						t.Errorf("got %v, want a dead letter at attempt 2 with %q", err, c.want)
+					}
+				}
+				if took := time.Since(begin); took != 3*time.Minute {
+					t.Errorf("got three tasks after %v, want 3m0s: the back-off decides", took)
+				}
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
 // The history goes with the task, from worker to worker, through snoozes and releases.
 func TestAttemptsThatFailedAreRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -116,7 +162,10 @@ func TestAttemptsThatFailedAreRemembered(t *testing.T) {
 		begin := time.Now().UTC()
 		var seen []map[string]string
 		runs := 0
+		var told []stem.AttemptRecord // to the last handler
 		def := r.task("flaky", func(ctx context.Context, _ string) (string, error) {
+			info, _ := stem.Info(ctx)
+			told = info.History
 			switch runs++; runs {
 			case 1:
 				return "", errors.New("boom")
@@ -159,7 +208,11 @@ func TestAttemptsThatFailedAreRemembered(t *testing.T) {
 			{Attempt: 1, At: begin, Worker: "one", Kind: stem.FailureError, Message: "boom"},
 			{Attempt: 2, At: begin.Add(2 * time.Minute), Worker: "one", Kind: stem.FailurePanic, Message: "panic: oh"},
 		}
-		for state, record := range map[stem.State]stem.Result{stem.StateRetrying: middle, stem.StateSucceeded: r.status(job)} {
+		end := r.status(job)
+		if diff := cmp.Diff(told, end.History); diff != "" {
+			t.Errorf("what the handler was told: got -, want + as in the record:\n%s", diff)
+		}
+		for state, record := range map[stem.State]stem.Result{stem.StateRetrying: middle, stem.StateSucceeded: end} {
 			got := slices.Clone(record.History)
 			if len(got) != 2 || len(got[1].StackDigest) != 16 {
 				t.Fatalf("%s: got the history %v, want two attempts, of the second a digest of its stack", state, got)

@@ -45,7 +45,8 @@ func RetryWith(policy RetryPolicy) HandlerOption {
 // makes the task a dead letter. A delay below 0 counts as 0. It is asked only while MaxRetries
 // leaves a retry, and its delay must keep to RetryFor: it can give up
 // earlier than the envelope says, never later. It may be called by many goroutines at once, and should
-// be quick. A panic in it, or in the function of RetryIf, is logged, and the back-off decides.
+// be quick. A panic in it, or in the function of RetryIf, is logged, and the back-off decides; so it is
+// if one of them ends its goroutine.
 type RetryPolicy func(run FailedRun) (delay time.Duration, again bool)
 
 // FailedRun is what a RetryPolicy knows of a run that failed.
