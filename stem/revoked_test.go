@@ -107,6 +107,9 @@ func TestAStoreOfRevocationsThatIsAwayStopsNobody(t *testing.T) {
 				if got := r.revoked(job); got != "revoked while it ran" || time.Since(begin) > 5*time.Second {
 					t.Errorf("got %q after %v, want revoked while it ran within 5s", got, time.Since(begin))
 				}
+				if back := eventsOf[stem.StoreRecovered](r); len(back) != 1 || back[0].Operation != "revocations" {
+					t.Errorf("got recoveries %v, want one of revocations", back)
+				}
 				if n := len(eventsOf[stem.LeaseLost](r)); n != 0 {
 					t.Errorf("got %d leases lost, want none", n)
 				}
