@@ -153,6 +153,17 @@ func (e *Envelope) Validate() error {
 	if e.MaxRetries < 0 {
 		return &OptionError{Option: "max retries", Value: fmt.Sprint(e.MaxRetries), Want: "0 or more"}
 	}
+	if min(e.Delay, e.ExpiresIn, e.Timeout, e.SoftTimeout, e.Visibility, e.KeepResult, e.RetryFor, e.DedupeWindow) < 0 {
+		return e.negative()
+	}
+	if e.Timeout > 0 && e.SoftTimeout >= e.Timeout {
+		return &OptionError{Option: "soft timeout", Value: e.SoftTimeout.String(), Want: fmt.Sprint("less than the timeout, which is ", e.Timeout)}
+	}
+	return e.Backoff.validate()
+}
+
+// negative reports the first duration that is less than zero.
+func (e *Envelope) negative() error {
 	for _, d := range []struct {
 		field string
 		value time.Duration
@@ -165,10 +176,7 @@ func (e *Envelope) Validate() error {
 			return &OptionError{Option: d.field, Value: d.value.String(), Want: "zero or a positive duration"}
 		}
 	}
-	if e.Timeout > 0 && e.SoftTimeout >= e.Timeout {
-		return &OptionError{Option: "soft timeout", Value: e.SoftTimeout.String(), Want: fmt.Sprint("less than the timeout, which is ", e.Timeout)}
-	}
-	return e.Backoff.validate()
+	return nil
 }
 
 // validName checks the one alphabet of ids, task names and queues: printable

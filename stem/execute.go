@@ -13,7 +13,7 @@ import (
 // the handler and gives the judgement of its outcome to the settler.
 func (w *Worker) execute(l *loan) {
 	now := time.Now()
-	inHand := now.Sub(l.received)
+	inHand := now.Sub(*l.received)
 	l.waited = l.Waited + inHand
 	known := w.known.Has(l.Task, l.Fingerprint)
 	if j, refused := judgeUnstarted(l.Delivery, inHand, known, w.cfg.MaxInterruptions); refused {
@@ -54,8 +54,8 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 		if l.soft != nil {
 			l.soft.end()
 		}
-		if l.isStuck.Load() {
-			w.tellUnstuck(l)
+		if s := l.stuck.Load(); s != nil {
+			w.tellUnstuck(l, s)
 		}
 		w.conclude(l, o, time.Since(started))
 	}()

@@ -159,7 +159,7 @@ func (w *Worker) accept(deliveries []Delivery) {
 	loans := make([]loan, len(deliveries))
 	for i := range deliveries {
 		l := &loans[i]
-		if l.init(w, &deliveries[i], now); l.Interruptions > 0 {
+		if l.init(w, &deliveries[i], &now); l.Interruptions > 0 {
 			w.observe.tell(w.base, TaskInterrupted{TaskRef: l.ref(), Interruptions: l.Interruptions})
 		}
 	}

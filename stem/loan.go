@@ -10,34 +10,30 @@ import (
 )
 
 // loan is a delivery in the hands of a worker, from its receive until it is
-// settled.
+// settled. There is one for each task, so what few of them need stands behind a
+// pointer, which is nil until then.
 type loan struct {
 	*Delivery
-	worker   *Worker
-	received time.Time
-	waited   time.Duration // until the handler started
-	runs     atomic.Bool   // the handler does
-	ctx      taskContext
-	soft     *softLimit // nil where the task has none
+	worker     *Worker
+	received   *time.Time    // one for all that were received together
+	waited     time.Duration // until the handler started
+	ctx        taskContext
+	left       map[string]string // the marks for the next delivery
+	goroutine  string            // the one that runs the handler
+	prev, next *loan             // guarded by held.mu
 
-	left map[string]string // the marks for the next delivery
+	soft    *softLimit                // where the task has one
+	stuck   atomic.Pointer[stuckness] // where the handler goes on after the end of ctx
+	refusal *refusal                  // where the store has refused the record
 
-	goroutine string    // the one that runs the handler
-	stuck     stuckness // guarded by held.mu
-	isStuck   atomic.Bool
-
-	refused time.Time // since when the store refuses its record
-	offers  offer     // how much of the record it is offered
-
+	runs     atomic.Bool // the handler does
 	asked    atomic.Bool // it has waited for a job
-	waits    int         // for how many it waits now; guarded by hand.mu
+	waits    int32       // for how many it waits now; guarded by hand.mu
 	lent     bool        // its slot is, meanwhile; guarded by hand.mu
 	slotGone bool        // it has returned, and its slot is somebody else's
-
-	prev, next *loan // guarded by held.mu
 }
 
-func (l *loan) init(w *Worker, d *Delivery, now time.Time) {
+func (l *loan) init(w *Worker, d *Delivery, now *time.Time) {
 	l.Delivery, l.worker, l.received, l.left = d, w, now, d.Marks
 	l.ctx.loan = l
 	l.ctx.parent, l.ctx.timeout, l.ctx.cause = w.base, d.Timeout, ErrTimeout
@@ -77,7 +73,7 @@ func (l *loan) revoked() error {
 // dueFor is how long ago the task became due for the first time; an adapter that gives no
 // sense counts as none.
 func (l *loan) dueFor(now time.Time) time.Duration {
-	return max(l.Age-l.Delay, 0) + now.Sub(l.received)
+	return max(l.Age-l.Delay, 0) + now.Sub(*l.received)
 }
 
 func (l *loan) ref() TaskRef {

@@ -33,13 +33,13 @@ func (h *held) stuck(now time.Time, after time.Duration) []*loan {
 		if !l.runs.Load() || l.ctx.Err() == nil {
 			continue
 		}
-		s := &l.stuck
-		if s.since.IsZero() {
-			s.since = now
+		s := l.stuck.Load()
+		if s == nil {
+			s = &stuckness{since: now}
+			l.stuck.Store(s)
 		}
 		if since := now.Sub(s.since); since >= max(after, 2*s.told) {
 			s.told = max(since, 1)
-			l.isStuck.Store(true)
 			due = append(due, l)
 		}
 	}
@@ -53,18 +53,21 @@ func (w *Worker) tellStuck(loans []*loan) {
 	all := allStacks()
 	for _, l := range loans {
 		stack := stackOf(l.goroutine, all)
-		cause := context.Cause(&l.ctx)
+		cause, told := context.Cause(&l.ctx), l.stuck.Load().told
 		w.log.Error("stem: a handler has not returned after its context has ended, and keeps its slot",
-			"task", l.Task, "id", l.ID, "attempt", l.Attempt, "since", l.stuck.told, "cause", cause, "stack", stack)
-		w.observe.tell(w.base, TaskStuck{TaskRef: l.ref(), Since: l.stuck.told, Cause: cause, Stack: stack})
+			"task", l.Task, "id", l.ID, "attempt", l.Attempt, "since", told, "cause", cause, "stack", stack)
+		w.observe.tell(w.base, TaskStuck{TaskRef: l.ref(), Since: told, Cause: cause, Stack: stack})
 	}
 }
 
-// tellUnstuck tells that a stuck handler has returned after all.
-func (w *Worker) tellUnstuck(l *loan) {
+// tellUnstuck tells that a handler has returned after all, if it was told to be stuck.
+func (w *Worker) tellUnstuck(l *loan, s *stuckness) {
 	w.held.mu.Lock()
-	s := l.stuck
+	told := s.told
 	w.held.mu.Unlock()
+	if told == 0 {
+		return
+	}
 	after := time.Since(s.since)
 	w.log.Info("stem: a stuck handler has returned", "task", l.Task, "id", l.ID, "attempt", l.Attempt, "after", after)
 	w.observe.tell(w.base, TaskUnstuck{TaskRef: l.ref(), After: after})

@@ -28,10 +28,10 @@ func (s *settler) prepare(t *trip, batch []ending) {
 		if e.verdict != VerdictAck && e.verdict != VerdictRelease { // the one ends the marks, the other keeps them
 			settlement.Marks = e.loan.left
 		}
-		if e.state != "" && s.saves != nil && e.loan.KeepResult > 0 && e.loan.offers < noRecord {
+		if e.state != "" && s.saves != nil && e.loan.KeepResult > 0 && e.loan.offers() < noRecord {
 			r := e.loan.record(e.state)
 			r.Payload, r.Failure, r.Ran, r.History = e.payload, e.failure, e.ran, nil
-			if e.loan.offers == wholeRecord {
+			if e.loan.offers() == wholeRecord {
 				r.History = historyIn(e.loan.left)
 			}
 			t.results, t.of = append(t.results, r), append(t.of, i)
@@ -164,20 +164,37 @@ const (
 	noRecord
 )
 
+// refusal is what a worker knows of a record that the store refuses by name.
+type refusal struct {
+	since  time.Time // zero where the store's last answer was another
+	offers offer     // how much of the record it is offered
+}
+
+// offers gives how much of the task's record the store is offered.
+func (l *loan) offers() offer {
+	if l.refusal == nil {
+		return wholeRecord
+	}
+	return l.refusal.offers
+}
+
 // refused gives how to try again to settle what the store did not take. A result that it
 // has refused for long gives way to a failure that says so, and that one, if need be,
 // to no record at all: a task must not stay with its worker for ever.
 func (e ending) refused(err error, now time.Time) ending {
-	l := e.loan
+	l, r := e.loan, e.loan.refusal
 	var result *refusedResult
-	switch {
-	case !errors.As(err, &result) || errors.Is(err, ErrUnknownOutcome):
-		l.refused = time.Time{} // the store has not said no
-	case l.refused.IsZero():
-		l.refused = now
-	case now.Sub(l.refused) >= refusalPatience:
-		l.refused = now
-		if l.offers++; l.offers == curtailed {
+	switch saidNo := errors.As(err, &result) && !errors.Is(err, ErrUnknownOutcome); {
+	case r == nil && saidNo:
+		l.refusal = &refusal{since: now}
+	case r == nil:
+	case !saidNo:
+		r.since = time.Time{}
+	case r.since.IsZero():
+		r.since = now
+	case now.Sub(r.since) >= refusalPatience:
+		r.since = now
+		if r.offers++; r.offers == curtailed {
 			e.judgement = e.curtail(result.error)
 		} else {
 			l.worker.log.Error("stem: the store takes no record of the task", "task", l.Task, "id", l.ID, "error", result.error)

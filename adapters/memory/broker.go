@@ -150,7 +150,7 @@ func (s *Store) Extend(ctx context.Context, want stem.Session, held ...stem.Deli
 	for i := range held {
 		d := &held[i]
 		e, ok := s.loaned(d)
-		if !ok || d.Session != want.ID || !e.current(d) && e.settled.number != d.Number {
+		if !ok || d.Session != want.ID || !e.current(d) && e.settled != d.Number {
 			notices = append(notices, stem.Notice{Index: i, Cause: stem.ErrLeaseLost})
 		} else if e.current(d) {
 			notices = e.queue.revoked.notice(notices, i, &e.envelope, now)

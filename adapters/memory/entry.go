@@ -29,15 +29,13 @@ type entry struct {
 	failures    int32
 	snoozes     int32
 	releases    int32
+	ended       stem.Verdict  // how the delivery that was settled last did
 	interrupted *interruption // the latest, since the last verdict
 	marks       map[string]string
 
 	holder  *session // who holds the last delivery, until it is settled or lent again
 	slot    int      // its index in what the holder holds
-	settled struct { // which delivery was the last to be settled, and how
-		number  int64
-		verdict stem.Verdict
-	}
+	settled int64    // the number of the delivery that was settled last
 }
 
 // newEntries gives an entry for each envelope, chained by next in their order.

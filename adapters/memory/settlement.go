@@ -33,7 +33,7 @@ func (s *Store) settle(st *stem.Settlement, save bool, now instant) error {
 	switch {
 	case !ok:
 		return stem.ErrLeaseLost
-	case e.settled.number == d.Number && e.settled.verdict == st.Verdict:
+	case e.settled == d.Number && e.ended == st.Verdict:
 		return nil // this very delivery did it, and saved its result
 	case !e.current(d):
 		e.heardOf(d.Number)
@@ -45,7 +45,7 @@ func (s *Store) settle(st *stem.Settlement, save bool, now instant) error {
 		_ = s.save(st.Result, now)
 	}
 	e.holder.drop(e)
-	e.settled.number, e.settled.verdict = d.Number, st.Verdict
+	e.settled, e.ended = d.Number, st.Verdict
 	e.conclude(st, now)
 	return nil
 }
