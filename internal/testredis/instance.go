@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gostem/gostem/internal/freeport"
 	"github.com/gostem/gostem/internal/testprocess"
 )
 
@@ -40,7 +41,7 @@ func newInstance(dir string, args []string) (*instance, error) {
 	}
 	var failures []error
 	for range 3 {
-		port, err := freePort()
+		port, err := freeport.Find()
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +65,7 @@ func (i *instance) start() error {
 		return err
 	}
 	defer log.Close()
-	args := []string{"--bind", loopback, "--port", strconv.Itoa(i.port), "--dir", i.dir, "--save", "", "--daemonize", "no"}
+	args := []string{"--bind", "127.0.0.1", "--port", strconv.Itoa(i.port), "--dir", i.dir, "--save", "", "--daemonize", "no"}
 	cmd := exec.Command("redis-server", append(args, i.args...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = i.dir, log, log
 	if i.process, err = testprocess.Start(cmd); err != nil {
@@ -123,7 +124,7 @@ func (i *instance) do(args ...string) (any, error) {
 
 func (i *instance) end(sig syscall.Signal) error { return i.process.End(sig, patience) }
 
-func (i *instance) addr() string    { return address(i.port) }
+func (i *instance) addr() string    { return freeport.Address(i.port) }
 func (i *instance) url() string     { return "redis://" + i.addr() }
 func (i *instance) logFile() string { return filepath.Join(i.dir, "redis.log") }
 
