@@ -9,7 +9,7 @@
 // Writes of a stale worker are fenced: they are refused by the store.
 //
 // To read the package, follow a task through its life: envelope.go (what
-// travels), spec.go, task.go, option.go, env.go and job.go (definitions, options, claims on results),
+// travels) and wire.go (its bytes), spec.go, task.go, option.go, env.go and job.go (definitions, options, claims on results),
 // route.go, middleware.go, client.go and line.go (enqueue: resolve, publish, share a round trip),
 // broker.go, backend.go and capability.go (what a store promises), taskset.go (what a
 // receiver knows), worker.go, session.go and fetch.go (a worker's life, its lease,

@@ -121,7 +121,7 @@ func TestParseEnvelopeRefuses(t *testing.T) {
 	tests := []struct{ name, data, want string }{
 		{"nothing", "", "offset 0"},
 		{"no array", "a0", "want array, have str"},
-		{"a newer version", "9202de0000", "version 2, this build reads version 1: update the worker"},
+		{"a newer version", "9202de0000", "version 2, this build reads version 1: update this program"},
 		{"an announced map of 2^32 entries", "9201dfffffffff", "entries"},
 		{"trailing bytes", "9201de000301a16902a17403a17100", "trailing bytes"},
 		{"no id", "9201de000202a17403a171", `id ""`},

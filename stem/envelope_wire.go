@@ -1,21 +1,15 @@
 package stem
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/gostem/gostem/stem/codec"
 )
 
-// The wire format of an envelope is MessagePack: an array of the version and a
-// map of the fields that are not zero, keyed by small integers:
+// envelopeVersion is that of the wire form of an envelope (see beginWire):
 //
 //	[1, {1: "0197…", 2: "demo.hello", 3: "default", 5: <args>, …}]
-//
-// A key, once given, keeps its meaning for ever. Readers skip keys that they do
-// not know, so a field may be added; the version changes only when an old reader would
-// misunderstand what it reads.
 const envelopeVersion = 1
 
 const (
@@ -46,20 +40,12 @@ const (
 
 // AppendEnvelope appends the wire form of e to b. Equal envelopes have equal bytes.
 func AppendEnvelope(b []byte, e *Envelope) []byte {
-	b = codec.AppendArrayLen(b, 2)
-	b = codec.AppendUint(b, envelopeVersion)
-	// The count of the fields follows them, so its place is kept: a map16 header.
-	header := len(b)
-	b = append(b, 0xde, 0, 0)
-	w := fieldWriter{b: b}
+	w := beginWire(b, envelopeVersion)
 	w.str(keyID, e.ID)
 	w.str(keyTask, e.Task)
 	w.str(keyQueue, e.Queue)
 	w.int(keyPriority, int64(e.Priority))
-	if len(e.Payload) > 0 {
-		w.key(keyPayload)
-		w.b = codec.AppendBytes(w.b, e.Payload)
-	}
+	w.bytes(keyPayload, e.Payload)
 	w.headers(e.Headers)
 	w.int(keyDelay, int64(e.Delay))
 	w.int(keyExpiresIn, int64(e.ExpiresIn))
@@ -81,33 +67,7 @@ func AppendEnvelope(b []byte, e *Envelope) []byte {
 	w.ids(keyAncestors, e.Ancestors)
 	w.int(keyRetryFor, int64(e.RetryFor))
 	w.int(keySoftTimeout, int64(e.SoftTimeout))
-	w.b[header+2] = byte(w.n)
-	return w.b
-}
-
-// fieldWriter appends the fields that are not zero and counts them.
-type fieldWriter struct {
-	b []byte
-	n int
-}
-
-func (w *fieldWriter) key(k uint64) {
-	w.b = codec.AppendUint(w.b, k)
-	w.n++
-}
-
-func (w *fieldWriter) str(k uint64, s string) {
-	if s != "" {
-		w.key(k)
-		w.b = codec.AppendString(w.b, s)
-	}
-}
-
-func (w *fieldWriter) int(k uint64, v int64) {
-	if v != 0 {
-		w.key(k)
-		w.b = codec.AppendInt(w.b, v)
-	}
+	return w.end()
 }
 
 func (w *fieldWriter) ids(k uint64, ids []string) {
@@ -150,12 +110,7 @@ func (w *fieldWriter) backoff(p BackoffPolicy) {
 func ParseEnvelope(data []byte) (Envelope, error) {
 	var e Envelope
 	r := codec.NewReader(data)
-	if n := r.EnterArray(); !r.Failed() && n != 2 {
-		r.Fail(errors.New("want an array of version and fields"))
-	}
-	if version := r.Uint(); !r.Failed() && version != envelopeVersion {
-		return Envelope{}, fmt.Errorf("stem: parse envelope: version %d, this build reads version %d: update the worker", version, envelopeVersion)
-	}
+	enterWire(&r, envelopeVersion)
 	e.readFields(&r)
 	r.Leave()
 	if err := r.Finish(); err != nil {
