@@ -69,7 +69,7 @@ var importRules = map[string]rule{
 	"stemgen": {modules: []string{"golang.org/x/tools", "github.com/dave/jennifer"}},
 
 	// What tests stand on knows nothing of what they test.
-	"internal/testredis":   {local: []string{"internal/freeport", "internal/testprocess"}},
+	"internal/testredis":   {local: []string{"internal/freeport", "internal/testcert", "internal/testprocess"}},
 	"internal/faultnet":    {local: []string{"internal/freeport"}},
 	"internal/crashworker": {local: []string{"internal/testprocess"}},
 	"internal/...":         {},

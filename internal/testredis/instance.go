@@ -4,6 +4,7 @@ package testredis
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -24,18 +25,26 @@ const patience = 20 * time.Second
 
 var errNoBinary = errors.New("there is no redis-server on PATH: install it (apt-get install redis-server, brew install redis)")
 
+// spec says what an instance runs with, beside its port and its folder.
+type spec struct {
+	file string      // a file with configuration, which comes first; "" for none
+	args []string    // for redis-server
+	tls  *tls.Config // with which to speak to it; nil for plain TCP
+	user string      // as it stands in the URL: "name:password@", or ""
+}
+
 // instance is a server with a port and a folder of its own. It can be started
 // again when it has ended.
 type instance struct {
+	spec
 	dir     string
 	port    int
-	args    []string
 	process *testprocess.Process
 }
 
 // newInstance starts a server in dir. If somebody else takes its port meanwhile
 // it gets another.
-func newInstance(dir string, args []string) (*instance, error) {
+func newInstance(dir string, s spec) (*instance, error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return nil, errNoBinary
 	}
@@ -45,7 +54,7 @@ func newInstance(dir string, args []string) (*instance, error) {
 		if err != nil {
 			return nil, err
 		}
-		i := &instance{dir: dir, port: port, args: args}
+		i := &instance{spec: s, dir: dir, port: port}
 		if err = i.start(); err == nil {
 			return i, nil
 		}
@@ -57,16 +66,14 @@ func newInstance(dir string, args []string) (*instance, error) {
 	return nil, errors.Join(failures...)
 }
 
-// start runs the server and waits until it answers. It keeps nothing on disk
-// unless args say so.
+// start runs the server and waits until it answers.
 func (i *instance) start() error {
 	log, err := os.OpenFile(i.logFile(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	args := []string{"--bind", "127.0.0.1", "--port", strconv.Itoa(i.port), "--dir", i.dir, "--save", "", "--daemonize", "no"}
-	cmd := exec.Command("redis-server", append(args, i.args...)...)
+	cmd := exec.Command("redis-server", i.arguments()...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = i.dir, log, log
 	if i.process, err = testprocess.Start(cmd); err != nil {
 		return err
@@ -76,6 +83,20 @@ func (i *instance) start() error {
 		return fmt.Errorf("redis-server on %s: %w; its log:\n%s", i.addr(), err, i.log())
 	}
 	return nil
+}
+
+func (i *instance) arguments() []string {
+	var args []string
+	if i.file != "" {
+		args = append(args, i.file)
+	}
+	port := []string{"--port", strconv.Itoa(i.port)}
+	if i.tls != nil {
+		port = []string{"--port", "0", "--tls-port", strconv.Itoa(i.port)}
+	}
+	args = append(args, port...)
+	args = append(args, "--bind", "127.0.0.1", "--dir", i.dir, "--daemonize", "no")
+	return append(args, i.args...)
 }
 
 // ready waits until the server answers and has loaded its data. One with another
@@ -114,7 +135,7 @@ func (i *instance) loaded(deadline time.Time) error {
 
 // do sends one command on a connection of its own.
 func (i *instance) do(args ...string) (any, error) {
-	c, err := net.DialTimeout("tcp", i.addr(), 5*time.Second)
+	c, err := i.dial()
 	if err != nil {
 		return nil, err
 	}
@@ -122,11 +143,26 @@ func (i *instance) do(args ...string) (any, error) {
 	return (&conn{Conn: c, replies: bufio.NewReader(c)}).do(args...)
 }
 
+func (i *instance) dial() (net.Conn, error) {
+	d := &net.Dialer{Timeout: 5 * time.Second}
+	if i.tls != nil {
+		return tls.DialWithDialer(d, "tcp", i.addr(), i.tls)
+	}
+	return d.Dial("tcp", i.addr())
+}
+
 func (i *instance) end(sig syscall.Signal) error { return i.process.End(sig, patience) }
 
 func (i *instance) addr() string    { return freeport.Address(i.port) }
-func (i *instance) url() string     { return "redis://" + i.addr() }
 func (i *instance) logFile() string { return filepath.Join(i.dir, "redis.log") }
+
+func (i *instance) url() string {
+	scheme := "redis://"
+	if i.tls != nil {
+		scheme = "rediss://"
+	}
+	return scheme + i.user + i.addr()
+}
 
 // log gives the end of what the server has written.
 func (i *instance) log() string {

@@ -5,6 +5,8 @@ package testredis
 import (
 	"syscall"
 	"testing"
+
+	"github.com/gostem/gostem/internal/testcert"
 )
 
 // Config says how a server is to be. The zero value is one that keeps everything
@@ -23,8 +25,9 @@ type Config struct {
 	Args []string
 }
 
-func (c Config) args() []string {
-	var args []string
+// spec adds the one default that is not the server's own: no snapshots.
+func (c Config) spec() spec {
+	args := []string{"--save", ""}
 	if c.AppendOnly {
 		args = append(args, "--appendonly", "yes")
 	}
@@ -35,7 +38,7 @@ func (c Config) args() []string {
 			args = append(args, option[0], option[1])
 		}
 	}
-	return append(args, c.Args...)
+	return spec{args: append(args, c.Args...)}
 }
 
 // Server is a redis-server of one test. Its methods may be called from any
@@ -49,7 +52,34 @@ type Server struct {
 // with the test.
 func Start(t testing.TB, cfg Config) *Server {
 	t.Helper()
-	i, err := newInstance(t.TempDir(), cfg.args())
+	return run(t, t.TempDir(), cfg.spec())
+}
+
+// WithACL runs a server for this test whose URL is that of a user with the rights that
+// the rules give, such as "~queue:*", "+@all", "-keys", and no others. Do has all rights.
+func WithACL(t testing.TB, rules ...string) *Server {
+	t.Helper()
+	const name, password = "limited", "secret"
+	s := Config{Args: append([]string{"--user", name, "on", ">" + password}, rules...)}.spec()
+	s.user = name + ":" + password + "@"
+	return run(t, t.TempDir(), s)
+}
+
+// TLS runs a server for this test that speaks TLS alone, and with clients alone that have the
+// certificate of the set.
+func TLS(t testing.TB) (*Server, *testcert.Set) {
+	t.Helper()
+	set := testcert.New(t, "default")
+	s := Config{Args: []string{
+		"--tls-cert-file", set.ServerCert, "--tls-key-file", set.ServerKey, "--tls-ca-cert-file", set.CA, "--tls-auth-clients", "yes",
+	}}.spec()
+	s.tls = set.Client()
+	return run(t, t.TempDir(), s), set
+}
+
+func run(t testing.TB, dir string, spec spec) *Server {
+	t.Helper()
+	i, err := newInstance(dir, spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ var shared = sync.OnceValues(func() (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i, err := newInstance(dir, nil)
+	i, err := newInstance(dir, Config{}.spec())
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
