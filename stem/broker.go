@@ -76,7 +76,8 @@ type Publisher interface {
 	// Publish stores envelopes and answers one Published for each, in order,
 	// also where a *PartialError names some; the answers of those do not count.
 	// The caller keeps the slice but gives up payloads and headers, which
-	// nobody may change from here on.
+	// nobody may change from here on. An envelope for which the store has no room at
+	// the moment is named with an error that matches ErrBackpressure.
 	//
 	// An envelope whose dedupe key was published on its queue within the window
 	// is not stored: its Published names the id that stands. Repeating a call

@@ -44,6 +44,10 @@ var (
 	// ErrUnknownOutcome: the item may have been handled or not; the answer was
 	// lost, or never given.
 	ErrUnknownOutcome = errors.New("stem: the outcome is unknown")
+	// ErrBackpressure: the store takes nothing more at the moment, for example because its
+	// memory is full. The task that Enqueue answers it for was not stored; to try again
+	// later makes no second one.
+	ErrBackpressure = errors.New("stem: the store takes nothing more at the moment (is its memory full?)")
 )
 
 // OptionError says that an option or a field has a value that is not allowed.

@@ -50,8 +50,11 @@ func (r route) enqueue(ctx context.Context, spec *TaskSpec, payload []byte, opts
 	}
 	if r.via != nil || client.enqueue != nil {
 		tickets, err := r.enqueueMany(ctx, spec, [][]byte{payload}, opts)
+		if failedItems(err)[0] {
+			return ticket{}, fmt.Errorf("stem: enqueue task %s: %w", spec.Name, ItemErr(err, 0))
+		}
 		if err != nil {
-			return ticket{}, ItemErr(err, 0)
+			return ticket{}, err
 		}
 		return tickets[0], nil
 	}

@@ -63,10 +63,10 @@ func (d *TaskDefinition[A, R]) Via(p Publisher) *TaskDefinition[A, R] {
 }
 
 // Enqueue puts one task into its queue and answers the job, a claim on its
-// result. When Enqueue answers without an error the store has the task. An
-// error that is not about the args, the options or the client leaves it open whether the task was
-// stored (the answer may have been lost); WithID or IdempotencyKey makes it
-// safe to try again.
+// result. When Enqueue answers without an error the store has the task. Where the error
+// is about the args, the options or the client, or matches ErrBackpressure (the store is
+// full), the store does not have it. Any other error leaves that open (the answer may
+// have been lost); WithID or IdempotencyKey makes it safe to try again.
 //
 // The client is the one that Via bound, else the context's (see WithClient),
 // else ErrNoClient. Enqueued inside a handler, the task becomes a child of the

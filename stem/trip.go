@@ -151,6 +151,12 @@ type refusedResult struct{ error }
 
 func (e *refusedResult) Unwrap() error { return e.error }
 
+// excused reports whether the record is not to blame: the store may have taken it, or
+// takes nothing at all.
+func (e *refusedResult) excused() bool {
+	return errors.Is(e.error, ErrUnknownOutcome) || errors.Is(e.error, ErrBackpressure)
+}
+
 // refusalPatience is for how long a result is offered to a store that refuses it by
 // name, before the store is offered less.
 const refusalPatience = time.Minute
@@ -184,7 +190,7 @@ func (l *loan) offers() offer {
 func (e ending) refused(err error, now time.Time) ending {
 	l, r := e.loan, e.loan.refusal
 	var result *refusedResult
-	switch saidNo := errors.As(err, &result) && !errors.Is(err, ErrUnknownOutcome); {
+	switch saidNo := errors.As(err, &result) && !result.excused(); {
 	case r == nil && saidNo:
 		l.refusal = &refusal{since: now}
 	case r == nil:
