@@ -20,8 +20,12 @@ FUZZTIME ?= 5s
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+.PHONY: servers
+servers: ## Find the servers that the tests start, or install them
+	@.ci/servers
+
 .PHONY: test
-test: ## Run the tests, with the race detector where there is a C compiler
+test: servers ## Run the tests, with the race detector where there is a C compiler
 	$(if $(RACE),,@echo "no C compiler: testing without the race detector")
 	$(GO) test $(RACE) ./...
 
@@ -72,7 +76,7 @@ bench: ## Run the benchmarks: the runtime in memory, then the comparisons of the
 	@set -e; for m in $(filter bench/%,$(NESTED)); do echo "$$m: go run ."; (cd $$m && $(GO) run .); done
 
 .PHONY: cover
-cover: ## Measure what the tests of all packages cover, into cover.out
+cover: servers ## Measure what the tests of all packages cover, into cover.out
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
 	@$(GO) tool cover -func=cover.out | tail -n 1
 	@echo "see it with: $(GO) tool cover -html=cover.out"
