@@ -46,7 +46,7 @@ func (j Job[R]) Duplicate() bool { return j.duplicate }
 //
 // Inside a handler, with a context made from the handler's, Wait lends the slot to
 // another task until the wait is over, and then waits for a free one before it returns
-// (see WorkerConfig.MaxLent). When the worker stops, the handler is cancelled with
+// (see WorkerConfig.MaxLent). A task that waits for itself is told so. When the worker stops, the handler is cancelled with
 // ErrShutdown and its task given back: nobody may be left to run what it waits for.
 func (j Job[R]) Wait(ctx context.Context) (R, error) {
 	var result R
@@ -58,6 +58,9 @@ func (j Job[R]) Wait(ctx context.Context) (R, error) {
 	}
 	await := j.client.await
 	if l := loanFrom(ctx); l != nil {
+		if l.ID == j.id {
+			return result, fmt.Errorf("stem: task %s (%s) waits for itself: that would never end: enqueue another task, or return", j.spec.Name, j.id)
+		}
 		await = func(ctx context.Context, id string) (Result, error) { return l.await(ctx, j.client, id) }
 	}
 	record, err := await(ctx, j.id)
@@ -69,6 +72,9 @@ func (j Job[R]) Wait(ctx context.Context) (R, error) {
 	}
 	if record.State != StateSucceeded {
 		return result, taskError(record)
+	}
+	if len(record.Payload) == 0 {
+		return result, nil // of a Handler that gave nil
 	}
 	r := codec.NewReader(record.Payload)
 	j.read(&r, &result)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -141,6 +142,25 @@ func TestWhoWaitsInSeveralGoroutinesHasLentOneSlot(t *testing.T) {
 		}
 		if took := time.Since(begin); took != 6*time.Second || b.most.Load() != 1 {
 			t.Errorf("got %v with %d at once, want 6s: one slot takes them one by one", took, b.most.Load())
+		}
+	})
+}
+
+func TestATaskThatWaitsForItselfIsToldSo(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		var def *stem.TaskDefinition[string, string]
+		def = r.task("snake", func(ctx context.Context, _ string) (string, error) {
+			info, _ := stem.Info(ctx)
+			self, err := def.Job(ctx, info.ID)
+			if err != nil {
+				return "", err
+			}
+			return self.Wait(ctx)
+		}, stem.MaxRetries(0))
+		r.work(stem.WorkerConfig{Slots: 1})
+		job := r.enqueue(def, "")
+		if _, err := r.wait(job); err == nil || !strings.Contains(err.Error(), "task snake ("+job.ID()+") waits for itself") {
+			t.Errorf("got %v, want a failure that says so", err)
 		}
 	})
 }

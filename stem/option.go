@@ -91,7 +91,8 @@ func Timeout(d time.Duration) Option {
 // SoftTimeout warns each run of the handler that lasts d: the channel that
 // SoftTimeoutReached gives is closed, and observers are told TaskSoftTimeout. Nothing is
 // cancelled. It must be less than the Timeout, where there is one: a call that sets one
-// of them may have to set the other. 0, the default, means no warning.
+// of them may have to set the other. Where one of the two is only a default of the client,
+// a soft timeout that is not less has no effect. 0, the default, means no warning.
 func SoftTimeout(d time.Duration) Option {
 	return func(e *draft) { e.SoftTimeout = d }
 }
@@ -186,6 +187,9 @@ func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, pay
 	}
 	e.apply(spec.Options)
 	e.apply(opts)
+	if client != nil {
+		e.forgiveSoft(&client.base)
+	}
 	e.Payload = payload
 	e.identify(spec)
 	if parent := loanFrom(ctx); parent != nil {
@@ -201,6 +205,15 @@ func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, pay
 		return &PayloadTooLargeError{Task: spec.Name, What: "args", Size: len(payload), Limit: limit}
 	}
 	return nil
+}
+
+// forgiveSoft drops a soft timeout that would come too late, where it or the timeout is a
+// default of the client: whoever sets defaults for a whole program, perhaps from its
+// environment, must not make the enqueue of a task fail that has limits of its own.
+func (e *draft) forgiveSoft(base *Envelope) {
+	if e.Timeout > 0 && e.SoftTimeout >= e.Timeout && (e.SoftTimeout == base.SoftTimeout || e.Timeout == base.Timeout) {
+		e.SoftTimeout = 0
+	}
 }
 
 // identify says which task this is and which schema its args have.

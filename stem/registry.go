@@ -3,13 +3,14 @@ package stem
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 )
 
-// Handler runs one delivery and gives the encoded result. It is what middleware
-// wraps; user functions become handlers through [Handle].
+// Handler runs one delivery and gives the encoded result, or nil, which no codec makes, for
+// one that is zero. It is what middleware wraps; user functions become handlers through [Handle].
 //
 // The context carries the client, the logger and the task's Info, and is
 // cancelled, with a cause, when the lease is lost, the task is revoked, its
@@ -103,9 +104,10 @@ func (r *Registry) steerings() map[string]steering {
 // middleware once.
 func (r *Registry) handlers(middleware []Middleware) (map[string]Handler, error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	hs := make(map[string]Handler, len(r.names))
-	for name, t := range r.tasks {
+	tasks := maps.Clone(r.tasks)
+	r.mu.Unlock() // middleware may ask the registry
+	hs := make(map[string]Handler, len(tasks))
+	for name, t := range tasks {
 		h := t.handler
 		for i, wrap := range slices.Backward(middleware) {
 			if wrap == nil {

@@ -78,3 +78,19 @@ func TestASoftTimeoutIsLessThanTheTimeout(t *testing.T) {
 		}
 	})
 }
+
+// Who sets defaults for a whole program, perhaps from its environment, breaks no enqueue.
+func TestADefaultOfTheClientGivesWayToATasksOwnLimits(t *testing.T) {
+	soft, timeout := []stem.Option{stem.SoftTimeout(20 * time.Second)}, []stem.Option{stem.Timeout(10 * time.Second)}
+	for name, c := range map[string]struct{ client, definition, call []stem.Option }{
+		"a soft default, the definition's timeout": {soft, timeout, nil},
+		"a soft default, the call's timeout":       {soft, nil, timeout},
+		"a default timeout, a soft definition":     {timeout, soft, nil},
+		"a default timeout, a soft call":           {timeout, nil, soft},
+	} {
+		got, err := published(t, c.client, c.definition, c.call)
+		if err != nil || got.Timeout != 10*time.Second || got.SoftTimeout != 0 {
+			t.Errorf("%s: got %v, soft %v, %v; want the timeout alone", name, got.Timeout, got.SoftTimeout, err)
+		}
+	}
+}

@@ -58,11 +58,10 @@ func newStops() stops {
 // Stop makes the worker stop in a mode, as the end of Run's context makes it stop
 // warm. It returns at once; Run returns when the stop is over. The grace period
 // counts from the first stop. A stop may be repeated and made more urgent, never
-// less. Before Run it makes Run return when it is called.
+// less. Before Run it makes Run return when it is called. A mode that is none counts as the
+// nearest one.
 func (w *Worker) Stop(mode StopMode) {
-	if mode >= StopWarm {
-		w.stops.warm.raise()
-	}
+	w.stops.warm.raise()
 	if mode >= StopSoft {
 		w.stops.soft.raise()
 	}

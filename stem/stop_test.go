@@ -23,6 +23,8 @@ func TestAStopCanBeMadeMoreUrgentAndNeverLess(t *testing.T) {
 		{"soft after warm cancels it then", []stem.StopMode{stem.StopWarm, stem.StopSoft}, time.Second},
 		{"hard cancels it too", []stem.StopMode{stem.StopHard}, 0},
 		{"warm after soft changes nothing", []stem.StopMode{stem.StopSoft, stem.StopWarm}, 0},
+		{"less than warm is warm", []stem.StopMode{0}, 20 * time.Second},
+		{"more than hard is hard", []stem.StopMode{9}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, r *rig) {

@@ -120,7 +120,7 @@ func (d *TaskDefinition[A, R]) Job(ctx context.Context, id string) (Job[R], erro
 		return Job[R]{}, err
 	}
 	if err := validName("id", id); err != nil {
-		return Job[R]{}, err
+		return Job[R]{}, fmt.Errorf("job of task %s: %w", clip(d.spec.Name), err)
 	}
 	e := builtin()
 	if client != nil {
