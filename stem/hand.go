@@ -23,7 +23,7 @@ type hand struct {
 	closed bool
 	filled *sync.Cond
 
-	claims []chan struct{} // the oldest first
+	claims []claim // the oldest first
 	lent   int             // slots that are lent now
 }
 
@@ -95,7 +95,7 @@ func (h *hand) take() *loan {
 
 // grant lets the oldest claim have the caller's place. mu is held.
 func (h *hand) grant() {
-	close(h.claims[0])
+	close(h.claims[0].granted)
 	h.claims = slices.Delete(h.claims, 0, 1)
 }
 

@@ -1,12 +1,22 @@
 package stem
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // A handler that waits for a job needs no slot while it does, and the job may need
 // that very slot. So it lends it: another goroutine of slot takes its place. When
 // the wait is over the handler claims a slot, and the next one that ends its task
 // gives way to it and ends. Never more handlers run than there are slots, but
-// for those that wait.
+// for those that wait, and for those whose contexts have ended meanwhile: these go on at
+// once, since all that is left for them is to return.
+
+// claim is a handler's wish to have a slot again.
+type claim struct {
+	loan    *loan
+	granted chan struct{} // closed when it has one, or needs none
+}
 
 // await is Client.await for a handler, which lends its slot meanwhile. A handler of a
 // worker that stops does not wait: the task may be one that nobody will start.
@@ -32,6 +42,9 @@ func (l *loan) beginWait() (stopping bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l.waits++
+	if h.withdraw(l) {
+		return false // another of its goroutines was about to take back what stays lent
+	}
 	if h.closed || l.lent || !l.runs.Load() || h.lent >= w.cfg.MaxLent {
 		return h.closed
 	}
@@ -46,7 +59,8 @@ func (l *loan) beginWait() (stopping bool) {
 	return false
 }
 
-// endWait takes the slot back that the handler has lent, and waits for one.
+// endWait takes the slot back that the handler has lent, and waits for one, unless the
+// handler's context ends: then it goes on without, and its goroutine ends with it.
 func (l *loan) endWait() {
 	h := l.worker.hand
 	h.mu.Lock()
@@ -60,11 +74,32 @@ func (l *loan) endWait() {
 		h.mu.Unlock()
 		return
 	}
-	claim := make(chan struct{})
-	h.claims = append(h.claims, claim)
+	claimed := claim{loan: l, granted: make(chan struct{})}
+	h.claims = append(h.claims, claimed)
 	h.call()
 	h.mu.Unlock()
-	<-claim
+	select {
+	case <-claimed.granted:
+	case <-l.ctx.Done():
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.withdraw(l)
+	}
+}
+
+// withdraw takes the handler's claim back, if it has one that is not granted: its slot
+// stays lent. It reports whether there was one. mu is held.
+func (h *hand) withdraw(l *loan) bool {
+	i := slices.IndexFunc(h.claims, func(c claim) bool { return c.loan == l })
+	if i < 0 {
+		return false
+	}
+	close(h.claims[i].granted)
+	h.claims = slices.Delete(h.claims, i, i+1)
+	l.lent = true
+	h.lent++
+	l.worker.room.vacate()
+	return true
 }
 
 // takeBack ends the loan of a slot. mu is held.

@@ -146,6 +146,71 @@ func TestWhoWaitsInSeveralGoroutinesHasLentOneSlot(t *testing.T) {
 	})
 }
 
+// A handler that waited and is cancelled must not wait on for a slot, however long that is taken.
+func TestWhoIsCancelledWhileItWaitsReturnsWithoutASlot(t *testing.T) {
+	for name, goroutines := range map[string]int{"in its own goroutine": 0, "in two others, one after the other": 2} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, r *rig) {
+				var b busy
+				nap := r.task("nap", func(context.Context, string) (string, error) {
+					b.enter()
+					defer b.leave()
+					time.Sleep(time.Hour)
+					return "", nil
+				})
+				waits := r.task("waits", func(ctx context.Context, _ string) (string, error) {
+					quick, late := r.enqueue(nap, "", stem.Delay(9*time.Hour)), r.enqueue(nap, "", stem.Delay(10*time.Hour))
+					brief, cancel := context.WithTimeout(ctx, 10*time.Second)
+					defer cancel()
+					var others sync.WaitGroup
+					if goroutines > 0 {
+						others.Go(func() { _, _ = quick.Wait(brief) })
+						others.Go(func() { time.Sleep(20 * time.Second); _, _ = late.Wait(ctx) })
+						others.Wait()
+						return "", ctx.Err()
+					}
+					return late.Wait(ctx)
+				}, stem.MaxRetries(0))
+				first := r.task("first", func(ctx context.Context, _ string) (string, error) {
+					brief, cancel := context.WithTimeout(ctx, 5*time.Second)
+					defer cancel()
+					_, _ = r.enqueue(nap, "", stem.Delay(9*time.Hour)).Wait(brief)
+					b.enter()
+					defer b.leave()
+					return "", nil
+				})
+				stop := r.work(stem.WorkerConfig{Slots: 1, Prefetch: 1})
+				r.enqueue(first, "") // claims the slot before the others do
+				timed, revoked := r.enqueue(waits, "", stem.Timeout(time.Minute)), r.enqueue(waits, "")
+				synctest.Wait()
+				begin := time.Now()
+				r.enqueue(nap, "") // has the slot for an hour
+				time.Sleep(50 * time.Second)
+				r.revoke(revoked)
+				for _, job := range []stem.Job[string]{timed, revoked} {
+					var failed *stem.TaskError
+					if _, err := r.wait(job); !errors.As(err, &failed) || time.Since(begin) > time.Minute {
+						t.Errorf("got %v after %v, want its end within a minute", err, time.Since(begin))
+					}
+				}
+				if stuck := eventsOf[stem.TaskStuck](r); len(stuck) != 0 {
+					t.Errorf("got %d handlers told as stuck, want none", len(stuck))
+				}
+				time.Sleep(24 * time.Hour) // all naps, in one slot
+				if got, most := len(eventsOf[stem.TaskSucceeded](r)), b.most.Load(); got != 7 || most != 1 {
+					t.Errorf("got %d tasks, %d at once; want 7 in the one slot", got, most)
+				}
+				if c := r.count("default"); c.Running != 0 {
+					t.Errorf("got %+v, want nothing left", c)
+				}
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
 func TestATaskThatWaitsForItselfIsToldSo(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		var def *stem.TaskDefinition[string, string]
