@@ -24,7 +24,7 @@ type hand struct {
 	filled *sync.Cond
 
 	claims []claim // the oldest first
-	lent   int             // slots that are lent now
+	lent   int     // slots that are lent now
 }
 
 func newHand() *hand {

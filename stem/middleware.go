@@ -17,7 +17,7 @@ type Enqueuer func(ctx context.Context, envs []Envelope) ([]Published, error)
 // however they are enqueued: one, many, raw, or in a transaction. The first of a list is
 // the outermost. It is called once for a client, and for each enqueue in a transaction.
 //
-// The envelopes are the call's own, and may be changed before they are handed on:
+// The envelopes are the call's own, and may be changed where they are before they are handed on:
 // their Headers are a map of their own and never nil, a Payload may be replaced (not
 // written to), for example by an encrypted one, and what stands then is checked
 // again. All must be handed on, in order, and once. To answer an error without handing
@@ -74,7 +74,21 @@ func (r route) publish(ctx context.Context, client *Client, envs []Envelope) (an
 		maps.Copy(headers, envs[i].Headers)
 		envs[i].Headers = headers
 	}
-	return enqueue(ctx, envs)
+	answers, err = enqueue(ctx, envs)
+	if err == nil && (len(answers) != len(envs) || slices.ContainsFunc(answers, func(p Published) bool { return p.ID == "" })) {
+		return nil, fmt.Errorf("the enqueue middleware gave the ids of %d tasks for %d: it must hand on all envelopes, once, and answer what next does (its tasks may have been enqueued)", named(answers), len(envs))
+	}
+	return answers, err
+}
+
+// named counts the answers that name a task.
+func named(answers []Published) (n int) {
+	for _, p := range answers {
+		if p.ID != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // Receiver looks at a delivery that is about to run and gives the one that the handler

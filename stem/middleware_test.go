@@ -113,6 +113,31 @@ func TestEnqueueMiddlewareRefusesAndIsChecked(t *testing.T) {
 	}
 }
 
+func TestEnqueueMiddlewareAnswersForEveryTask(t *testing.T) {
+	def := stem.Define(stem.TaskSpec{Name: "task"}, text, text)
+	first := func(err error) error { return &stem.PartialError{Items: []stem.ItemError{{Index: 0, Err: err}}} }
+	for name, tt := range map[string]struct {
+		answers []stem.Published
+		err     error
+		want    string
+	}{
+		"none":            {nil, nil, "the enqueue middleware gave the ids of 0 tasks for 1"},
+		"too many":        {[]stem.Published{{ID: "a"}, {ID: "b"}}, nil, "the enqueue middleware gave the ids of 2 tasks for 1"},
+		"one without id":  {[]stem.Published{{}}, nil, "the enqueue middleware gave the ids of 0 tasks for 1"},
+		"a partial error": {[]stem.Published{{}}, first(errors.New("full")), "stem: enqueue task task: full"},
+		"another's error": {[]stem.Published{{ID: "a"}}, &stem.PartialError{Items: []stem.ItemError{{Index: 7, Err: errors.New("full")}}}, "item 7: full"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := enqueueing(t, new(catcher), func(stem.Enqueuer) stem.Enqueuer {
+				return func(context.Context, []stem.Envelope) ([]stem.Published, error) { return tt.answers, tt.err }
+			})
+			if _, err := def.Via(client).Enqueue(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
 func TestEnqueueMiddlewareThatIsNoneIsRefused(t *testing.T) {
 	for want, middleware := range map[string]stem.EnqueueMiddleware{
 		"number 0 is nil":           nil,
