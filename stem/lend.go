@@ -87,11 +87,12 @@ func (l *loan) endWait() {
 	}
 }
 
-// withdraw takes the handler's claim back, if it has one that is not granted: its slot
-// stays lent. It reports whether there was one. mu is held.
+// withdraw takes the claim of a handler that runs back, if it has one that is not granted:
+// its slot stays lent, and gaveUpSlot will see it. One that has returned needs its claim, so that
+// the slot ends which took its place. It reports whether there was one. mu is held.
 func (h *hand) withdraw(l *loan) bool {
 	i := slices.IndexFunc(h.claims, func(c claim) bool { return c.loan == l })
-	if i < 0 {
+	if i < 0 || !l.runs.Load() {
 		return false
 	}
 	close(h.claims[i].granted)

@@ -381,6 +381,46 @@ func TestWhoWaitedIsInHandAgain(t *testing.T) {
 	})
 }
 
+// Its claim is granted to nobody, and still ends the slot that had taken its place.
+func TestAHandlerThatReturnsWhileItsGoroutineClaimsASlotKeepsNobodysSlot(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		var b busy
+		nap := r.task("nap", func(context.Context, string) (string, error) {
+			b.enter()
+			defer b.leave()
+			time.Sleep(time.Minute)
+			return "", nil
+		})
+		leaves := r.task("leaves", func(ctx context.Context, _ string) (string, error) {
+			brief, cancel := context.WithTimeout(ctx, time.Second)
+			job := r.enqueue(nap, "", stem.Delay(time.Hour))
+			go func() { defer cancel(); _, _ = job.Wait(brief) }()
+			time.Sleep(10 * time.Second)
+			return "", nil
+		})
+		stop := r.work(stem.WorkerConfig{Slots: 2, Prefetch: 1})
+		for range 20 {
+			job := r.enqueue(leaves, "")
+			for range 3 {
+				r.enqueue(nap, "")
+			}
+			if _, err := r.wait(job); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(3 * time.Hour)
+		if most := b.most.Load(); most != 2 {
+			t.Errorf("got %d naps at once, want the 2 slots and no more", most)
+		}
+		if ended := len(eventsOf[stem.TaskSucceeded](r)); ended != 100 {
+			t.Errorf("got %d tasks, want 100", ended)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestAGoroutineThatOutlivesItsHandlerLendsNoSlot(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		var b busy
