@@ -33,7 +33,7 @@ type Envelope struct {
 	Priority int
 	// Payload is the encoded args, one MessagePack value.
 	Payload []byte
-	// Headers are metadata that brokers carry unread.
+	// Headers are metadata that brokers carry unread, at most MaxHeaders bytes.
 	Headers map[string]string
 
 	// Delay is how long after its publication the task becomes due.
@@ -106,6 +106,8 @@ const (
 	// MaxKeyLength is the longest dedupe key, which may hold a task name, a
 	// space and a key of the caller's.
 	MaxKeyLength = 2*MaxIDLength + 1
+	// MaxHeaders is how many bytes the headers may have, keys and values together.
+	MaxHeaders = 64 << 10
 	// MaxPriority is the highest priority; the lowest is 0.
 	MaxPriority = 9
 	// MaxAncestors is how many tasks between its parent and the first of its family an
@@ -146,6 +148,13 @@ func (e *Envelope) Validate() error {
 		if !printable(key.value, ' ') || len(key.value) > MaxKeyLength {
 			return &OptionError{Option: key.field, Value: clip(key.value), Want: "at most 401 printable ASCII bytes"}
 		}
+	}
+	size := 0
+	for key, value := range e.Headers {
+		size += len(key) + len(value)
+	}
+	if size > MaxHeaders {
+		return &OptionError{Option: "headers", Value: fmt.Sprint(size, " bytes"), Want: "at most 65,536 bytes of keys and values together"}
 	}
 	if e.Priority < 0 || e.Priority > MaxPriority {
 		return &OptionError{Option: "priority", Value: fmt.Sprint(e.Priority), Want: "0 to 9"}

@@ -156,7 +156,7 @@ func DedupeWindow(d time.Duration) Option {
 	return func(e *draft) { e.DedupeWindow = d }
 }
 
-// Header adds one header. Handlers see headers with Info(ctx).
+// Header adds one header; all together may have 64 KiB. Handlers see headers with Info(ctx).
 func Header(key, value string) Option {
 	return func(e *draft) {
 		if !e.ownHeaders {

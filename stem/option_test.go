@@ -273,6 +273,7 @@ func TestBadOptionsAreRefusedByName(t *testing.T) {
 		"soft timeout -1s":         {stem.SoftTimeout(-time.Second)},
 		"soft timeout 2s":          {stem.SoftTimeout(2 * time.Second), stem.Timeout(2 * time.Second)},
 		"visibility -1s":           {stem.Visibility(-time.Second)},
+		"headers 65537 bytes":      {stem.Header("k", strings.Repeat("v", 60_000)), stem.Header("l", strings.Repeat("v", 5535))},
 	} {
 		_, err := published(t, nil, nil, opts)
 		var option *stem.OptionError
