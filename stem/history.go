@@ -85,9 +85,13 @@ func parseAttempt(line string) (r AttemptRecord, ok bool) {
 	if err != nil {
 		return AttemptRecord{}, false
 	}
+	message := fields[5]
+	if strings.Contains(message, `\`) { // the replacer makes copies also of what has none
+		message = fromLine.Replace(message)
+	}
 	return AttemptRecord{
 		Attempt: attempt, At: time.UnixMilli(at).UTC(), Worker: fields[2], Kind: FailureKind(fields[3]),
-		StackDigest: fields[4], Message: fromLine.Replace(fields[5]),
+		StackDigest: fields[4], Message: message,
 	}, true
 }
 

@@ -88,7 +88,7 @@ func Progress(ctx context.Context, percent float64, message string) error {
 	if l.KeepResult == 0 || l.worker.client.cfg.Backend == nil {
 		return nil
 	}
-	record := l.record(StateRunning)
+	record := l.record(StateRunning, l.Marks)
 	record.Progress = &report
 	call := callContext(ctx, l.worker.client.cfg.CallTimeout)
 	defer call.end(nil)

@@ -80,13 +80,13 @@ func (l *loan) ref() TaskRef {
 	return TaskRef{ID: l.ID, Task: l.Task, Queue: l.Queue, Worker: l.worker.cfg.Name, Attempt: l.Attempt, Delivery: l.Number}
 }
 
-// record is the task's record as of this delivery.
-func (l *loan) record(s State) Result {
+// record is the task's record as of this delivery, with the history in the marks.
+func (l *loan) record(s State, marks map[string]string) Result {
 	return Result{
 		ID: l.ID, Task: l.Task, Queue: l.Queue, State: s,
 		Delivery: l.Number, Attempt: l.Attempt,
 		Interruptions: l.Interruptions, Snoozes: l.Snoozes, Releases: l.Releases,
-		History: l.History(), Worker: l.worker.cfg.Name, Waited: l.waited, Keep: l.KeepResult,
+		History: historyIn(marks), Worker: l.worker.cfg.Name, Waited: l.waited, Keep: l.KeepResult,
 	}
 }
 

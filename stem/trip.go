@@ -21,24 +21,31 @@ func (s *settler) prepare(t *trip, batch []ending) {
 	t.results = slices.Grow(t.results[:0], len(batch)) // settlements point into it
 	t.of = t.of[:0]
 	t.settlements = t.settlements[:0]
-	for i, e := range batch {
-		settlement := Settlement{
+	for i := range batch {
+		e := &batch[i]
+		t.settlements = append(t.settlements, Settlement{
 			Delivery: *e.loan.Delivery, Verdict: e.verdict, Delay: e.delay, Reason: e.reason,
-		}
+		})
+		settlement := &t.settlements[i]
 		if e.verdict != VerdictAck && e.verdict != VerdictRelease { // the one ends the marks, the other keeps them
 			settlement.Marks = e.loan.left
 		}
 		if e.state != "" && s.saves != nil && e.loan.KeepResult > 0 && e.loan.offers() < noRecord {
-			r := e.loan.record(e.state)
-			r.Payload, r.Failure, r.Ran, r.History = e.payload, e.failure, e.ran, nil
-			if e.loan.offers() == wholeRecord {
-				r.History = historyIn(e.loan.left)
-			}
-			t.results, t.of = append(t.results, r), append(t.of, i)
+			t.results, t.of = append(t.results, e.record()), append(t.of, i)
 			settlement.Result = &t.results[len(t.results)-1]
 		}
-		t.settlements = append(t.settlements, settlement)
 	}
+}
+
+// record is the task's record at its end, or as much of it as the store is offered.
+func (e *ending) record() Result {
+	marks := e.loan.left
+	if e.loan.offers() != wholeRecord {
+		marks = nil
+	}
+	r := e.loan.record(e.state, marks)
+	r.Payload, r.Failure, r.Ran = e.payload, e.failure, e.ran
+	return r
 }
 
 // send makes the round trip, or two where results live elsewhere. What was refused
