@@ -1,0 +1,466 @@
+#!lua flags=allow-oom
+-- Lends due entries of one queue to a session.
+--
+-- KEYS: those of the queue (see keys.go), then the set of tasks that the receiver knows.
+-- ARGV: 1 offset of the clock, 2 session, 3 its lease in ms, 4 whether it is leaving,
+--   5 most entries, 6 most bytes (0: no bound), 7 age in ms after which priorities rise (0: never),
+--   8 whether the receiver knows all tasks, 9 whether it will wait if it gets nothing,
+--   10 the longest wait in ms, 11 whether to look after the groups first, 12 how many entries it
+--   has been given by a blocking read and waits to be lent, 13 whether to look for what the session
+--   holds and does not know of; then the former as "p id" (those of WAKE as "w id"), then
+--   the addresses that the session does know of.
+--
+-- It answers {now, number, count of takeovers from the session, era, wait, flags, gone, …} and for each
+-- entry lent: where it is and what has become of it, its envelope, the state that a settlement left.
+-- Or 'TASKS' where the set of tasks has to be stored first: then it has done nothing.
+local offset, session, lease, leaving = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
+local most, mostBytes, age = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local knowsAll, waits, longest = ARGV[8] == '1', ARGV[9] == '1', tonumber(ARGV[10])
+local read, recovers = tonumber(ARGV[12]), ARGV[13] == '1'
+local FIRST = 14
+
+local known
+if not knowsAll then
+	known = redis.call('GET', KEYS[24])
+	if not known then return 'TASKS' end
+end
+local now, number = clock(offset)
+if ARGV[11] == '1' then ensure() end
+local mine, taken = 'S:' .. session, 'T:' .. session
+local function look() return state('number', 'paused', 'next', 'back', 'aside', 'used', 'era', 'watch', mine, taken, 'revoked') end
+local st = look()
+if not st[6] then
+	ensure()
+	st = look()
+end
+local paused, next, used = st[2], tonumber(st[3] or nil), st[6]
+local back, aside = st[4] == '1', st[5] == '1'
+local gone, bytes, full = 0, 0, false
+local lent = {} -- three texts for each entry
+
+-- Whether the receiver can run a task of a schema ("demo.hello 00c0ffee00c0ffee", "-" for none).
+local verdicts = {}
+local function knows(task)
+	if knowsAll then return true end
+	local verdict = verdicts[task]
+	if verdict == nil then
+		local name, schema = string.match(task, '^(%S+) (%S+)$')
+		local line = name and string.match(known, '\n' .. string.gsub(name, '%p', '%%%0') .. ' ([^\n]*)\n')
+		verdict = line ~= nil and (line == '*' or schema == '-' or string.find(line, schema, 1, true) ~= nil)
+		verdicts[task] = verdict
+	end
+	return verdict
+end
+
+local noticed = false
+local function setAside(addr, task)
+	local schema = task or ''
+	redis.call('ZREM', BACK, addr)
+	if redis.call('ZADD', ASIDE, 0, schema .. '\n' .. addr) == 1 then
+		redis.call('HINCRBY', SCHEMAS, schema, 1)
+	end
+	redis.call('HSET', STATE, 'aside', 1)
+	noticed = true
+end
+
+-- Opens the session where it is not open.
+do
+	local renewed, before, _, lapsed = tenure(st[9])
+	if not renewed or lapsed > 0 or now >= renewed + before then
+		next = by(renew(session, used, st[9], now, lease, leaving), next)
+	end
+end
+
+-- Whether a session holds nothing at all.
+local function empty(session)
+	local held = false
+	holding(session, used, function()
+		held = true
+		return true
+	end)
+	return not held
+end
+
+-- Puts what a lapsed session holds back in line, at most so much: at once, or when the task's own
+-- visibility is over. It stays the session's until somebody takes it.
+local function abandon(session, room)
+	local renewed, lease, leaving, lapsed = tenure(redis.call('HGET', STATE, 'S:' .. session) or nil)
+	if not renewed then
+		redis.call('ZREM', LAPSES, session)
+		return 0
+	end
+	if now < renewed + lease then
+		redis.call('ZADD', LAPSES, int(renewed + lease), session)
+		return 0
+	end
+	if lapsed == 0 then
+		lapsed = 1
+		setTenure(session, renewed, lease, leaving, lapsed)
+		redis.call('HINCRBY', STATE, 'T:' .. session, 1)
+	end
+	local moved, more = 0, false
+	if lapsed == 1 then
+		holding(session, used, function(p, id)
+			local addr = address(p, id)
+			if redis.call('ZSCORE', BACK, addr) or redis.call('ZSCORE', HELD, addr) then return false end
+			if moved >= room then
+				more = true
+				return true
+			end
+			local fields = entry(p, id)
+			if not fields then
+				redis.call('XACK', STREAM[p + 1], GROUP, id)
+				gone = gone + 1
+				return false
+			end
+			if redis.call('ZSCORE', ASIDE, (field(fields, 't') or '') .. '\n' .. addr) then return false end
+			moved = moved + 1
+			local from = renewed + math.max(lease, tonumber(field(fields, 'v') or 0))
+			if from > now then
+				redis.call('ZADD', HELD, int(from), addr)
+			else
+				redis.call('ZADD', BACK, 0, addr)
+				back = true
+			end
+			return false
+		end)
+		if not more then setTenure(session, renewed, lease, leaving, 2) end
+	end
+	if more then
+		redis.call('ZADD', LAPSES, int(now), session)
+	elseif empty(session) then
+		redis.call('ZREM', LAPSES, session)
+		redis.call('HDEL', STATE, 'S:' .. session, 'T:' .. session)
+		for p = 0, 9 do redis.pcall('XGROUP', 'DELCONSUMER', STREAM[p + 1], GROUP, session) end
+		redis.pcall('XGROUP', 'DELCONSUMER', WAKE, GROUP, session)
+	else
+		redis.call('ZADD', LAPSES, int(now + 60000), session) -- to see whether it can be let go
+	end
+	return moved
+end
+
+-- Does what has become due, at most so much of each kind, and finds out what is next.
+local function ripen()
+	local room = 200
+	for _, other in ipairs(redis.call('ZRANGEBYSCORE', LAPSES, '-inf', int(now), 'LIMIT', 0, 16)) do
+		if room > 0 and other ~= session then room = room - abandon(other, room) end
+	end
+	for _, set in ipairs({HELD, REST}) do
+		for _, addr in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', int(now), 'LIMIT', 0, 500)) do
+			redis.call('ZREM', set, addr)
+			redis.call('ZADD', BACK, 0, addr)
+			back = true
+		end
+	end
+	local due = redis.call('ZRANGEBYSCORE', DELAYED, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, 500)
+	for i = 1, #due, 2 do
+		local p, born, visibility, task, state, envelope = unpackDelayed(due[i])
+		local fields = {'t', task, 'e', envelope, 'b', born, 'd', due[i + 1]}
+		if visibility ~= '' then fields[#fields + 1] = 'v' fields[#fields + 1] = visibility end
+		if state ~= '' then fields[#fields + 1] = 's' fields[#fields + 1] = state end
+		used = append(p, used, unpack(fields))
+	end
+	if due[1] then redis.call('ZREMRANGEBYRANK', DELAYED, 0, #due / 2 - 1) end
+	next = nil
+	for _, set in ipairs({LAPSES, HELD, REST, DELAYED}) do
+		local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
+		if first[2] and (not next or tonumber(first[2]) < next) then next = tonumber(first[2]) end
+	end
+	if next then
+		redis.call('HSET', STATE, 'next', int(next))
+	else
+		redis.call('HDEL', STATE, 'next')
+	end
+	if back then redis.call('HSET', STATE, 'back', 1) end
+end
+
+-- Puts those back in line that were set aside and that the receiver knows, as many as it may get.
+local function recall()
+	local schemas = redis.call('HKEYS', SCHEMAS)
+	if not schemas[1] then redis.call('HSET', STATE, 'aside', 0) end
+	for _, schema in ipairs(schemas) do
+		if knows(schema) then
+			local members = redis.call('ZRANGEBYLEX', ASIDE, '[' .. schema .. '\n', '(' .. schema .. '\11', 'LIMIT', 0, most)
+			for _, member in ipairs(members) do
+				redis.call('ZREM', ASIDE, member)
+				redis.call('ZADD', BACK, 0, string.sub(member, #schema + 2))
+			end
+			if members[1] then
+				back = true
+				redis.call('HSET', STATE, 'back', 1)
+			end
+			if redis.call('HINCRBY', SCHEMAS, schema, -#members) <= 0 then redis.call('HDEL', SCHEMAS, schema) end
+		end
+	end
+end
+
+if st[1] and tonumber(st[1]) >= number then number = st[1] + 1 end
+
+-- Adds an entry to those lent. Of what has a life beside its stream that is told too.
+local function lend(p, id, fields, life)
+	bytes = bytes + #(field(fields, 'e') or '')
+	local head = p .. ' ' .. id .. ' ' .. (field(fields, 'b') or '-') .. ' ' .. (life and life.due or field(fields, 'd') or '-')
+	if life then head = head .. ' ' .. life.interruptions end
+	lent[#lent + 1] = head
+	lent[#lent + 1] = field(fields, 'e') or ''
+	lent[#lent + 1] = life and life.state or field(fields, 's') or ''
+end
+
+local function fits(fields)
+	return mostBytes == 0 or not lent[1] or bytes + #(field(fields, 'e') or '') <= mostBytes
+end
+
+local function room() return most - #lent / 3 end
+
+-- Lends an entry that somebody has had before: it was given back, or its session has lapsed, or
+-- (in a recovery) it is the session's own.
+local leavers = {}
+local function lendAgain(p, id, fields, from)
+	local addr = address(p, id)
+	local life = redis.call('HMGET', LIFE, addr, addr .. ':n', addr .. ':i', addr .. ':d')
+	local interruptions = life[3] or ''
+	if from ~= NOBODY and from ~= session then
+		if leavers[from] == nil then
+			local _, _, leaving = tenure(redis.call('HGET', STATE, 'S:' .. from) or nil)
+			leavers[from] = leaving or false
+		end
+		if not leavers[from] then
+			-- The number of the delivery that was cut short, or its session where it was the first.
+			interruptions = interruptions .. (life[2] or '@' .. from) .. ' '
+			redis.call('HSET', LIFE, addr .. ':i', interruptions)
+		end
+	end
+	if from ~= NOBODY then redis.call('HINCRBY', STATE, 'T:' .. from, 1) end
+	if from ~= session then
+		grouped('XCLAIM', STREAM[p + 1], GROUP, session, 0, id, 'JUSTID')
+		redis.call('ZREM', BACK, addr)
+	end
+	redis.call('HSET', LIFE, addr .. ':n', int(number))
+	local _, count = string.gsub(interruptions, ' ', '')
+	lend(p, id, fields, {state = life[1] or nil, due = life[4] or nil, interruptions = count})
+end
+
+-- Lends what stands in line again at a priority, in order.
+local function lendBack(p, enough)
+	local from, to = '[' .. (9 - p), '(' .. string.char(string.byte(9 - p) + 1)
+	while room() > 0 and not full do
+		local list = redis.call('ZRANGEBYLEX', BACK, from, to, 'LIMIT', 0, math.min(room(), 200))
+		if not list[1] then return end
+		for _, addr in ipairs(list) do
+			local _, id = place(addr)
+			local fields, holder = entry(p, id), owner(p, id)
+			if not fields or not holder then
+				redis.call('ZREM', BACK, addr)
+				redis.call('XACK', STREAM[p + 1], GROUP, id)
+				redis.call('HDEL', LIFE, addr, addr .. ':n', addr .. ':i', addr .. ':d')
+				gone = gone + 1
+			elseif not knows(field(fields, 't') or '') then
+				setAside(addr, field(fields, 't'))
+			elseif not fits(fields) then
+				full = true
+				return
+			else
+				lendAgain(p, id, fields, holder)
+				if enough then return end
+			end
+		end
+	end
+end
+
+-- Gives back what the session has read and cannot have.
+local function unread(p, id)
+	grouped('XCLAIM', STREAM[p + 1], GROUP, NOBODY, 0, id, 'JUSTID')
+	giveBack(address(p, id))
+	back = true
+end
+
+-- Takes what the session has read from a stream: lends it, sets it aside or gives it back.
+local function take(p, id, fields)
+	local task = field(fields, 't') or ''
+	if not knows(task) then
+		grouped('XCLAIM', STREAM[p + 1], GROUP, NOBODY, 0, id, 'JUSTID')
+		setAside(address(p, id), task)
+	elseif room() < 1 or full or not fits(fields) then
+		full = true
+		unread(p, id)
+	else
+		lend(p, id, fields)
+	end
+end
+
+-- Lends what nobody has had yet at a priority.
+local function lendFresh(p, enough)
+	local turns = 0
+	while room() > 0 and not full and turns < 50 do
+		local count = enough and 1 or math.min(room(), 500)
+		if mostBytes > 0 then count = math.min(count, 32) end
+		local reply = grouped('XREADGROUP', 'GROUP', GROUP, session, 'COUNT', count, 'STREAMS', STREAM[p + 1], '>')
+		if not reply then return end
+		local entries = reply[1][2]
+		for _, one in ipairs(entries) do take(p, one[1], one[2]) end
+		if #entries < count or enough and lent[1] then return end
+		turns = turns + 1
+	end
+end
+
+-- Deals with what a blocking read has given the session before anybody lent it.
+local tokens = {}
+local function adopt()
+	for i = FIRST, FIRST + read - 1 do
+		local from, id = string.match(ARGV[i], '^(%S) (%S+)$')
+		if from == 'w' then
+			local found = redis.call('XRANGE', WAKE, id, id)
+			redis.call('XACK', WAKE, GROUP, id)
+			redis.call('XDEL', WAKE, id)
+			if found[1] then tokens[#tokens + 1] = {kind = field(found[1][2], 'k'), seen = field(found[1][2], 'x') or ''} end
+			local missed = redis.call('HGET', STATE, 'missed')
+			if missed then
+				redis.call('HDEL', STATE, 'missed')
+				tokens[#tokens + 1] = {kind = missed, seen = ''}
+			end
+		else
+			local p = tonumber(from)
+			if owner(p, id) == session and not redis.call('HGET', LIFE, address(p, id) .. ':n') then
+				local fields = entry(p, id)
+				if not fields then
+					redis.call('XACK', STREAM[p + 1], GROUP, id)
+					gone = gone + 1
+				elseif used == '0' and not back then
+					take(p, id, fields)
+				else
+					unread(p, id) -- it has its turn with the others, and its place among them
+				end
+			end
+		end
+	end
+end
+
+-- Lends the session again what it holds and does not know of.
+local function recover()
+	local aware = {}
+	for i = FIRST + read, #ARGV do aware[ARGV[i]] = true end
+	holding(session, used, function(p, id)
+		if room() < 1 then return true end
+		local addr = address(p, id)
+		if not aware[addr] then
+			local fields = entry(p, id)
+			if fields and knows(field(fields, 't') or '') then
+				if not fits(fields) then return true end
+				lendAgain(p, id, fields, session)
+			end
+		end
+		return false
+	end)
+end
+
+-- When the first of a priority that this receiver may get became due; nil where there is none.
+-- It is taken out of the stream to look at it, and given back to its place.
+local function firstDue(p)
+	local from, to = '[' .. (9 - p), '(' .. string.char(string.byte(9 - p) + 1)
+	for _ = 1, 500 do
+		local list = redis.call('ZRANGEBYLEX', BACK, from, to, 'LIMIT', 0, 1)
+		local addr = list[1]
+		if not addr then
+			local reply = grouped('XREADGROUP', 'GROUP', GROUP, session, 'COUNT', 1, 'STREAMS', STREAM[p + 1], '>')
+			if not reply then return nil end
+			unread(p, reply[1][2][1][1])
+		else
+			local _, id = place(addr)
+			local fields = entry(p, id)
+			if not fields then
+				redis.call('ZREM', BACK, addr)
+				redis.call('XACK', STREAM[p + 1], GROUP, id)
+				gone = gone + 1
+			elseif not knows(field(fields, 't') or '') then
+				setAside(addr, field(fields, 't'))
+			else
+				return tonumber(redis.call('HGET', LIFE, addr .. ':d') or field(fields, 'd') or field(fields, 'b') or string.match(id, '^%d+'))
+			end
+		end
+	end
+end
+
+-- The priorities in use, in the order in which they are served now.
+local function order()
+	local list = {}
+	for digit in string.gmatch(used, '%d') do
+		local p = tonumber(digit)
+		local rank = p
+		if age > 0 then
+			local due = firstDue(p)
+			if due then rank = p + math.floor(math.max(now - due, 0) / age) end
+		end
+		list[#list + 1] = {p = p, rank = rank}
+	end
+	table.sort(list, function(a, b) return a.rank > b.rank or a.rank == b.rank and a.p > b.p end)
+	return list
+end
+
+if paused then
+	for i = FIRST, FIRST + read - 1 do
+		local from, id = string.match(ARGV[i], '^(%S) (%S+)$')
+		if from == 'w' then
+			redis.call('XACK', WAKE, GROUP, id)
+			redis.call('XDEL', WAKE, id)
+		elseif owner(tonumber(from), id) == session and not redis.call('HGET', LIFE, address(tonumber(from), id) .. ':n') then
+			unread(tonumber(from), id)
+		end
+	end
+else
+	if read > 0 then adopt() end
+	if not next or now >= next then ripen() end
+	if aside then recall() end
+	if recovers then recover() end
+	for _, priority in ipairs(order()) do
+		if room() < 1 or full then break end
+		if back then lendBack(priority.p) end
+		if room() > 0 and not full then lendFresh(priority.p) end
+	end
+	if back and redis.call('ZCARD', BACK) == 0 then
+		back = false
+		redis.call('HSET', STATE, 'back', 0)
+	end
+end
+local got = lent[1] ~= nil
+if got then redis.call('HSET', STATE, 'number', int(number)) end
+
+-- Tell others that wait what they would not hear of by themselves.
+local told = false
+for _, token in ipairs(tokens) do
+	if token.kind ~= 'timer' then
+		if got then
+			wake(token.kind, token.seen)
+			told = true
+		elseif not string.find(token.seen, session .. ' ', 1, true) then
+			wake(token.kind, token.seen .. session .. ' ')
+			told = true
+		end
+	end
+end
+if not told and (noticed or got and back) then
+	wake('work', got and '' or session .. ' ')
+end
+
+-- One of those who wait watches the time; the others look a second later, in case it has died.
+local wait = longest
+local watcher, till
+if st[8] then
+	watcher, till = string.match(st[8], '^(%S+) (%d+)$')
+	till = tonumber(till)
+end
+if got then
+	if watcher == session then
+		redis.call('HDEL', STATE, 'watch')
+		if next then wake('timer') end
+	end
+elseif waits and next and not paused then
+	if not watcher or watcher == session or till > next or till < now - 1000 then
+		wait = math.max(1, math.min(longest, next - now))
+		redis.call('HSET', STATE, 'watch', session .. ' ' .. int(now + wait))
+	else
+		wait = math.max(1, math.min(longest, next - now + 1000))
+	end
+end
+local flags = (paused and 1 or 0) + (tonumber(st[11] or 0) > now and 2 or 0)
+if recovers or remade then st = look() end -- the fence has moved
+return {int(now), int(number), st[10] or '', st[7] or '', wait, flags, gone, unpack(lent)}

@@ -1,0 +1,141 @@
+package redis
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/gostem/gostem/stem"
+)
+
+// Publish stores envelopes: one call of a script for each queue among them.
+func (c *core) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Published, error) {
+	if err := c.begin(); err != nil {
+		return nil, err
+	}
+	defer c.calls.Done()
+	published := make([]stem.Published, len(envs))
+	for i := range envs {
+		published[i].ID = envs[i].ID
+	}
+	if len(envs) == 0 {
+		return published, nil
+	}
+	if queue := envs[0].Queue; allOn(queue, envs) {
+		return published, c.failed("publish", c.publish(ctx, queue, envs, nil, published))
+	}
+	var failed []stem.ItemError
+	for queue, indices := range byQueue(envs) {
+		if err := c.publish(ctx, queue, envs, indices, published); err != nil {
+			failed = unknown(failed, indices, c.failed("publish", err))
+		}
+	}
+	return published, partial(failed)
+}
+
+func allOn(queue string, envs []stem.Envelope) bool {
+	for i := range envs {
+		if envs[i].Queue != queue {
+			return false
+		}
+	}
+	return true
+}
+
+func byQueue(envs []stem.Envelope) map[string][]int {
+	indices := make(map[string][]int)
+	for i := range envs {
+		indices[envs[i].Queue] = append(indices[envs[i].Queue], i)
+	}
+	return indices
+}
+
+// publish stores those envelopes that the indices name, or all; they are of one queue.
+func (c *core) publish(ctx context.Context, queue string, envs []stem.Envelope, indices []int, published []stem.Published) error {
+	n := len(envs)
+	if indices != nil {
+		n = len(indices)
+	}
+	at := func(i int) int {
+		if indices != nil {
+			return indices[i]
+		}
+		return i
+	}
+	keys := c.keysOf(queue)
+	call := publishScript.start(1+6*n, keys.publish)
+	var streams [stem.MaxPriority + 1]int // their indices in KEYS
+	dedupe := make(map[string]int)
+	for i := range n {
+		e := &envs[at(i)]
+		if streams[e.Priority] == 0 {
+			streams[e.Priority] = call.key(keys.boxed[e.Priority])
+		}
+		if e.DedupeKey != "" && e.DedupeWindow > 0 && dedupe[e.DedupeKey] == 0 {
+			dedupe[e.DedupeKey] = call.key(keys.dedupe(e.DedupeKey))
+		}
+	}
+	call.endKeys()
+	call.add(c.offset.Load())
+	for i := range n {
+		e := &envs[at(i)]
+		head := heads[e.Priority]
+		id := ""
+		key := 0
+		if e.DedupeWindow > 0 {
+			key = dedupe[e.DedupeKey]
+		}
+		if e.Delay > 0 || e.Visibility > 0 || key > 0 || streams[e.Priority] != firstStream {
+			head, id = headOf(e, streams[e.Priority], key), e.ID
+		}
+		call.add(head, schemaOf(e.Task, e.Fingerprint), id, stem.AppendEnvelope(make([]byte, 0, 160+len(e.Payload)), e))
+	}
+	reply, err := c.run(ctx, &call)
+	if err != nil {
+		return err
+	}
+	duplicates, _ := reply.([]any)
+	for i := 0; i+1 < len(duplicates); i += 2 {
+		index, _ := duplicates[i].(int64)
+		id, _ := duplicates[i+1].(string)
+		published[at(int(index))] = stem.Published{ID: id, Duplicate: true}
+	}
+	return nil
+}
+
+// firstStream is where the keys of streams begin in publish.lua.
+const firstStream = 4
+
+// heads are those of plain envelopes, by priority, where their stream is the first.
+var heads = func() (all [stem.MaxPriority + 1]any) {
+	for p := range all {
+		all[p] = headOf(&stem.Envelope{Priority: p}, firstStream, 0)
+	}
+	return all
+}()
+
+func headOf(e *stem.Envelope, stream, key int) string {
+	b := make([]byte, 0, 48)
+	b = strconv.AppendInt(b, int64(e.Priority), 10)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, int64(stream), 10)
+	b = append(b, ' ')
+	if e.Visibility > 0 {
+		b = strconv.AppendInt(b, millis(e.Visibility), 10)
+	} else {
+		b = append(b, '-')
+	}
+	for _, v := range []int64{millis(e.Delay), int64(key), millis(window(e, key))} {
+		b = append(b, ' ')
+		b = strconv.AppendInt(b, v, 10)
+	}
+	return string(b)
+}
+
+// window gives the dedupe window of an envelope that has a dedupe key.
+func window(e *stem.Envelope, key int) time.Duration {
+	if key == 0 {
+		return 0
+	}
+	return e.DedupeWindow
+}

@@ -1,0 +1,106 @@
+package redis
+
+import (
+	"context"
+	"crypto/sha1"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed lua/*.lua
+var sources embed.FS
+
+// script is one of ours in the server's memory.
+type script struct {
+	source, sha any // texts, as arguments
+}
+
+// The scripts. What they share is put behind the first line of each.
+var (
+	publishScript = load("publish", "keys_publish", "base")
+	receiveScript = load("receive", "keys_queue", "base", "line")
+	settleScript  = load("settle", "keys_queue", "base", "line", "records")
+	extendScript  = load("extend", "keys_queue", "base", "line")
+	saveScript    = load("save", "keys_publish", "base", "records")
+	countScript   = load("count", "keys_queue", "base", "line")
+	revokeScript  = load("revoke", "keys_queue", "base")
+	pauseScript   = load("pause", "keys_queue", "base")
+)
+
+func load(name string, shared ...string) script {
+	flags, body, _ := strings.Cut(source(name), "\n")
+	var b strings.Builder
+	b.WriteString(flags + "\n")
+	for _, part := range shared {
+		b.WriteString(source(part))
+	}
+	b.WriteString(body)
+	sum := sha1.Sum([]byte(b.String()))
+	return script{b.String(), hex.EncodeToString(sum[:])}
+}
+
+func source(name string) string {
+	data, err := sources.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(data)
+}
+
+// call is a call of a script in the making: room for what comes before the keys, the keys, the arguments.
+type call struct {
+	script script
+	args   []any
+}
+
+// start begins a call with keys; more keys may be added until the first argument is.
+func (s script) start(room int, keys []any) call {
+	args := make([]any, 3, 3+len(keys)+room)
+	return call{s, append(args, keys...)}
+}
+
+// key adds a key, and answers its index in KEYS.
+func (c *call) key(key any) int {
+	c.args = append(c.args, key)
+	return len(c.args) - 3
+}
+
+// endKeys tells that all keys are there.
+func (c *call) endKeys() { c.args[2] = len(c.args) - 3 }
+
+func (c *call) add(args ...any) { c.args = append(c.args, args...) }
+
+// run calls the script. Where the server does not know it (it is new, somebody has called SCRIPT FLUSH, a replica
+// has taken over), nothing has been done yet, and the whole text is sent.
+func (c *core) run(ctx context.Context, call *call) (any, error) {
+	call.args[0], call.args[1] = "evalsha", call.script.sha
+	cmd := redis.NewCmd(ctx, call.args...)
+	if err := c.client.Process(ctx, cmd); err == nil || !redis.HasErrorPrefix(err, "NOSCRIPT") {
+		return cmd.Result()
+	}
+	call.args[0], call.args[1] = "eval", call.script.source
+	cmd = redis.NewCmd(ctx, call.args...)
+	_ = c.client.Process(ctx, cmd) // the command has the error
+	return cmd.Result()
+}
+
+// parseIndices reads the answer of a script that is a list of numbers, or 0 for none.
+func parseIndices(reply any) ([]int, error) {
+	list, ok := reply.([]any)
+	if !ok {
+		return nil, nil
+	}
+	out := make([]int, len(list))
+	for i, v := range list {
+		n, ok := v.(int64)
+		if !ok {
+			return nil, fmt.Errorf("a script answered %T, want a number", v)
+		}
+		out[i] = int(n)
+	}
+	return out, nil
+}

@@ -1,0 +1,153 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/codec"
+)
+
+// Settle ends deliveries: one call of a script for each queue, session and epoch among them, which is one as a rule.
+func (c *core) Settle(ctx context.Context, ss ...stem.Settlement) error {
+	return c.settleAll(ctx, ss, false)
+}
+
+// SaveAndSettle saves results and settles deliveries in one script.
+func (s *Store) SaveAndSettle(ctx context.Context, ss ...stem.Settlement) error {
+	return s.settleAll(ctx, ss, true)
+}
+
+// holding is what the deliveries of one call have in common.
+type holding struct {
+	queue, session string
+	epoch          epoch
+}
+
+func (c *core) settleAll(ctx context.Context, ss []stem.Settlement, save bool) error {
+	if err := c.begin(); err != nil {
+		return err
+	}
+	defer c.calls.Done()
+	var failed []stem.ItemError
+	var order []holding
+	calls := make(map[holding][]int)
+	for i := range ss {
+		d := &ss[i].Delivery
+		r, ok := d.Receipt.(*receipt)
+		switch {
+		case ss[i].Verdict < stem.VerdictAck || ss[i].Verdict > stem.VerdictRelease:
+			err := &stem.OptionError{Option: "verdict", Value: fmt.Sprint(uint8(ss[i].Verdict)), Want: "one of the five"}
+			failed = append(failed, stem.ItemError{Index: i, Err: err})
+			continue
+		case !ok || d.Envelope == nil:
+			failed = append(failed, stem.ItemError{Index: i, Err: stem.ErrLeaseLost})
+			continue
+		}
+		h := holding{d.Queue, d.Session, r.epoch()}
+		if calls[h] == nil {
+			order = append(order, h)
+		}
+		calls[h] = append(calls[h], i)
+	}
+	for _, h := range order {
+		lost, err := c.settle(ctx, h, ss, calls[h], save)
+		if err != nil {
+			err = c.failed("settle", err)
+			if len(order) == 1 && len(failed) == 0 {
+				return err
+			}
+			failed = unknown(failed, calls[h], err)
+		}
+		for _, i := range lost {
+			failed = append(failed, stem.ItemError{Index: calls[h][i], Err: stem.ErrLeaseLost})
+		}
+	}
+	return partial(failed)
+}
+
+// settle settles those that the indices name, and answers which of the indices were refused.
+func (c *core) settle(ctx context.Context, h holding, ss []stem.Settlement, indices []int, save bool) ([]int, error) {
+	call := settleScript.start(6+4*len(indices), c.keysOf(h.queue).all)
+	buckets := make(map[string]int)
+	if save {
+		for _, i := range indices {
+			if ss[i].Result != nil {
+				if bucket := c.bucket(ss[i].Result.ID); buckets[bucket] == 0 {
+					buckets[bucket] = call.key(bucket)
+				}
+			}
+		}
+	}
+	call.endKeys()
+	call.add(c.offset.Load(), h.session, h.epoch.takeovers, h.epoch.era, c.cfg.MaxDeadLetters, c.channel())
+	for _, i := range indices {
+		s := &ss[i]
+		first, second := texts(s)
+		call.add(headOfSettlement(s), first, second)
+		if !save || s.Result == nil {
+			call.add("0")
+			continue
+		}
+		call.add("1")
+		call.add(recordArgs(buckets[c.bucket(s.Result.ID)], s.Result)...)
+	}
+	reply, err := c.run(ctx, &call)
+	if err != nil {
+		return nil, err
+	}
+	return parseIndices(reply)
+}
+
+var verdictLetters = [...]byte{stem.VerdictAck: 'a', stem.VerdictRetry: 'r', stem.VerdictSnooze: 'z', stem.VerdictDeadLetter: 'd', stem.VerdictRelease: 'g'}
+
+func headOfSettlement(s *stem.Settlement) string {
+	r := s.Delivery.Receipt.(*receipt)
+	b := make([]byte, 0, 64)
+	b = append(b, verdictLetters[s.Verdict], ' ')
+	b = strconv.AppendInt(b, int64(r.priority), 10)
+	b = append(b, ' ')
+	b = append(b, r.id...)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, s.Delivery.Number, 10)
+	b = append(b, ' ')
+	b = append(b, flag(r.life)...)
+	b = append(b, ' ')
+	b = strconv.AppendInt(b, millis(s.Delay), 10)
+	return string(b)
+}
+
+// texts gives the two texts of a settlement: what stays beside the envelope.
+func texts(s *stem.Settlement) (first, second any) {
+	d := &s.Delivery
+	failures, snoozes, releases, marks := d.Attempt-1, d.Snoozes, d.Releases, s.Marks
+	switch s.Verdict {
+	case stem.VerdictRetry:
+		failures++
+	case stem.VerdictSnooze:
+		snoozes++
+	case stem.VerdictRelease:
+		releases++
+		if len(marks) == 0 {
+			marks = d.Marks
+		}
+	case stem.VerdictDeadLetter:
+		return appendBurial(nil, s), ""
+	default:
+		return "", ""
+	}
+	return appendState(nil, failures, snoozes, releases, marks), d.Receipt.(*receipt).born
+}
+
+// appendBurial appends what is known about a dead letter, the array [id, task, reason, attempt, delivery number, marks].
+func appendBurial(b []byte, s *stem.Settlement) []byte {
+	d := &s.Delivery
+	b = codec.AppendArrayLen(b, 6)
+	b = codec.AppendString(b, d.ID)
+	b = codec.AppendString(b, d.Task)
+	b = codec.AppendString(b, s.Reason)
+	b = codec.AppendInt(b, int64(d.Attempt))
+	b = codec.AppendInt(b, d.Number)
+	return appendMarks(b, s.Marks)
+}

@@ -1,0 +1,191 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/gostem/gostem/stem"
+)
+
+var (
+	_ stem.Broker           = (*Store)(nil)
+	_ stem.Backend          = (*Store)(nil)
+	_ stem.SavingSettler    = (*Store)(nil)
+	_ stem.ResultWatcher    = (*Store)(nil)
+	_ stem.DeadLetterLister = (*Store)(nil)
+	_ stem.QueueCounter     = (*Store)(nil)
+	_ stem.RevocationStore  = (*Store)(nil)
+	_ stem.QueuePauser      = (*Store)(nil)
+	_ stem.Broker           = (*ClusterStore)(nil)
+	_ stem.Backend          = (*ClusterStore)(nil)
+)
+
+// Config adjusts a store. The zero value works.
+type Config struct {
+	// Namespace is what all keys begin with, so that several programs can share a database. Printable ASCII
+	// without braces and colons. Default: "stem".
+	Namespace string
+	// MaxDeadLetters is the most dead letters kept for each queue. One more, and the oldest goes. Default: 10,000.
+	MaxDeadLetters int
+	// Logger is told what an operator should know: what the checks at the start found, and entries that were gone.
+	// Default: slog.Default().
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Namespace == "" {
+		c.Namespace = "stem"
+	}
+	if c.MaxDeadLetters == 0 {
+		c.MaxDeadLetters = 10_000
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	for _, r := range c.Namespace {
+		if r <= ' ' || r > '~' || r == '{' || r == '}' || r == ':' {
+			return &stem.OptionError{Option: "namespace", Value: fmt.Sprintf("%q", c.Namespace), Want: "printable ASCII without spaces, braces and colons"}
+		}
+	}
+	if c.MaxDeadLetters < 0 {
+		return &stem.OptionError{Option: "MaxDeadLetters", Value: fmt.Sprint(c.MaxDeadLetters), Want: "0 (for the default) or more"}
+	}
+	return nil
+}
+
+// Store is a broker and a result backend on one Redis server, or one that Sentinels watch. All
+// methods may be called concurrently.
+type Store struct{ *core }
+
+// ClusterStore is a broker and a result backend on a Redis Cluster. There a queue lies on one node and its results
+// on others, so it is no stem.SavingSettler: results are saved, then deliveries settled.
+type ClusterStore struct{ *core }
+
+// core is what both stores can do.
+type core struct {
+	cfg     Config
+	client  redis.UniversalClient
+	cluster *redis.ClusterClient // nil on a single server
+	owned   bool                 // the client is ours to close
+
+	offset     atomic.Int64 // of the store's clock in ms; only tests move it
+	queues     sync.Map     // *queueKeys by name
+	ensured    sync.Map     // queues whose groups this store has looked after
+	knowledges knowledges
+	sessions   sessions
+	waiters    waiters
+	watch      watch
+
+	closing context.Context // ends when the store is closed
+	close   context.CancelFunc
+	mu      sync.Mutex
+	closed  bool
+	calls   sync.WaitGroup // calls under way, which Close waits for
+}
+
+func newCore(client redis.UniversalClient, cfg Config) (*core, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	c := &core{cfg: cfg, client: client}
+	c.cluster, _ = client.(*redis.ClusterClient)
+	c.closing, c.close = context.WithCancel(context.Background())
+	return c, nil
+}
+
+// Close ends blocked calls, waits for those under way, and lets the connections go that are the store's own. Later calls
+// answer [stem.ErrClosed]. What the server holds stays. It may be repeated.
+func (c *core) Close() error {
+	c.mu.Lock()
+	closed := c.closed
+	c.closed = true
+	c.mu.Unlock()
+	if closed {
+		return nil
+	}
+	c.close()
+	c.calls.Wait()
+	c.watch.close()
+	c.waiters.close()
+	if !c.owned {
+		return nil
+	}
+	return c.client.Close()
+}
+
+// begin lets a call in. Its end must be told with c.calls.Done.
+func (c *core) begin() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return stem.ErrClosed
+	}
+	c.calls.Add(1)
+	return nil
+}
+
+// failed makes an error of the driver one of ours.
+func (c *core) failed(operation string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case c.closing.Err() != nil && (errors.Is(err, redis.ErrClosed) || errors.Is(err, context.Canceled)):
+		return stem.ErrClosed
+	case redis.HasErrorPrefix(err, "OOM"):
+		return fmt.Errorf("redis: %s: %w: %w", operation, stem.ErrBackpressure, err)
+	}
+	return fmt.Errorf("redis: %s: %w", operation, err)
+}
+
+// now tells the time of the server's clock.
+func (c *core) now(ctx context.Context) (time.Time, error) {
+	t, err := c.client.Time(ctx).Result()
+	return t.Add(time.Duration(c.offset.Load()) * time.Millisecond), err
+}
+
+// millis gives a duration in ms, rounded up: nothing is due early.
+func millis(d time.Duration) int64 {
+	ms := int64(d / time.Millisecond)
+	if d%time.Millisecond > 0 {
+		ms++
+	}
+	return max(ms, 0)
+}
+
+// unknown names all items of a part of a batch whose outcome nobody knows.
+func unknown(items []stem.ItemError, indices []int, err error) []stem.ItemError {
+	err = fmt.Errorf("%w: %w", stem.ErrUnknownOutcome, err)
+	for _, i := range indices {
+		items = append(items, stem.ItemError{Index: i, Err: err})
+	}
+	return items
+}
+
+// partial makes an error of items that failed.
+func partial(items []stem.ItemError) error {
+	if len(items) == 0 {
+		return nil
+	}
+	slices.SortFunc(items, func(a, b stem.ItemError) int { return a.Index - b.Index })
+	return &stem.PartialError{Items: items}
+}
+
+// address tells the place of an entry among all of its queue, as line.lua does.
+func address(priority int, id string) string {
+	ms, seq, _ := strings.Cut(id, "-")
+	return string(rune('9'-priority)) + ms + string(rune('`'+len(seq))) + seq
+}
