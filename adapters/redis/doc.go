@@ -1,0 +1,2 @@
+// Package redis is the adapter that keeps tasks and results in Redis.
+package redis
