@@ -2,6 +2,8 @@ package redis
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -33,6 +35,30 @@ func (k *Clock) Advance(d time.Duration) {
 		c.offset.Store(k.offset.Milliseconds())
 	}
 	for _, c := range k.stores {
-		c.waiters.wakeAll(context.Background())
+		c.unblockAll()
+	}
+}
+
+// unblockAll ends all blocking reads on the server.
+func (c *core) unblockAll() {
+	ctx := context.Background()
+	list, err := c.client.ClientList(ctx).Result()
+	if err != nil {
+		return // it is closed
+	}
+	for _, line := range strings.Split(list, "\n") {
+		id, blocked := int64(0), false
+		for _, field := range strings.Fields(line) {
+			name, value, _ := strings.Cut(field, "=")
+			switch name {
+			case "id":
+				id, _ = strconv.ParseInt(value, 10, 64)
+			case "flags":
+				blocked = strings.Contains(value, "b")
+			}
+		}
+		if blocked {
+			c.client.ClientUnblock(ctx, id)
+		}
 	}
 }

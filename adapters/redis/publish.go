@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -22,15 +23,34 @@ func (c *core) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Publi
 		return published, nil
 	}
 	if queue := envs[0].Queue; allOn(queue, envs) {
-		return published, c.failed("publish", c.publish(ctx, queue, envs, nil, published))
+		err := c.failed("publish", c.publish(ctx, queue, envs, nil, published))
+		if errors.Is(err, stem.ErrBackpressure) {
+			err = partial(refused(nil, len(envs), nil, err))
+		}
+		return published, err
 	}
 	var failed []stem.ItemError
 	for queue, indices := range byQueue(envs) {
-		if err := c.publish(ctx, queue, envs, indices, published); err != nil {
-			failed = unknown(failed, indices, c.failed("publish", err))
+		err := c.failed("publish", c.publish(ctx, queue, envs, indices, published))
+		switch {
+		case errors.Is(err, stem.ErrBackpressure):
+			failed = refused(failed, len(indices), indices, err)
+		case err != nil:
+			failed = unknown(failed, indices, err)
 		}
 	}
 	return published, partial(failed)
+}
+
+// refused names n items, or those that the indices name, of which it is known that they were not stored.
+func refused(items []stem.ItemError, n int, indices []int, err error) []stem.ItemError {
+	for i := range n {
+		if indices != nil {
+			i = indices[i]
+		}
+		items = append(items, stem.ItemError{Index: i, Err: err})
+	}
+	return items
 }
 
 func allOn(queue string, envs []stem.Envelope) bool {

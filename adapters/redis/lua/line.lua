@@ -152,10 +152,19 @@ local function setTenure(session, renewed, lease, leaving, lapsed)
 	redis.call('HSET', STATE, 'S:' .. session, int(renewed) .. ' ' .. int(lease) .. ' ' .. (leaving and '1' or '0') .. ' ' .. lapsed)
 end
 
+-- A number that the queue has never had.
+local function unique()
+	local t = redis.call('TIME')
+	return int(t[1] * 1000000 + t[2])
+end
+
 -- Begins a session's lease anew, and gives the time at which it lapses.
 local function renew(session, used, before, now, lease, leaving)
 	local renewed, _, _, lapsed = tenure(before)
 	if renewed and lapsed > 0 then reclaim(session, used) end
+	-- The takeovers count from a number that was never there, so that an epoch from before the session was
+	-- let go fits none after it.
+	if not renewed then redis.call('HSETNX', STATE, 'T:' .. session, unique()) end
 	setTenure(session, now, lease, leaving, 0)
 	redis.call('ZADD', LAPSES, int(now + lease), session)
 	return now + lease

@@ -64,10 +64,12 @@ local function setAside(addr, task)
 end
 
 -- Opens the session where it is not open.
+local opened = false
 do
 	local renewed, before, _, lapsed = tenure(st[9])
 	if not renewed or lapsed > 0 or now >= renewed + before then
 		next = by(renew(session, used, st[9], now, lease, leaving), next)
+		opened = true
 	end
 end
 
@@ -462,5 +464,5 @@ elseif waits and next and not paused then
 	end
 end
 local flags = (paused and 1 or 0) + (tonumber(st[11] or 0) > now and 2 or 0)
-if recovers or remade then st = look() end -- the fence has moved
+if opened or recovers or remade then st = look() end -- the fence has moved
 return {int(now), int(number), st[10] or '', st[7] or '', wait, flags, gone, unpack(lent)}

@@ -14,7 +14,7 @@
 local offset, session = tonumber(ARGV[1]), ARGV[2]
 local now = clock(offset)
 local st = state('T:' .. session, 'era', 'used', 'next')
-local certain = (st[1] or '') == ARGV[3] and (st[2] or '') == ARGV[4]
+local certain = st[1] == ARGV[3] and st[2] == ARGV[4]
 local used, next = st[3] or '0', tonumber(st[4] or nil)
 local refused, records, waiting, earlier, work = {}, {}, {}, false, false
 
