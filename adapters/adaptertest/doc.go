@@ -10,6 +10,8 @@
 //	}
 //
 // Harness says what open must give, adapters/README.md how to write an adapter.
+// [RunModel] runs random programs on the same harness, and holds what happens between the
+// rules against a model of the whole contract.
 //
 // The promises use the public contract only. They never sleep and assert no
 // duration that a busy machine could stretch: time is what [Stores.Advance]

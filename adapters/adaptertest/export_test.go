@@ -36,3 +36,6 @@ func halves() []half {
 		{"Broker", brokerPromises()}, {"Backend", backendPromises()}, {"Capabilities", capabilityPromises()},
 	}
 }
+
+// CheckModel runs programs on a store within t, and tells tb.
+func CheckModel(t *testing.T, tb testing.TB, h Harness, programs int) { h.runModel(t, tb, programs) }

@@ -9,8 +9,9 @@ import (
 
 // Harness is all that the suite must know about an adapter.
 type Harness struct {
-	// Open gives a fresh, empty store. It is called once per promise and
-	// registers its own clean-up with t.
+	// Open gives a fresh, empty store. It is called once per promise, and once per
+	// program of RunModel, where it should cost little more than a call: a prefix or a schema
+	// of its own in a server that runs already. It registers its own clean-up with t.
 	Open func(t testing.TB) Stores
 	// Within runs one promise in the surroundings it needs, for example
 	// synctest.Test for a store that lives on the Go clock, or a function that
@@ -60,20 +61,25 @@ func RunBackend(t *testing.T, h Harness) { h.runAll(t, backendPromises()) }
 func RunCapabilities(t *testing.T, h Harness) { h.runAll(t, capabilityPromises()) }
 
 func (h Harness) runAll(t *testing.T, promises []promise) {
-	within := h.Within
-	if within == nil {
-		within = func(t *testing.T, run func(t *testing.T)) { run(t) }
-	}
 	for _, p := range promises {
 		t.Run(p.name, func(t *testing.T) {
 			var missing string
-			within(t, func(t *testing.T) { missing = h.examine(t, p) })
+			h.within(t, func(t *testing.T) { missing = h.examine(t, p) })
 			if missing != "" {
 				// Skipped out here: a skip inside a bubble looks like a pass.
 				t.Skipf("the adapter has no %s (which is optional)", missing)
 			}
 		})
 	}
+}
+
+// within runs a part of the suite in the surroundings that the store needs.
+func (h Harness) within(t *testing.T, run func(t *testing.T)) {
+	if h.Within == nil {
+		run(t)
+		return
+	}
+	h.Within(t, run)
 }
 
 // examine checks one promise on a fresh store. It names the capability without

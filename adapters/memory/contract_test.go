@@ -13,18 +13,20 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestContract(t *testing.T) {
-	adaptertest.Run(t, adaptertest.Harness{
-		Open: func(t testing.TB) adaptertest.Stores {
-			store := new(memory.Store)
-			t.Cleanup(func() { _ = store.Close() })
-			return adaptertest.Stores{
-				Broker:  store,
-				Backend: store,
-				Advance: func(d time.Duration) { time.Sleep(d); synctest.Wait() },
-				Close:   store.Close,
-			}
-		},
-		Within: synctest.Test,
-	})
+var harness = adaptertest.Harness{
+	Open: func(t testing.TB) adaptertest.Stores {
+		store := new(memory.Store)
+		t.Cleanup(func() { _ = store.Close() })
+		return adaptertest.Stores{
+			Broker:  store,
+			Backend: store,
+			Advance: func(d time.Duration) { time.Sleep(d); synctest.Wait() },
+			Close:   store.Close,
+		}
+	},
+	Within: synctest.Test,
 }
+
+func TestContract(t *testing.T) { adaptertest.Run(t, harness) }
+
+func TestModel(t *testing.T) { adaptertest.RunModel(t, harness, 10_000) }
