@@ -81,7 +81,8 @@ type DeadLetter struct {
 	Envelope []byte
 }
 
-// QueueCounter counts what lies in queues.
+// QueueCounter counts what lies in queues. A worker asks it about each of its queues when it
+// starts and at least every 5 min, to tell why tasks wait (see QueueStalled).
 type QueueCounter interface {
 	// CountQueue answers the counts of a queue; those of an unknown one are 0.
 	CountQueue(ctx context.Context, queue string) (QueueCounts, error)

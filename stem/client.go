@@ -78,6 +78,7 @@ type Client struct {
 	watcher ResultWatcher // nil: poll
 	revoker Revoker       // nil: nobody can revoke
 	pauser  QueuePauser   // nil: nobody can pause
+	counter QueueCounter  // nil: nobody can count
 	base    Envelope      // what holds before the options of definition and call
 	line    line
 	observe observe
@@ -98,6 +99,7 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	c.line = line{broker: broker, timeout: cfg.CallTimeout}
 	c.watcher, _ = As[ResultWatcher](cfg.Backend)
 	c.pauser, _ = As[QueuePauser](broker)
+	c.counter, _ = As[QueueCounter](broker)
 	if c.revoker, _ = As[Revoker](broker); cfg.Revocations != nil {
 		c.revoker = cfg.Revocations
 	}

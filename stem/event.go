@@ -125,6 +125,15 @@ type (
 	}
 	// StoreRecovered: a call has gone well again after StoreFailed.
 	StoreRecovered struct{ Operation string }
+	// QueueStalled: tasks of a queue that the worker serves wait for something else than a
+	// slot, because the queue is paused, or because so many are set aside that the worker does not
+	// know. It is told when a worker that starts finds it so, or finds it changed at a look that it
+	// takes at least every 5 min; with neither, it is over.
+	QueueStalled struct {
+		Worker, Queue string
+		Paused        bool
+		Unknown       int
+	}
 	// WorkerStarted, WorkerStopping and WorkerStopped: a worker's Run began, receives
 	// nothing more, and ended.
 	WorkerStarted  struct{ Worker string }
@@ -152,6 +161,7 @@ func (LeaseLost) event()       {}
 func (StoreFailed) event()     {}
 func (StoreRecovered) event()  {}
 func (EventsDropped) event()   {}
+func (QueueStalled) event()    {}
 func (WorkerStopping) event()  {}
 func (WorkerStarted) event()   {}
 func (WorkerStopped) event()   {}

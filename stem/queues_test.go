@@ -1,8 +1,10 @@
 package stem_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"strings"
 	"sync"
@@ -126,6 +128,74 @@ func TestAPausedQueueWaitsAcrossWorkers(t *testing.T) {
 }
 
 // A retry of what was running goes back to its paused queue.
+// A worker that receives nothing must not look like one that has nothing to do.
+func TestAWorkerTellsWhyTasksWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		r := newRig(t, nil, stem.ClientConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		hello := r.task("hello", greet)
+		stranger := stem.Define(stem.TaskSpec{Name: "stranger"}, text, text).Via(r.client)
+		if err := r.client.Pause(t.Context(), "images"); err != nil {
+			t.Fatal(err)
+		}
+		stop := r.work(stem.WorkerConfig{Name: "ann", Queues: []string{"default", "images"}})
+		images := func(paused bool) stem.QueueStalled {
+			return stem.QueueStalled{Worker: "ann", Queue: "images", Paused: paused}
+		}
+		unknown := func(n int) stem.QueueStalled {
+			return stem.QueueStalled{Worker: "ann", Queue: "default", Unknown: n}
+		}
+		want := []stem.Event{images(true)}
+		look := func(what string) {
+			t.Helper()
+			var told []stem.Event
+			for _, e := range eventsOf[stem.QueueStalled](r) {
+				told = append(told, e)
+			}
+			if diff := cmp.Diff(told, want); diff != "" {
+				t.Errorf("%s: got -, want +:\n%s", what, diff)
+			}
+		}
+		look("at the start")
+		r.enqueue(hello, "")
+		job := r.enqueue(stranger, "")
+		r.enqueue(stranger, "")
+		if err := r.client.Resume(t.Context(), "images"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		want = append(want, unknown(2), images(false))
+		look("after a change")
+		r.enqueue(stranger, "")
+		time.Sleep(time.Hour)
+		look("an hour later")
+		if err := stem.Handle(&r.registry, stranger, greet); err != nil {
+			t.Fatal(err)
+		}
+		other := r.work(stem.WorkerConfig{})
+		if _, err := r.wait(job); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		want = append(want, unknown(0))
+		look("once somebody knows the task")
+		for _, stop := range []func() error{stop, other} {
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, line := range []string{
+			`msg="stem: the queue is paused, nothing is received from it until Client.Resume" worker=ann queue=images`,
+			"queue=default tasks=2 for_example=stranger",
+			`msg="stem: the queue is not paused, and no task waits that this worker does not know" worker=ann queue=default`,
+		} {
+			if n := strings.Count(log.String(), line); n != 1 {
+				t.Errorf("got %d lines with %s in the log, want 1:\n%s", n, line, log.String())
+			}
+		}
+	})
+}
+
 func TestARetryWaitsInAPausedQueue(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		fails := r.task("fails", func(ctx context.Context, s string) (string, error) {

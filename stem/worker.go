@@ -286,6 +286,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	if w.client.cfg.Revocations != nil {
 		extender.Go(func() { w.watchRevocations(keeping) })
 	}
+	if w.client.counter != nil {
+		extender.Go(func() { w.watchQueues(keeping) })
+	}
 	if w.cfg.StuckAfter > 0 {
 		extender.Go(func() { w.watchStuck(keeping) })
 	}
