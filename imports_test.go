@@ -69,10 +69,11 @@ var importRules = map[string]rule{
 	"stemgen": {modules: []string{"golang.org/x/tools", "github.com/dave/jennifer"}},
 
 	// What tests stand on knows nothing of what they test.
-	"internal/testredis":   {local: []string{"internal/freeport", "internal/testcert", "internal/testprocess"}},
-	"internal/faultnet":    {local: []string{"internal/freeport"}},
-	"internal/crashworker": {local: []string{"internal/testprocess"}},
-	"internal/...":         {},
+	"internal/testredis":    {local: []string{"internal/freeport", "internal/testcert", "internal/testprocess"}},
+	"internal/testpostgres": {local: []string{"internal/freeport", "internal/testcert", "internal/testprocess"}, modules: []string{"github.com/jackc/pgx/v5/pgconn"}},
+	"internal/faultnet":     {local: []string{"internal/freeport"}},
+	"internal/crashworker":  {local: []string{"internal/testprocess"}},
+	"internal/...":          {},
 
 	"cmd/...":      {local: []string{anything}},
 	"examples/...": {local: []string{anything}},

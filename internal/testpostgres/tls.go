@@ -1,0 +1,64 @@
+//go:build unix
+
+package testpostgres
+
+import (
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gostem/gostem/internal/testcert"
+)
+
+const (
+	tlsURLVariable = "STEM_TEST_POSTGRES_TLS_URL"
+	tlsCAVariable  = "STEM_TEST_POSTGRES_TLS_CA_CERT"
+)
+
+// TLS gives the URL of a fresh database on a server that speaks TLS alone, and the file with the
+// certificate of the authority that it is known by. The URL asks for both to be verified.
+// Where STEM_TEST_POSTGRES_TLS_URL is set the server is that one, and
+// STEM_TEST_POSTGRES_TLS_CA_CERT names the file.
+func TLS(t testing.TB) (database, ca string) {
+	t.Helper()
+	server := os.Getenv(tlsURLVariable)
+	if server == "" {
+		server, ca = startTLS(t)
+	} else {
+		ca = os.Getenv(tlsCAVariable)
+	}
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatalf("%s is no URL", tlsURLVariable) // the error would tell the password
+	}
+	if options := u.Query(); ca != "" && !options.Has("sslrootcert") {
+		options.Set("sslrootcert", ca)
+		u.RawQuery = options.Encode()
+	}
+	return newDatabase(t, u.String(), "template0"), ca
+}
+
+func startTLS(t testing.TB) (server, ca string) {
+	t.Helper()
+	certs := testcert.New(t, "postgres")
+	settings := []string{"ssl=on", "ssl_cert_file=server.pem", "ssl_key_file=server.key"}
+	options := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {certs.CA}}
+	s := run(t, settings, options, func(i *instance) error {
+		return errors.Join(
+			i.copyIn(certs.ServerCert, "server.pem"), i.copyIn(certs.ServerKey, "server.key"),
+			i.write(filepath.Join(i.data(), "pg_hba.conf"), []byte("hostssl all all 127.0.0.1/32 scram-sha-256\n")),
+		)
+	})
+	return s.URL(), certs.CA
+}
+
+// copyIn copies a file to the server's data, of which the server wants to own its key.
+func (i *instance) copyIn(from, name string) error {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return i.write(filepath.Join(i.data(), name), text)
+}
