@@ -40,6 +40,38 @@ func ExampleWorkerConfig_stopAfterIdle() {
 	// <nil>
 }
 
+// Within a queue a higher priority goes first, whenever it was enqueued.
+func ExamplePriority() {
+	var tasks stem.Registry
+	def := number(&tasks, func(_ context.Context, n int) (int, error) {
+		fmt.Println("priority", n)
+		return n, nil
+	})
+	client, err := stem.NewClient(new(memory.Store), stem.ClientConfig{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := stem.WithClient(context.Background(), client)
+	for _, n := range []int{0, 5, 9} {
+		if _, err := def.Enqueue(ctx, n, stem.Priority(n)); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	worker, err := stem.NewWorker(client, &tasks, stem.WorkerConfig{Slots: 1, StopAfterIdle: 100 * time.Millisecond})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(worker.Run(ctx))
+	// Output:
+	// priority 9
+	// priority 5
+	// priority 0
+	// <nil>
+}
+
 // A worker that serves three queues by weight, and in each lets priorities rise by one
 // for each minute that their first task waits.
 func ExampleWorkerConfig_queueWeights() {

@@ -203,6 +203,29 @@ func ExamplePermanent() {
 	// true negative numbers never work
 }
 
+// A handler can see what went before its run.
+func ExampleTaskInfo() {
+	var tasks stem.Registry
+	def := number(&tasks, func(ctx context.Context, n int) (int, error) {
+		info, _ := stem.Info(ctx)
+		for _, before := range info.History {
+			fmt.Println("attempt", before.Attempt, "failed:", before.Message)
+		}
+		if info.Attempt == 1 {
+			return 0, errors.New("no connection")
+		}
+		return n, nil
+	}, stem.Backoff(stem.FixedBackoff(time.Millisecond)))
+	ctx, stop := start(&tasks, stem.WorkerConfig{})
+	defer stop()
+
+	job, _ := def.Enqueue(ctx, 1)
+	fmt.Println(job.Wait(ctx))
+	// Output:
+	// attempt 1 failed: no connection
+	// 1 <nil>
+}
+
 // A handler's tasks are children of the task that it runs.
 func ExampleInfo() {
 	var tasks stem.Registry
