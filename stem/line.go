@@ -89,9 +89,7 @@ func (l *line) giveBack(p *parcel) {
 	if p.stage == deserted {
 		return
 	}
-	clear(p.envs)
 	clear(p.answers)
-	p.single[0] = Envelope{}
 	*p = parcel{answers: p.answers[:0], turn: p.turn}
 	l.parcels.Put(p)
 }
