@@ -142,7 +142,7 @@ func judgeUnstarted(d *Delivery, inHand time.Duration, known bool, maxInterrupti
 	case d.Revoked:
 		return cancelledFor(revoked(d.Reason), "revoked before it started"), true
 	case d.Expired, d.StartWithin > 0 && inHand > d.StartWithin:
-		return cancelled(FailureExpired, fmt.Sprintf("attempt %d has not started within %v", d.Attempt, d.ExpiresIn)), true
+		return cancelled(FailureExpired, fmt.Sprintf("a run of attempt %d could not start within %v of the enqueue", d.Attempt, d.ExpiresIn)), true
 	case !known:
 		// Nobody fails a task merely because he does not know it, or not its args.
 		return judgement{verdict: VerdictRelease, delay: unknownTaskDelay}, true

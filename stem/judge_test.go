@@ -102,9 +102,9 @@ func TestJudgeUnstarted(t *testing.T) {
 	}{
 		{"a sound delivery starts", Delivery{Interruptions: 2}, true, 3, judgement{}, false},
 		{"an expired one is cancelled", Delivery{Attempt: 1, Expired: true}, true, 3,
-			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureExpired, Message: "attempt 1 has not started within 1m0s"}}, true},
+			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureExpired, Message: "a run of attempt 1 could not start within 1m0s of the enqueue"}}, true},
 		{"one that expired while it waited in the worker is cancelled", Delivery{Attempt: 1, StartWithin: time.Second - 1}, true, 3,
-			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureExpired, Message: "attempt 1 has not started within 1m0s"}}, true},
+			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureExpired, Message: "a run of attempt 1 could not start within 1m0s of the enqueue"}}, true},
 		{"one that is in time starts", Delivery{StartWithin: time.Second}, true, 3, judgement{}, false},
 		{"a revoked one is cancelled", Delivery{Revoked: true}, true, 3,
 			judgement{verdict: VerdictAck, state: StateCancelled, failure: &Failure{Kind: FailureRevoked, Message: "revoked before it started"}}, true},
