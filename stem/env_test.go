@@ -2,6 +2,7 @@ package stem_test
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,10 @@ func TestEachVariableIsADefault(t *testing.T) {
 		{"STEM_DEFAULT_KEEP_RESULT=0", func(e *stem.Envelope) { e.KeepResult = 0 }},
 		{"STEMDEFAULT_QUEUE=another's", func(*stem.Envelope) {}},
 	}
+	shown := map[string]bool{"STEM_DEFAULT_": true}
 	for _, tt := range tests {
+		name, _, _ := strings.Cut(tt.variable, "=")
+		shown[name] = true
 		t.Run(tt.variable, func(t *testing.T) {
 			defaults, err := stem.DefaultsFromEnv([]string{"PATH=/bin", tt.variable, "=C:"})
 			if err != nil {
@@ -50,6 +54,15 @@ func TestEachVariableIsADefault(t *testing.T) {
 				t.Errorf("got -, want +:\n%s", diff)
 			}
 		})
+	}
+	_, err := stem.DefaultsFromEnv([]string{"STEM_DEFAULT_=1"})
+	if err == nil {
+		t.Fatal("got nil for a variable without a name, want an error that lists them all")
+	}
+	for _, name := range regexp.MustCompile(`STEM_DEFAULT_[A-Z_]+`).FindAllString(err.Error(), -1) {
+		if !shown[name] {
+			t.Errorf("no case shows what %s does", name)
+		}
 	}
 }
 
