@@ -1,3 +1,5 @@
+//go:build unix
+
 package faultnet_test
 
 import (
@@ -14,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gostem/gostem/internal/faultnet"
+	"github.com/gostem/gostem/internal/testredis"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -310,6 +313,21 @@ func TestAReplyIsEatenAfterTheServerHasHeardTheRequest(t *testing.T) {
 	c.hears("settle") // one was asked for
 	if got := p.Counts().Eaten; got != 1 {
 		t.Errorf("eaten: got %d replies, want 1", got)
+	}
+}
+
+// A server that executes what it has received does so although its client is gone.
+func TestRedisHasAppliedWhatItsClientNeverHears(t *testing.T) {
+	s := testredis.Start(t, testredis.Config{})
+	p := faultnet.Start(t, s.Addr(), 1)
+	p.EatReplies(1, func(request []byte) bool { return bytes.Contains(request, []byte("INCR")) })
+	c := call(t, p)
+	c.say("SET n 41\r\n")
+	c.hears("+OK\r\n")
+	c.say("INCR n\r\nINCR n\r\nINCR n\r\n")
+	c.isReset()
+	if got, err := s.Do("GET", "n"); err != nil || got != "44" {
+		t.Errorf("n: got %v, error %v, want 44", got, err)
 	}
 }
 
