@@ -149,11 +149,11 @@ func (w *Worker) Terminate(within time.Duration) int {
 	return w.State().ExitCode()
 }
 
-// Pause freezes the process. It knows nothing of the time that passes.
-func (w *Worker) Pause() { w.check(w.Signal(syscall.SIGSTOP)) }
+// Pause freezes the process and waits until it stands still. It knows nothing of the time that passes.
+func (w *Worker) Pause() { w.check(w.Process.Pause()) }
 
 // Continue wakes a paused process.
-func (w *Worker) Continue() { w.check(w.Signal(syscall.SIGCONT)) }
+func (w *Worker) Continue() { w.check(w.Process.Continue()) }
 
 func (w *Worker) end(sig syscall.Signal, within time.Duration) bool {
 	return w.check(w.End(sig, within))

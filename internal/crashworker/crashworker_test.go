@@ -94,7 +94,6 @@ func TestAWorkerIsPausedContinuedAndAskedToStop(t *testing.T) {
 	}
 	grows(t, path)
 	w.Pause()
-	time.Sleep(20 * time.Millisecond) // a signal takes a moment
 	before := effects(t, path)
 	time.Sleep(50 * time.Millisecond)
 	if got := effects(t, path); got != before {

@@ -115,7 +115,7 @@ func (i *instance) ready() error {
 
 // remove ends the server and removes its folder.
 func (i *instance) remove() error {
-	_ = i.process.Signal(syscall.SIGCONT) // it may be paused, or gone
+	_ = i.process.Continue() // it may be paused, or gone
 	if state := i.process.State(); state != nil && !state.Exited() {
 		// It was killed and has left shared memory behind, which the next start finds.
 		_ = i.start()

@@ -80,10 +80,10 @@ func (s *Server) Restart() {
 
 // Pause freezes the first process: no new connection is let in. Those that there are go on, since each has
 // a process of its own.
-func (s *Server) Pause() { s.check(s.process.Signal(syscall.SIGSTOP)) }
+func (s *Server) Pause() { s.check(s.process.Pause()) }
 
 // Continue wakes a paused server.
-func (s *Server) Continue() { s.check(s.process.Signal(syscall.SIGCONT)) }
+func (s *Server) Continue() { s.check(s.process.Continue()) }
 
 func (s *Server) check(err error) {
 	if err != nil {

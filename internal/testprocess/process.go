@@ -55,6 +55,27 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	return nil
 }
 
+// Pause sends SIGSTOP and waits until the process stands still: until then it may go on for a
+// while, and would obey other signals first.
+func (p *Process) Pause() error {
+	const patience = 10 * time.Second
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(patience); !isStopped(p.PID()); {
+		if p.Ended(time.Millisecond) {
+			return fmt.Errorf("process %d has ended (%v)", p.PID(), p.State())
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("process %d does not stand still after %v", p.PID(), patience)
+		}
+	}
+	return nil
+}
+
+// Continue wakes a paused process.
+func (p *Process) Continue() error { return p.Signal(syscall.SIGCONT) }
+
 // Ended waits until the process and its descendants have ended, for as long as
 // within says and a millisecond at least, and reports whether they have.
 func (p *Process) Ended(within time.Duration) bool {

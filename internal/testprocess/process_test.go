@@ -64,11 +64,20 @@ func TestAProcessRunsUntilASignalEndsIt(t *testing.T) {
 
 func TestAProcessThatTakesItsTimeIsNotGone(t *testing.T) {
 	p := start(t, exec.Command("sleep", "60"))
-	if err := p.Signal(syscall.SIGSTOP); err != nil {
+	if err := p.Pause(); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.End(syscall.SIGTERM, 10*time.Millisecond); err == nil {
 		t.Error("a paused process: got an end, want an error")
+	}
+	if err := p.Continue(); err != nil {
+		t.Fatal(err)
+	}
+	if !p.Ended(10*time.Second) || p.State().String() != "signal: terminated" {
+		t.Errorf("continued: got state %v, want it to obey the signal that waited", p.State())
+	}
+	if err := p.Pause(); err == nil {
+		t.Error("a pause of one that has ended: got no error, want one")
 	}
 }
 

@@ -121,10 +121,10 @@ func (s *Server) Restart() {
 }
 
 // Pause freezes the server: the kernel still accepts connections and bytes for it, and nobody answers.
-func (s *Server) Pause() { s.check(s.process.Signal(syscall.SIGSTOP)) }
+func (s *Server) Pause() { s.check(s.process.Pause()) }
 
 // Continue wakes a paused server.
-func (s *Server) Continue() { s.check(s.process.Signal(syscall.SIGCONT)) }
+func (s *Server) Continue() { s.check(s.process.Continue()) }
 
 func (s *Server) check(err error) {
 	if err != nil {
