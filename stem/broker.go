@@ -35,7 +35,8 @@ type Broker interface {
 	// asked again and again.
 	//
 	// The session is opened where it is not open, also after a lapse: what nobody
-	// has taken over since then stays its own. Queues
+	// has taken over since then stays its own. A store that keeps a lease for each
+	// queue opens it at least on those from which it lends; Extend renews it on all. Queues
 	// are emptied in the order given, and within a queue higher priorities
 	// come first (see ReceiveRequest.AgeAfter), then first in, first out (retries,
 	// rescued tasks and those that were delayed may overtake). Deliveries of lapsed sessions are taken over

@@ -17,7 +17,8 @@ import (
 //   - A receive lends fewer than it might, but at least one.
 //   - Envelopes that were delayed, retried, snoozed or taken over come before or after their
 //     equals: those of the same queue and priority.
-//   - A receive of a live session renews its lease, or does not.
+//   - A receive of a live session renews its lease, or does not. One of a lapsed session opens
+//     it for all queues, or for some: at least for those from which it lends.
 //   - What a lapsed session holds counts as ready or as running, until somebody takes it over.
 //   - Due envelopes that some receiver did not know count as ready or as unknown.
 //   - A settlement that is repeated is answered with nil or ErrLeaseLost.
@@ -62,10 +63,11 @@ type loan struct {
 	lost bool
 }
 
-// tenure is a session. It lasts for its lease at least from when it was renewed, and
-// at most from when it was heard of.
+// tenure is a session. On each queue it lasts for its lease at least from when it was opened
+// there, and at most from when it was heard of.
 type tenure struct {
 	lease, renewed, heard time.Duration
+	opened                map[string]time.Duration // by queue, where that is after renewed
 	leaving               bool
 }
 
@@ -109,6 +111,13 @@ func (m *reference) holds(ok bool, rule string, got, want any) {
 // about expects a duration that a store has measured: its clock runs on by itself.
 func (m *reference) about(rule string, got, want time.Duration) {
 	m.holds(got >= want-tick && got <= want+drift, rule, got, want)
+}
+
+// renews begins a session's lease, on all queues.
+func (m *reference) renews(want stem.Session) *tenure {
+	s := &tenure{lease: want.Lease, renewed: m.now, heard: m.now, opened: map[string]time.Duration{}, leaving: want.Leaving}
+	m.sessions[want.ID] = s
+	return s
 }
 
 // publishes takes note of the answer for one envelope.

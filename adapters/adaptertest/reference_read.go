@@ -48,7 +48,7 @@ func (m *reference) counts(queue string, got stem.QueueCounts) {
 			continue
 		case l.held == nil:
 			free++
-		case m.free("", l, func(s *tenure) time.Duration { return s.renewed }):
+		case m.free("", l, func(s *tenure) time.Duration { return s.since(queue) }):
 			lapsed++
 		default:
 			running++

@@ -34,7 +34,7 @@ func (m *reference) asks(req *stem.ReceiveRequest, l *life) bool {
 // mayLend and mustLend report whether a request may be lent an envelope that nobody
 // holds, or whose holder has lapsed, and whether nothing may come before it.
 func (m *reference) mayLend(req *stem.ReceiveRequest, l *life) bool {
-	return m.asks(req, l) && m.free(req.Session.ID, l, func(s *tenure) time.Duration { return s.renewed })
+	return m.asks(req, l) && m.free(req.Session.ID, l, func(s *tenure) time.Duration { return s.since(l.env.Queue) })
 }
 
 func (m *reference) mustLend(req *stem.ReceiveRequest, l *life) bool {
@@ -69,19 +69,23 @@ func (m *reference) finds(req *stem.ReceiveRequest) bool {
 	return len(m.forgotten(req)) > 0 || slices.ContainsFunc(m.lives, func(l *life) bool { return m.mustLend(req, l) })
 }
 
-// opens takes note of a session that receives.
-func (m *reference) opens(want stem.Session) {
-	s := m.sessions[want.ID]
-	if s == nil || m.now >= s.heard+s.lease {
-		m.sessions[want.ID] = &tenure{lease: want.Lease, renewed: m.now, heard: m.now}
-		return
+// opens takes note of a session that receives, and tells whether it had lapsed for certain.
+func (m *reference) opens(want stem.Session) (s *tenure, anew bool) {
+	s = m.sessions[want.ID]
+	if s == nil {
+		return m.renews(want), true
 	}
+	anew = m.now >= s.heard+s.lease
 	s.heard = m.now
+	return s, anew
 }
+
+// since gives from when on the session lasts on a queue, at least.
+func (s *tenure) since(queue string) time.Duration { return max(s.renewed, s.opened[queue]) }
 
 // receives takes note of an answer to a receive.
 func (m *reference) receives(req *stem.ReceiveRequest, ds []stem.Delivery) {
-	m.opens(req.Session)
+	s, anew := m.opens(req.Session)
 	lost, ranks := m.forgotten(req), m.ranks(req)
 	first := func(a, b *life) bool { return precedes(req, ranks, lost, a, b) }
 	bytes := 0
@@ -97,6 +101,9 @@ func (m *reference) receives(req *stem.ReceiveRequest, ds []stem.Delivery) {
 		}
 		bytes += len(l.env.Payload)
 		m.holds(i == 0 || req.MaxBytes == 0 || bytes <= req.MaxBytes, "MaxBytes bounds the payloads", bytes, req.MaxBytes)
+		if anew {
+			s.opened[l.env.Queue] = m.now
+		}
 		delete(lost, l)
 		m.lends(l, ds[i])
 	}

@@ -36,7 +36,7 @@ func (m *reference) revokes(r stem.Revocation) {
 
 // extends takes note of an extension and its notices about loans of the session.
 func (m *reference) extends(s stem.Session, held []*loan, notices []stem.Notice) {
-	m.sessions[s.ID] = &tenure{lease: s.Lease, renewed: m.now, heard: m.now, leaving: s.Leaving}
+	m.renews(s)
 	named := m.named(notices, len(held))
 	for i, l := range held {
 		n, told := named[i]
