@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,9 +16,11 @@ import (
 )
 
 // process is a worker's process as far as the store and its handlers can tell. It can
-// die, and it can be cut off from the store.
+// die, it can be cut off from the store, and an answer of the store can be lost.
 type process struct {
 	*memory.Store
+	eats    atomic.Bool // the next answer is lost
+	witness *witness    // of what passes, if there is one
 
 	mu   sync.Mutex
 	dead bool
@@ -85,8 +88,9 @@ func (p *process) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.
 	}
 	defer cancel()
 	ds, err := p.Store.Receive(call, req)
-	if err != nil && ctx.Err() == nil {
-		err = errAway
+	p.witness.sees(ds)
+	if err != nil && ctx.Err() == nil || err == nil && p.eats.CompareAndSwap(true, false) {
+		return nil, errAway
 	}
 	return ds, err
 }
@@ -106,7 +110,12 @@ func (p *process) SaveAndSettle(ctx context.Context, ss ...stem.Settlement) erro
 		return err
 	}
 	defer cancel()
-	return p.Store.SaveAndSettle(call, ss...)
+	err = p.Store.SaveAndSettle(call, p.witness.passes(ss)...)
+	p.witness.hears(ss, err)
+	if p.eats.CompareAndSwap(true, false) {
+		return errAway
+	}
+	return err
 }
 
 // town is a store, the processes that work on it, and a ledger that their handlers
