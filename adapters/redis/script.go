@@ -29,6 +29,7 @@ var (
 	countScript   = load("count", "keys_queue", "base", "line")
 	revokeScript  = load("revoke", "keys_queue", "base")
 	pauseScript   = load("pause", "keys_queue", "base")
+	rightsScript  = load("rights")
 )
 
 func load(name string, shared ...string) script {

@@ -80,6 +80,8 @@ type core struct {
 	client  redis.UniversalClient
 	cluster *redis.ClusterClient // nil on a single server
 	owned   bool                 // the client is ours to close
+	// stubborn tells that a server does not let us end a blocking read.
+	stubborn bool
 
 	offset     atomic.Int64 // of the store's clock in ms; only tests move it
 	queues     sync.Map     // *queueKeys by name

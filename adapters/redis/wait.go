@@ -176,7 +176,7 @@ func (ws *waiters) get(ctx context.Context, c *core, key string) (*waiter, error
 		}
 	}
 	ws.mu.Unlock()
-	w := &waiter{client: client, conn: client.Conn()}
+	w := &waiter{client: client, conn: client.Conn(), stubborn: c.stubborn}
 	if w.id, err = w.conn.ClientID(ctx).Result(); err != nil {
 		if !isReply(err) {
 			w.drop()

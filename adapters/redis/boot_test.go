@@ -1,0 +1,346 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/gostem/gostem/adapters/redis"
+	"github.com/gostem/gostem/internal/testredis"
+	"github.com/gostem/gostem/stem"
+)
+
+// said collects what a store logs.
+type said struct{ bytes.Buffer }
+
+func (s *said) config() redis.Config {
+	return redis.Config{Namespace: "boot", Logger: slog.New(slog.NewTextHandler(s, nil))}
+}
+
+// warnings gives the warnings alone.
+func (s *said) warnings() []string {
+	var lines []string
+	for line := range strings.Lines(s.String()) {
+		if strings.Contains(line, "level=WARN") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// openURL opens a store of a URL and closes it.
+func openURL(t *testing.T, url string, cfg redis.Config) error {
+	t.Helper()
+	store, err := redis.Open(t.Context(), url, cfg)
+	if err != nil {
+		return err
+	}
+	return store.Close()
+}
+
+// wantError fails the test unless the error has all parts.
+func wantError(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("got error %v, want one with %q", err, part)
+		}
+	}
+}
+
+func TestAServerThatWouldEvictTasksIsRefused(t *testing.T) {
+	s := testredis.Start(t, testredis.Config{MaxMemory: "50mb", Policy: "allkeys-lru"})
+	wantError(t, openURL(t, s.URL(), redis.Config{}), s.Addr(), "allkeys-lru", "CONFIG SET maxmemory-policy noeviction")
+	if _, err := s.Do("CONFIG", "SET", "maxmemory-policy", "noeviction"); err != nil {
+		t.Fatal(err)
+	}
+	if err := openURL(t, s.URL(), redis.Config{}); err != nil {
+		t.Errorf("after the command that the error names: %v", err)
+	}
+}
+
+func TestAPolicyWithoutALimitEvictsNothing(t *testing.T) {
+	s := testredis.Start(t, testredis.Config{Policy: "allkeys-lru"})
+	if err := openURL(t, s.URL(), redis.Config{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFullServerCanBeOpened(t *testing.T) {
+	s := testredis.Start(t, testredis.Config{MaxMemory: "1", Policy: "noeviction"})
+	if err := openURL(t, s.URL(), redis.Config{}); err != nil {
+		t.Errorf("a worker that could make room: %v", err)
+	}
+}
+
+func TestTheDurabilityClassIsToldOnce(t *testing.T) {
+	for _, tt := range []struct {
+		promise, want string
+		cfg           testredis.Config
+		warns         bool
+	}{
+		{"nothing on disk", "durability=memory", testredis.Config{}, true},
+		{"snapshots", "since the last one is lost", testredis.Config{Args: []string{"--save", "3600 1"}}, true},
+		{"synced now and then", `durability="process-crash safe"`, testredis.Config{AppendOnly: true, AppendFsync: "everysec"}, false},
+		{"synced by the system", `durability="process-crash safe"`, testredis.Config{AppendOnly: true, AppendFsync: "no"}, false},
+		{"synced always", `durability="power-loss safe"`, testredis.Config{AppendOnly: true, AppendFsync: "always"}, false},
+	} {
+		t.Run(tt.promise, func(t *testing.T) {
+			var log said
+			if err := openURL(t, testredis.Start(t, tt.cfg).URL(), log.config()); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Count(log.String(), "durability="); got != 1 || !strings.Contains(log.String(), tt.want) {
+				t.Errorf("got %d times a class in\n%s\nwant it once, with %s", got, log.String(), tt.want)
+			}
+			if got := len(log.warnings()); (got > 0) != tt.warns {
+				t.Errorf("got %d warnings in\n%s\nwant any: %v", got, log.String(), tt.warns)
+			}
+		})
+	}
+}
+
+func TestAReplicaIsRefused(t *testing.T) {
+	master := testredis.Start(t, testredis.Config{})
+	host, port, _ := strings.Cut(master.Addr(), ":")
+	replica := testredis.Start(t, testredis.Config{Args: []string{"--replicaof", host, port}})
+	wantError(t, openURL(t, replica.URL(), redis.Config{}), replica.Addr()+" is a replica", "connect to its master")
+}
+
+func TestAServerAndAClusterAreToldApart(t *testing.T) {
+	c := testredis.Cluster(t, 3)
+	node := c.Servers[0]
+	wantError(t, openURL(t, node.URL(), redis.Config{}), node.Addr()+" is a node of a cluster", "NewCluster", "OpenCluster")
+
+	_, err := redis.OpenCluster(t.Context(), testredis.URL(t), redis.Config{})
+	wantError(t, err, "the server is no cluster", "New")
+
+	var log said
+	store, err := redis.OpenCluster(t.Context(), node.URL()+"?addr="+c.Servers[1].Addr(), log.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if got := log.warnings(); len(got) != 1 || !strings.Contains(got[0], "durability=memory") {
+		t.Errorf("got %q, want the one warning that is true of all three nodes, once", got)
+	}
+	if _, err := c.Servers[2].Do("CONFIG", "SET", "maxmemory", "50mb", "maxmemory-policy", "allkeys-lru"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = redis.OpenCluster(t.Context(), node.URL(), redis.Config{})
+	wantError(t, err, c.Servers[2].Addr(), "would evict tasks")
+}
+
+func TestASentinelIsRefusedAndItsMasterIsNot(t *testing.T) {
+	w := testredis.Sentinel(t)
+	wantError(t, openURL(t, "redis://"+w.SentinelAddrs()[0], redis.Config{}), "is a Sentinel", "redis.NewFailoverClient")
+	client := goredis.NewFailoverClient(&goredis.FailoverOptions{
+		MasterName: w.MasterName(), SentinelAddrs: w.SentinelAddrs(), MaxRetries: -1, ContextTimeoutEnabled: true,
+	})
+	defer client.Close()
+	store, err := redis.New(t.Context(), client, redis.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = store.Close()
+}
+
+func TestAClientThatRepeatsIsWarnedAbout(t *testing.T) {
+	options, err := goredis.ParseURL(testredis.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, retries := range []int{0, 2, -1} {
+		options := *options
+		options.MaxRetries = retries
+		client := goredis.NewClient(&options)
+		var log said
+		store, err := redis.New(t.Context(), client, log.config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = store.Close(), client.Close()
+		if got, want := strings.Count(log.String(), "set MaxRetries: -1"), 1; retries != -1 && got != want || retries == -1 && got != 0 {
+			t.Errorf("MaxRetries %d: got\n%s\nwant a warning unless it is -1", retries, log.String())
+		}
+	}
+	options.ReadTimeout, options.MaxRetries = -1, -1
+	client := goredis.NewClient(options)
+	defer client.Close()
+	var log said
+	store, err := redis.New(t.Context(), client, log.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = store.Close()
+	if !strings.Contains(log.String(), "ContextTimeoutEnabled: true") {
+		t.Errorf("no timeout at all: got\n%s\nwant a warning", log.String())
+	}
+}
+
+func TestAClientThatReadsFromReplicasIsRefused(t *testing.T) {
+	client := goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}, RouteByLatency: true})
+	defer client.Close()
+	_, err := redis.NewCluster(t.Context(), client, redis.Config{})
+	wantError(t, err, "reads from replicas", "RouteByLatency")
+}
+
+func TestRightsThatAreMissingAreNamedWithTheWayOut(t *testing.T) {
+	s := testredis.WithACL(t, "~boot:*", "&boot:*", "+@all", "-xreadgroup", "-hset", "-zadd")
+	var log said
+	err := openURL(t, s.URL(), log.config())
+	wantError(t, err, "user limited has no right to hset, xreadgroup, zadd:")
+	if err == nil {
+		t.FailNow()
+	}
+	grant := regexp.MustCompile(`ACL SETUSER .*`).FindString(err.Error())
+	if _, err := s.Do(strings.Fields(grant)...); err != nil {
+		t.Fatalf("%s: %v", grant, err)
+	}
+	if err := openURL(t, s.URL(), log.config()); err != nil {
+		t.Errorf("after the command that the error names: %v", err)
+	}
+
+	for _, tt := range []struct {
+		rules []string
+		want  string
+	}{
+		{[]string{"~other:*", "&boot:*", "+@all"}, "no right to the keys boot:*:"},
+		{[]string{"~boot:*", "+@all"}, "no right to the channel boot:results:"},
+		{[]string{"~boot:*", "&boot:*", "+@all", "-eval", "-evalsha"}, "no right to eval, evalsha:"},
+		{[]string{"~boot:*", "&boot:*", "+@all", "-xgroup"}, "no right to xgroup|create, xgroup|delconsumer:"},
+	} {
+		wantError(t, openURL(t, testredis.WithACL(t, tt.rules...).URL(), log.config()), tt.want)
+	}
+}
+
+func TestRightsThatTheStoreCanDoWithoutAreWarnedAbout(t *testing.T) {
+	s := testredis.WithACL(t, "~boot:*", "&boot:*", "+@all", "-info", "-config", "-client|unblock", "-subscribe")
+	var log said
+	store, err := redis.Open(t.Context(), s.URL(), log.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	got := log.warnings()
+	for _, want := range []string{"INFO is refused", "CLIENT UNBLOCK is refused", "SUBSCRIBE is refused"} {
+		if !slices.ContainsFunc(got, func(line string) bool { return strings.Contains(line, want) }) {
+			t.Errorf("got %q, want a warning that %s", got, want)
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("got %d warnings, want 3: %q", len(got), got)
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	_, err = store.Receive(ctx, stem.ReceiveRequest{Session: stem.Session{ID: "s", Lease: time.Minute}, Queues: []string{"q"}, Max: 1})
+	if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > 3*time.Second {
+		t.Errorf("a receive that was cancelled after 0.1 s: got %v after %v, want its end long before that of a read, which is 5 s", err, took)
+	}
+}
+
+// TestTheRightsAreThoseThatTheScriptsNeed keeps the list true to the scripts. That it is enough besides the contract shows, which
+// runs as a user with these rights alone.
+func TestTheRightsAreThoseThatTheScriptsNeed(t *testing.T) {
+	listed := redis.Rights()
+	command := regexp.MustCompile(`(?:redis\.p?call|grouped)\('([A-Z]+)'(?:, '([A-Z]+)')?`)
+	scripts := os.DirFS("lua")
+	files, err := fs.Glob(scripts, "*.lua")
+	if err != nil || len(files) == 0 {
+		t.Fatal("there are no scripts", err)
+	}
+	for _, file := range files {
+		text, err := fs.ReadFile(scripts, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range command.FindAllStringSubmatch(string(text), -1) {
+			name := strings.ToLower(match[1])
+			if name == "xgroup" {
+				name += "|" + strings.ToLower(match[2])
+			}
+			if !slices.Contains(listed, name) {
+				t.Errorf("%s calls %s: add it to the probes in rights.go", file, name)
+			}
+		}
+	}
+}
+
+func TestNoPasswordIsShown(t *testing.T) {
+	const secret = "hunter2"
+	var log said
+	server := testredis.Start(t, testredis.Config{})
+	if _, err := server.Do("CONFIG", "SET", "requirepass", "another"); err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range []string{
+		"redis://user:" + secret + "@" + server.Addr(),          // refused by the server
+		"redis://user:" + secret + "@127.0.0.1:1",               // nobody is there
+		"redis://user:" + secret + "@127.0.0.1:port",            // no port
+		"redis://user:" + secret + "%zz@127.0.0.1:1",            // a bad escape
+		"redis://user:" + secret + "/" + secret + "@127.0.0.1",  // not escaped
+		"redis://user:12/" + secret + "@127.0.0.1:1",            // not escaped, and a port before it
+		"redis://user:12?" + secret + "@127.0.0.1:1",            //
+		"redis://user:12#" + secret + "@127.0.0.1:1",            //
+		"redis:user:" + secret + "@127.0.0.1:1",                 // no slashes
+		"user:" + secret + "@127.0.0.1:1",                       // no scheme
+		secret + "@127.0.0.1:6379",                              //
+		"redis://:" + secret + "@127.0.0.1:1/x",                 // no database
+		"redis://:" + secret + "@127.0.0.1:1?max_retries=3",     //
+		"redis://:" + secret + "@127.0.0.1:1?dial_timeout=soon", //
+	} {
+		_, clusterErr := redis.OpenCluster(t.Context(), url, log.config())
+		for _, err := range []error{openURL(t, url, log.config()), clusterErr} {
+			if err == nil {
+				t.Errorf("%s: got no error", url)
+			} else if text := fmt.Sprintf("%v %+v %#v", err, err, err.Error()); strings.Contains(text, secret) {
+				t.Errorf("%s: got %s, want no password", url, text)
+			}
+		}
+	}
+	if err := openURL(t, "redis://:another@"+server.Addr(), log.config()); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(log.String(), secret) || strings.Contains(log.String(), "another") {
+		t.Errorf("got the log\n%s\nwant no password", log.String())
+	}
+}
+
+func TestURLsThatAreNoneSayWhatIsWanted(t *testing.T) {
+	for url, want := range map[string]string{
+		"postgres://localhost/app":          "the URL begins with postgres:, want redis, rediss, unix",
+		"redis://a:b@c@d:x":                 "special characters escaped",
+		"redis:6379":                        "names no host",
+		"redis://":                          "names no host",
+		"":                                  "names no host",
+		"redis://localhost/zero":            `invalid database number: "zero"`,
+		"redis://localhost?poolsize=3":      "unexpected option: poolsize",
+		"redis://localhost?max_retries=3":   "max_retries in the URL: leave it out",
+		"redis://localhost/0?max_retries=3": "max_retries in the URL: leave it out",
+	} {
+		wantError(t, openURL(t, url, redis.Config{}), "redis: open: ", want)
+	}
+}
+
+func TestAServerThatSaysNothingIsGivenUp(t *testing.T) {
+	s := testredis.Start(t, testredis.Config{})
+	s.Pause()
+	defer s.Continue()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := redis.Open(ctx, s.URL(), redis.Config{})
+	wantError(t, err, "redis: server "+s.Addr())
+}
