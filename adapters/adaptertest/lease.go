@@ -15,6 +15,7 @@ var leasePromises = []promise{
 	{name: "a lapsed session that nobody robbed may come back", check: lapsedMayComeBack},
 	{name: "a receive opens its session again after a lapse", check: receiveOpensAgain},
 	{name: "notices name the lost deliveries", check: noticesNameLost},
+	{name: "notices name what somebody else has settled", check: noticesNameSettledElsewhere},
 	{name: "a longer visibility is respected", check: visibilityIsRespected},
 	{name: "visibility counts from when its worker was last heard of", check: visibilityFromLastHeard},
 	{name: "a shorter visibility than the lease changes nothing", check: shortVisibility},
@@ -166,6 +167,17 @@ func noticesNameLost(x *exam) {
 	kept := x.take(s, 2)
 	same(x, "notices", indexed(x.extend(s, kept[0], robbed, kept[1])), map[int]error{1: stem.ErrLeaseLost})
 	x.settle(ack(kept...)...)
+}
+
+// What is lost stays lost when the new holder is done with it: the old one still runs.
+func noticesNameSettledElsewhere(x *exam) {
+	x.publish(tasks("robbed", 2)...)
+	s := x.session()
+	robbed := x.take(s, 2)
+	x.lapse()
+	ds := x.take(x.session(), 2)
+	x.settle(end(ds[0], stem.VerdictAck), end(ds[1], stem.VerdictDeadLetter))
+	same(x, "notices", indexed(x.extend(s, robbed...)), map[int]error{0: stem.ErrLeaseLost, 1: stem.ErrLeaseLost})
 }
 
 // indexed gives the causes of notices by index.

@@ -3,6 +3,7 @@ package adaptertest_test
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/gostem/gostem/adapters/adaptertest"
@@ -63,6 +64,15 @@ var lifeMutants = []mutant{
 			return ns
 		}
 	}), []string{"Broker/notices name the lost deliveries"}},
+
+	{"takes what is gone for settled by whoever asks", broker(func(b *faultyBroker) {
+		gone := map[string]bool{}
+		b.settlement = func(s *stem.Settlement) { gone[s.Delivery.ID] = true }
+		b.extend = func(ctx context.Context, s stem.Session, held []stem.Delivery) ([]stem.Notice, error) {
+			ns, err := b.Broker.Extend(ctx, s, held...)
+			return slices.DeleteFunc(ns, func(n stem.Notice) bool { return gone[held[n.Index].ID] }), err
+		}
+	}), []string{"Broker/notices name what somebody else has settled"}},
 
 	{"gives every notice", broker(func(b *faultyBroker) {
 		b.extend = func(ctx context.Context, s stem.Session, held []stem.Delivery) ([]stem.Notice, error) {

@@ -118,7 +118,7 @@ func (c *core) extend(ctx context.Context, s *stem.Session, keys *queueKeys, hel
 	return notices, nil
 }
 
-// What extend.lua says of a delivery: lost, still held, or settled.
+// What extend.lua says of a delivery: that the session holds it no more (it may have settled it itself), or does.
 const (
 	lost = iota
 	holds

@@ -17,12 +17,10 @@ local answer = {st[2] or '', st[3] or '', int(now), tonumber(st[4] or 0) > now a
 for i = 5, #ARGV do
 	local p, id, number, life = string.match(ARGV[i], '^(%d) (%S+) (%d+) (%d)$')
 	p = tonumber(p)
-	local held = 0
+	local held = 0 -- also what the session has settled itself: a notice may name that
 	if owner(p, id) == session then
 		local last = redis.call('HGET', LIFE, address(p, id) .. ':n')
 		if life == '1' and last == number or life == '0' and not last then held = 1 end
-	elseif not entry(p, id) then
-		held = 2 -- settled
 	end
 	answer[#answer + 1] = held
 end
