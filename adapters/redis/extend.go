@@ -106,6 +106,7 @@ func (c *core) extend(ctx context.Context, s *stem.Session, keys *queueKeys, hel
 	ds := make([]stem.Delivery, len(sound))
 	for j, i := range sound {
 		ds[j] = held[i]
+		ds[j].Revoked, ds[j].Reason = false, "" // what it said when it was lent may be over
 	}
 	if err := c.judgeRevoked(ctx, keys, ds, told.now); err != nil {
 		return nil, err
