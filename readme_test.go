@@ -71,4 +71,17 @@ func TestTheReadmesProgramRuns(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	command("tool", "stemgen", "-check", "./...")
+
+	change := regexp.MustCompile("(?s)```diff\n-(.*?)\n\\+(.*?)\n```").FindSubmatch(readme)
+	if change == nil {
+		t.Fatal("the README does not show what changes for Redis")
+	}
+	onRedis := strings.NewReplacer("adapters/memory", "adapters/redis", string(change[1]), string(change[2])).Replace(string(code[1][1]))
+	if strings.Contains(onRedis, "memory") {
+		t.Fatalf("the README changes a line that its program does not have:\n%s", onRedis)
+	}
+	if err := os.WriteFile(filepath.Join(app, "main.go"), []byte(onRedis), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command("vet", ".")
 }

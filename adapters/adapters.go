@@ -12,7 +12,7 @@ import (
 	"github.com/gostem/gostem/stem"
 )
 
-// Stores are a broker and a result backend.
+// Stores are a broker and a result backend. The zero value is nothing, and may be closed.
 type Stores struct {
 	Broker  stem.Broker
 	Backend stem.Backend
@@ -20,7 +20,12 @@ type Stores struct {
 }
 
 // Close lets the connections go. It may be repeated.
-func (s Stores) Close() error { return s.close() }
+func (s Stores) Close() error {
+	if s.close == nil {
+		return nil
+	}
+	return s.close()
+}
 
 // Open opens a store by its URL:
 //

@@ -1,10 +1,14 @@
-// Command typed_tasks inspects text files with typed background tasks, all in
-// this process and in memory.
+// Command typed_tasks inspects text files with typed background tasks.
 //
-//	go run ./examples/typed_tasks [-all] [file or folder ...]
+//	go run ./examples/typed_tasks [-all] [-broker url] [file or folder ...]
 //
-// Without arguments it takes the text files of the current folder. It exits with 1
-// if a task has failed.
+// Without arguments it takes the text files of the current folder, and does it all in
+// this process and in memory. It exits with 1 if a task has failed.
+//
+// With a broker that others reach, such as -broker redis://127.0.0.1:6379, workers in
+// other processes take part, which are started in the same way:
+//
+//	go run ./examples/typed_tasks -worker -broker redis://127.0.0.1:6379
 package main
 
 import (
@@ -15,10 +19,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 
-	"github.com/gostem/gostem/adapters/memory"
+	"github.com/gostem/gostem/adapters"
 	"github.com/gostem/gostem/examples/typed_tasks/hello"
 	"github.com/gostem/gostem/examples/typed_tasks/textfile"
 	"github.com/gostem/gostem/stem"
@@ -35,9 +40,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("typed_tasks", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	all := flags.Bool("all", false, "show every file, not only the longest ones and the failures")
+	broker := flags.String("broker", "memory:", "the `url` of the store: memory: or redis://host:port")
+	only := flags.Bool("worker", false, "only run tasks of others, until interrupted")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
+		return 2
+	}
+	if *only && *broker == "memory:" {
+		fmt.Fprintln(stderr, "typed_tasks: -worker runs tasks of other processes: name a -broker that they reach")
 		return 2
 	}
 	paths := flags.Args()
@@ -45,47 +56,63 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		paths = []string{"."}
 	}
 
-	ctx, stop, err := start(ctx)
-	if err == nil {
-		err = job(ctx, paths, *all, stdout)
-		err = errors.Join(err, stop())
+	a, err := open(ctx, *broker)
+	switch {
+	case err != nil:
+	case *only:
+		err = a.worker.Run(ctx)
+	default:
+		err = a.during(ctx, func(ctx context.Context) error { return job(ctx, paths, *all, stdout) })
 	}
-	if err != nil {
+	if err = errors.Join(err, a.close()); err != nil {
 		fmt.Fprintln(stderr, "typed_tasks:", err)
 		return 1
 	}
 	return 0
 }
 
-// start runs a worker in the background and gives a context with its client.
-func start(ctx context.Context) (_ context.Context, stop func() error, err error) {
-	var registry stem.Registry
+// app is what every process of the program has: a store, which they share, a client
+// that enqueues there and a worker that runs what is enqueued.
+type app struct {
+	stores adapters.Stores
+	client *stem.Client
+	worker *stem.Worker
+}
+
+// open connects to a store. What it gives is closed also after an error.
+func open(ctx context.Context, url string) (a app, err error) {
+	var tasks stem.Registry
 	err = errors.Join(
-		hello.Register(&registry),
-		textfile.Register(&registry),
-		textfile.RegisterReporter(&registry, &textfile.Reporter{Separator: ","}),
+		hello.Register(&tasks),
+		textfile.Register(&tasks),
+		textfile.RegisterReporter(&tasks, &textfile.Reporter{Separator: ","}),
 	)
 	if err != nil {
-		return nil, nil, err
+		return a, err
 	}
-	client, err := stem.NewClient(new(memory.Store), stem.ClientConfig{})
+	if a.stores, err = adapters.Open(ctx, url); err != nil {
+		return a, err
+	}
+	a.client, err = stem.NewClient(a.stores.Broker, stem.ClientConfig{Backend: a.stores.Backend})
 	if err != nil {
-		return nil, nil, err
+		return a, err
 	}
-	worker, err := stem.NewWorker(client, &registry, stem.WorkerConfig{})
-	if err != nil {
-		return nil, nil, err
-	}
-	working, cancel := context.WithCancel(ctx)
-	var done sync.WaitGroup
-	var runErr error
-	done.Go(func() { runErr = worker.Run(working) })
-	stop = func() error {
-		cancel()
-		done.Wait()
-		return runErr
-	}
-	return stem.WithClient(ctx, client), stop, nil
+	a.worker, err = stem.NewWorker(a.client, &tasks, stem.WorkerConfig{})
+	return a, err
+}
+
+func (a app) close() error { return a.stores.Close() }
+
+// during runs the worker in the background while do enqueues and waits.
+func (a app) during(ctx context.Context, do func(context.Context) error) error {
+	working, stop := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	var ran error
+	background.Go(func() { ran = a.worker.Run(working) })
+	did := do(stem.WithClient(ctx, a.client))
+	stop()
+	background.Wait()
+	return errors.Join(did, ran)
 }
 
 // errFailed tells that a task failed; the table says which and why.
@@ -106,20 +133,25 @@ func job(ctx context.Context, paths []string, all bool, stdout io.Writer) error 
 		return err
 	}
 	var args []textfile.InspectArgs
-	for _, path := range textFiles(paths) {
-		args = append(args, textfile.InspectArgs{Path: path})
+	files := textFiles(paths)
+	for _, path := range files {
+		whole, err := filepath.Abs(path) // another process may run in another folder
+		if err != nil {
+			return err
+		}
+		args = append(args, textfile.InspectArgs{Path: whole})
 	}
 	inspections, err := textfile.Inspect.EnqueueMany(ctx, args)
 	if err != nil {
 		return err
 	}
 
-	files := make([]row[textfile.Stats], len(inspections))
+	inspected := make([]row[textfile.Stats], len(inspections))
 	var found []textfile.Stats
 	for i, inspection := range inspections {
-		files[i] = await(ctx, args[i].Path, inspection)
-		if files[i].err == nil {
-			found = append(found, files[i].result)
+		inspected[i] = await(ctx, files[i], inspection)
+		if inspected[i].err == nil {
+			found = append(found, inspected[i].result)
 		}
 	}
 	summary, err := textfile.ReporterSummarizeTask.Enqueue(ctx, found)
@@ -136,10 +168,10 @@ func job(ctx context.Context, paths []string, all bool, stdout io.Writer) error 
 	if title.err != nil {
 		return title.err
 	}
-	if err := printAll(stdout, title.result, files, rows, all); err != nil {
+	if err := printAll(stdout, title.result, inspected, rows, all); err != nil {
 		return err
 	}
-	if failed(files) || failed(rows) {
+	if failed(inspected) || failed(rows) {
 		return errFailed
 	}
 	return nil

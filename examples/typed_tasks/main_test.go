@@ -127,6 +127,14 @@ func TestWrongFlagsAndInterrupts(t *testing.T) {
 	if code := run(t.Context(), []string{"-h"}, &out, &out); code != 0 {
 		t.Errorf("-h: got exit %d, want 0", code)
 	}
+	out.Reset()
+	if code := run(t.Context(), []string{"-worker"}, &out, &out); code != 2 || !strings.Contains(out.String(), "-broker") {
+		t.Errorf("a worker of a store that nobody reaches: got exit %d and %q, want 2", code, out.String())
+	}
+	out.Reset()
+	if code := run(t.Context(), []string{"-broker", "nats://localhost"}, &out, &out); code != 1 || !strings.Contains(out.String(), "redis://") {
+		t.Errorf("an unknown store: got exit %d and %q, want 1 and those that there are", code, out.String())
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if code := run(ctx, []string{t.TempDir()}, &out, &out); code != 1 {
