@@ -20,12 +20,9 @@ func Hold() {
 
 // Folders gives the folders of the servers of a test process.
 func Folders(pid int) []string {
-	found, _ := filepath.Glob(filepath.Join(root(), fmt.Sprintf("%s%d-*", prefix, pid)))
+	found, _ := filepath.Glob(filepath.Join(root(), fmt.Sprintf("%s-%d-*", prefix, pid)))
 	return found
 }
-
-// Sweep is what the first server of a process does.
-func Sweep() { sweep() }
 
 // Programs looks for servers on PATH, and then in other places.
 func Programs(places ...string) (string, error) { return programs(places) }

@@ -9,9 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/gostem/gostem/internal/testprocess"
 )
 
 // installation is what all servers of the process are made from.
@@ -32,7 +33,6 @@ var installed = sync.OnceValues(func() (*installation, error) {
 	if in.owner, err = owner(); err != nil {
 		return nil, err
 	}
-	sweep()
 	dir, err := in.newFolder()
 	if err != nil {
 		return nil, err
@@ -83,26 +83,14 @@ func (in *installation) give(name string) error {
 	return os.Chown(name, int(in.owner.Uid), int(in.owner.Gid))
 }
 
-// prefix is that of all folders; the process id follows.
-const prefix = "testpostgres-"
+// prefix is that of the names of all folders.
+const prefix = "testpostgres"
 
 // newFolder makes a folder for a server.
 func (in *installation) newFolder() (string, error) {
-	dir, err := os.MkdirTemp(root(), fmt.Sprintf("%s%d-", prefix, os.Getpid()))
+	dir, err := testprocess.Folder(root(), prefix)
 	if err != nil {
 		return "", err
 	}
 	return dir, in.give(dir)
-}
-
-// sweep removes the folders of test processes that were killed: they take up memory.
-func sweep() {
-	left, _ := filepath.Glob(filepath.Join(root(), prefix+"*")) // the pattern is good
-	for _, dir := range left {
-		var pid int
-		name := strings.TrimPrefix(filepath.Base(dir), prefix)
-		if _, err := fmt.Sscanf(name, "%d-", &pid); err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-			_ = os.RemoveAll(dir) // not ours, where it cannot be
-		}
-	}
 }

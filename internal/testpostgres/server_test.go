@@ -255,7 +255,7 @@ func TestAServerDiesWithTheTestProcessAndTheNextOneTidiesUp(t *testing.T) {
 	if err := p.End(syscall.SIGKILL, 20*time.Second); err != nil { // the end of all that it has started
 		t.Errorf("the server outlives the test process: %v", err)
 	}
-	testpostgres.Sweep()
+	testpostgres.Start(t, testpostgres.Config{})
 	if left := testpostgres.Folders(p.PID()); len(left) > 0 {
 		t.Errorf("after: got %q, want nothing", left)
 	}

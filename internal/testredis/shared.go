@@ -7,6 +7,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/gostem/gostem/internal/testprocess"
 )
 
 // urlVariable names a server for the tests that share one.
@@ -14,7 +16,7 @@ const urlVariable = "STEM_TEST_REDIS_URL"
 
 // shared is the one server of this test process, once a test has asked for it.
 var shared = sync.OnceValues(func() (*instance, error) {
-	dir, err := os.MkdirTemp("", "testredis")
+	dir, err := testprocess.Folder(os.TempDir(), "testredis")
 	if err != nil {
 		return nil, err
 	}
