@@ -11,7 +11,7 @@ RACE ?= $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # Modules of their own, whose dependencies never reach a user of Stem.
-NESTED := $(patsubst %/go.mod,%,$(wildcard bench/*/go.mod stemgen/*/go.mod))
+NESTED := $(patsubst %/go.mod,%,$(wildcard bench/go.mod bench/*/go.mod stemgen/*/go.mod))
 
 # How long make fuzz-smoke fuzzes each target.
 FUZZTIME ?= 5s
@@ -51,10 +51,12 @@ staticcheck: ## Run staticcheck in every module
 .PHONY: generate
 generate: ## Write the generated files anew
 	$(GO) generate ./...
+	cd bench && $(GO) generate ./...
 
 .PHONY: generated-check
 generated-check: ## Check that the generated files are what stemgen writes
 	$(GO) run ./cmd/stemgen -check ./...
+	cd bench && $(GO) tool stemgen -check ./...
 
 .PHONY: golden
 golden: ## Write the generator's goldens, and what its page on diagnostics shows, anew; read that diff as code
@@ -67,13 +69,13 @@ tidy-check: ## Check go.mod and go.sum of every module
 	@set -e; for m in $(NESTED); do echo "$$m: go mod tidy -diff"; (cd $$m && $(GO) mod tidy -diff); done
 
 .PHONY: nested
-nested: ## Build and test the nested modules
+nested: servers ## Build and test the nested modules
 	@set -e; for m in $(NESTED); do echo "$$m: go build, go test"; (cd $$m && $(GO) build -o /dev/null ./... && $(GO) test ./...); done
 
 .PHONY: bench
-bench: ## Run the benchmarks: the runtime in memory, then the comparisons of the nested modules
+bench: servers ## Run the benchmarks: the runtime in memory, then the comparisons of the nested modules
 	$(GO) test -run '^$$' -bench . -benchmem ./...
-	@set -e; for m in $(filter bench/%,$(NESTED)); do echo "$$m: go run ."; (cd $$m && $(GO) run .); done
+	@set -e; for m in $(filter bench bench/%,$(NESTED)); do echo "$$m: go run ."; (cd $$m && $(GO) run .); done
 
 .PHONY: cover
 cover: servers ## Measure what the tests of all packages cover, into cover.out

@@ -1,0 +1,66 @@
+package main
+
+import "fmt"
+
+// bar is what a system must reach by a measure.
+type bar struct {
+	measure, system string
+	limit           float64
+	least           bool   // whether the limit is the least, or the most
+	unit            string // for a ratio the other system
+	of              func(row) float64
+}
+
+// bars are those of Stem. Seconds of CPU hold for a machine with nothing else to do.
+var bars = []bar{
+	times("enqueue ×1", ours, 1.2, theirs),
+	atMost("enqueue ×1", ours, 15, "allocations", func(r row) float64 { return r.Allocs }),
+	times("enqueue ×16", ours, 2.2, theirs),
+	atMost("enqueue ×16", ours, 15, "allocations", func(r row) float64 { return r.Allocs }),
+	times("batch of 1,000", ours, 8, theirs),
+	times("drain c100", ours, 5, theirs),
+	times("drain c100", ours, 0.5, rawFenced),
+	atMost("drain c100", ours, 25, "allocations", func(r row) float64 { return r.Allocs }),
+	atMost("drain c100", ours, 0.1, "commands", func(r row) float64 { return r.Commands }),
+	atMost("drain c100", ours, 0.3, "round trips", func(r row) float64 { return r.Trips }),
+	atMost("drain c100", ours, 0.6, "s of client CPU", func(r row) float64 { return r.ClientCPU }),
+	atMost("drain c100", ours, 0.4, "s of server CPU", func(r row) float64 { return r.ServerCPU }),
+	times("drain c100", oursNoResult, 6, theirs),
+	times("produce+work", ours, 3.5, theirs),
+	times("scheduled", ours, 5, theirs),
+	atMost("latency at 100/s", ours, 0.5, "ms, median", func(r row) float64 { return r.P50 }),
+	atMost("latency at 100/s", ours, 2, "ms, 99 of 100", func(r row) float64 { return r.P99 }),
+	atMost("latency at 1,000/s", ours, 0.5, "ms, median", func(r row) float64 { return r.P50 }),
+	atMost("latency at 1,000/s", ours, 2, "ms, 99 of 100", func(r row) float64 { return r.P99 }),
+	atMost("idle, 1 queue", ours, 2, "commands/s", func(r row) float64 { return r.Idle }),
+	atMost("idle, 10 queues", ours, 2, "commands/s", func(r row) float64 { return r.Idle }),
+	atMost("stored", ours, 200, "bytes", func(r row) float64 { return r.Stored }),
+}
+
+// times wants a rate to be at least so many times that of another system.
+func times(measure, system string, least float64, other string) bar {
+	return bar{measure, system, least, true, "× " + other, func(r row) float64 { return r.byRate[other] }}
+}
+
+// atMost bounds a figure.
+func atMost(measure, system string, most float64, unit string, of func(row) float64) bar {
+	return bar{measure, system, most, false, unit, of}
+}
+
+func (b bar) String() string {
+	if b.least {
+		return fmt.Sprintf("≥ %g %s", b.limit, b.unit)
+	}
+	return fmt.Sprintf("≤ %g %s", b.limit, b.unit)
+}
+
+// verdict tells what was found, and whether it is enough.
+func (b bar) verdict(r row) (found, verdict string) {
+	v := b.of(r)
+	if b.least && v < b.limit || !b.least && v > b.limit {
+		verdict = "missed"
+	} else {
+		verdict = "reached"
+	}
+	return fmt.Sprintf("%.2f", v), verdict
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// outcome is what was found of one system by one measure, each round.
+type outcome struct {
+	Measure string    `json:"measure"`
+	System  string    `json:"system"`
+	Rounds  []figures `json:"rounds"`
+}
+
+func writeJSON(out io.Writer, all []outcome) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "\t")
+	return e.Encode(all)
+}
+
+// writeTables prints, in Markdown, what was found and which bars were reached.
+func writeTables(out io.Writer, all []outcome) error {
+	rows := rowsOf(all)
+	found := newTable(out, "measure", "system", "median", "× asynq", "× raw-fenced", "× asynq by CPU",
+		"CPU client", "CPU server", "allocs", "commands", "trips")
+	for _, r := range rows {
+		found.row(r.Measure, r.System, r.headline(),
+			digits(r.byRate[theirs], 1), digits(r.byRate[rawFenced], 2), digits(r.byCPU[theirs], 1),
+			digits(r.ClientCPU, 2), digits(r.ServerCPU, 2), digits(r.Allocs, 1), digits(r.Commands, 3), digits(r.Trips, 3))
+	}
+	if err := found.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out)
+	reached := newTable(out, "measure", "system", "bar", "found", "")
+	for _, r := range rows {
+		for _, b := range bars {
+			if b.measure == r.Measure && b.system == r.System {
+				value, verdict := b.verdict(r)
+				reached.row(b.measure, b.system, b.String(), value, verdict)
+			}
+		}
+	}
+	return reached.Flush()
+}
+
+// headline is the figure that the measure is about.
+func (r row) headline() string {
+	switch {
+	case r.P50 > 0:
+		return fmt.Sprintf("%.2f / %.2f ms", r.P50, r.P99)
+	case r.Stored > 0:
+		return fmt.Sprintf("%.0f bytes", r.Stored)
+	case r.Rate > 0:
+		return fmt.Sprintf("%.1fk/s", r.Rate/1000)
+	default:
+		return fmt.Sprintf("%.2f commands/s", r.Idle)
+	}
+}
+
+// digits prints a figure, or nothing where there is none.
+func digits(v float64, n int) string {
+	if v == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'f', n, 64)
+}
+
+// table is one in Markdown, of which the first two columns are texts.
+type table struct{ *tabwriter.Writer }
+
+func newTable(out io.Writer, columns ...string) table {
+	t := table{tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)}
+	t.row(columns...)
+	for i := range columns {
+		columns[i] = "--:"
+		if i < 2 {
+			columns[i] = "---"
+		}
+	}
+	t.row(columns...)
+	return t
+}
+
+func (t table) row(cells ...string) { fmt.Fprintln(t, "| "+strings.Join(cells, "\t| ")+"\t|") }
