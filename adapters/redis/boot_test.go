@@ -344,3 +344,14 @@ func TestAServerThatSaysNothingIsGivenUp(t *testing.T) {
 	_, err := redis.Open(ctx, s.URL(), redis.Config{})
 	wantError(t, err, "redis: server "+s.Addr())
 }
+
+// TestTheGuideGrantsTheRightsThatAreNeeded keeps the documentation's ACL true.
+func TestTheGuideGrantsTheRightsThatAreNeeded(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/adapters/redis.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := redis.Grant("app", "stem"); !strings.Contains(string(guide), want+"\n") {
+		t.Errorf("docs/adapters/redis.md does not have the line\n%s", want)
+	}
+}
