@@ -77,10 +77,45 @@ func TestAPolicyWithoutALimitEvictsNothing(t *testing.T) {
 	}
 }
 
-func TestAFullServerCanBeOpened(t *testing.T) {
-	s := testredis.Start(t, testredis.Config{MaxMemory: "1", Policy: "noeviction"})
-	if err := openURL(t, s.URL(), redis.Config{}); err != nil {
-		t.Errorf("a worker that could make room: %v", err)
+func TestAWorkerOfAFullServerMakesRoom(t *testing.T) {
+	server := testredis.Start(t, testredis.Config{})
+	store, err := redis.Open(t.Context(), server.URL(), redis.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	publish := func(id string) error {
+		_, err := store.Publish(t.Context(), stem.Envelope{ID: id, Task: "demo.hello", Queue: "default"})
+		return err
+	}
+	if err := publish("a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.Do("CONFIG", "SET", "maxmemory", "1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := publish("b"); !errors.Is(stem.ItemErr(err, 0), stem.ErrBackpressure) {
+		t.Errorf("a publish: got %v, want %v", err, stem.ErrBackpressure)
+	}
+	worker, err := redis.Open(t.Context(), server.URL(), redis.Config{})
+	if err != nil {
+		t.Fatalf("a worker that begins now: %v", err)
+	}
+	defer worker.Close()
+	ds, err := worker.Receive(t.Context(), stem.ReceiveRequest{
+		Session: stem.Session{ID: "s", Lease: time.Minute}, Queues: []string{"default"}, Max: 10,
+		Tasks: stem.NewTaskSet(stem.TaskSpec{Name: "demo.hello"}),
+	})
+	if err != nil || len(ds) != 1 || ds[0].ID != "a" {
+		t.Fatalf("got %v, %v, want what was published when there was room", ds, err)
+	}
+	result := &stem.Result{ID: "a", Task: "demo.hello", State: stem.StateSucceeded, Delivery: ds[0].Number, Keep: time.Hour}
+	err = worker.SaveAndSettle(t.Context(), stem.Settlement{Delivery: ds[0], Verdict: stem.VerdictAck, Result: result})
+	if err != nil {
+		t.Errorf("its settlement: %v", err)
+	}
+	if _, err := worker.Extend(t.Context(), stem.Session{ID: "s", Lease: time.Minute}); err != nil {
+		t.Errorf("its renewal: %v", err)
 	}
 }
 

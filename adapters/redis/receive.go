@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/gostem/gostem/stem"
 )
 
@@ -186,7 +184,7 @@ func (r *receiver) ask(ctx context.Context, s *seat, most, mostBytes int, full b
 			return l, err
 		}
 		// The server does not have the set of tasks, or not any more. It keeps it for a day.
-		if err := r.client.Set(ctx, s.keys.prefix+"tasks:"+known.digest, known.text, 24*time.Hour).Err(); err != nil {
+		if err := r.keep(ctx, s.keys.prefix+"tasks:"+known.digest, 24*time.Hour, known.text, false); err != nil {
 			return lent{}, err
 		}
 	}
@@ -225,6 +223,15 @@ func (r *receiver) askOnce(ctx context.Context, s *seat, most, mostBytes int, fu
 	return l, true, err
 }
 
+// keep stores what a worker needs before it can receive: a text, or a member of a set.
+func (c *core) keep(ctx context.Context, key string, keep time.Duration, value string, set bool) error {
+	call := keepScript.start(4, []any{key})
+	call.endKeys()
+	call.add(int(keep.Seconds()), value, flag(set))
+	_, err := c.run(ctx, &call)
+	return err
+}
+
 func flag(b bool) string {
 	if b {
 		return "1"
@@ -247,12 +254,7 @@ func (s *sessions) note(ctx context.Context, c *core, session, queue string) err
 		return nil
 	}
 	key := c.sessionKey(session)
-	_, err := c.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.SAdd(ctx, key, queue)
-		p.Expire(ctx, key, keepSession)
-		return nil
-	})
-	if err != nil {
+	if err := c.keep(ctx, key, keepSession, queue, true); err != nil {
 		return err
 	}
 	s.mu.Lock()

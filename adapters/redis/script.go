@@ -30,6 +30,7 @@ var (
 	revokeScript  = load("revoke", "keys_queue", "base")
 	pauseScript   = load("pause", "keys_queue", "base")
 	rightsScript  = load("rights")
+	keepScript    = load("keep")
 )
 
 func load(name string, shared ...string) script {
