@@ -7,32 +7,92 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/gostem/gostem/adapters/adaptertest"
 	"github.com/gostem/gostem/adapters/redis"
 	"github.com/gostem/gostem/internal/testredis"
+	"github.com/gostem/gostem/stem"
 )
 
-func TestContract(t *testing.T) {
-	adaptertest.Run(t, adaptertest.Harness{Open: open})
+// A single server keeps the whole contract, through a store that Open has connected.
+func TestContract(t *testing.T) { adaptertest.Run(t, harness(t, single(t))) }
+
+// Random programs give histories that the model allows.
+func TestModel(t *testing.T) { adaptertest.RunModel(t, harness(t, single(t)), 300) }
+
+// A cluster of three keeps the contract but for the step that saves and settles in one.
+func TestContractOnACluster(t *testing.T) {
+	nodes := testredis.Cluster(t, 3)
+	connect := func(t testing.TB, cfg redis.Config) store {
+		client := goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: nodes.Addrs(), MaxRetries: -1})
+		t.Cleanup(func() { _ = client.Close() })
+		s, err := redis.NewCluster(context.Background(), client, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	adaptertest.Run(t, harness(t, connect))
+	t.Run("Model", func(t *testing.T) { adaptertest.RunModel(t, harness(t, connect), 100) })
+}
+
+// A server that speaks TLS, and with clients of its own authority alone.
+func TestContractOverTLS(t *testing.T) {
+	server, set := testredis.TLS(t)
+	adaptertest.Run(t, harness(t, func(t testing.TB, cfg redis.Config) store {
+		return onClient(t, &goredis.Options{Addr: server.Addr(), TLSConfig: set.Client(), MaxRetries: -1}, cfg)
+	}))
+}
+
+func onClient(t testing.TB, options *goredis.Options, cfg redis.Config) store {
+	client := goredis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	s, err := redis.New(context.Background(), client, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// store is what both kinds of store are.
+type store interface {
+	stem.Broker
+	stem.Backend
+	Close() error
+}
+
+// connector connects to a server.
+type connector func(t testing.TB, cfg redis.Config) store
+
+func single(t *testing.T) connector {
+	url := testredis.URL(t)
+	return func(t testing.TB, cfg redis.Config) store {
+		s, err := redis.Open(context.Background(), url, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
 }
 
 var namespaces atomic.Int64
 
-// open gives a store of a namespace of its own.
-func open(t testing.TB) adaptertest.Stores {
-	return connect(t, fmt.Sprintf("test-%d-%d", time.Now().UnixNano(), namespaces.Add(1)), redis.NewClock())
+// harness opens stores each in a namespace of its own.
+func harness(_ *testing.T, connect connector) adaptertest.Harness {
+	return adaptertest.Harness{Open: func(t testing.TB) adaptertest.Stores {
+		cfg := redis.Config{Namespace: fmt.Sprintf("test-%d-%d", time.Now().UnixNano(), namespaces.Add(1))}
+		return stores(t, connect, cfg, redis.NewClock())
+	}}
 }
 
-func connect(t testing.TB, namespace string, clock *redis.Clock) adaptertest.Stores {
-	store, err := redis.Open(context.Background(), testredis.URL(t), redis.Config{Namespace: namespace})
-	if err != nil {
-		t.Fatal(err)
-	}
-	clock.Set(store)
-	t.Cleanup(func() { _ = store.Close() })
+func stores(t testing.TB, connect connector, cfg redis.Config, clock *redis.Clock) adaptertest.Stores {
+	s := connect(t, cfg)
+	clock.Set(s)
+	t.Cleanup(func() { _ = s.Close() })
 	return adaptertest.Stores{
-		Broker: store, Backend: store, Close: store.Close,
+		Broker: s, Backend: s, Close: s.Close,
 		Advance: clock.Advance,
-		Peer:    func(t testing.TB) adaptertest.Stores { return connect(t, namespace, clock) },
+		Peer:    func(t testing.TB) adaptertest.Stores { return stores(t, connect, cfg, clock) },
 	}
 }

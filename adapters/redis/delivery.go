@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/gostem/gostem/stem"
 	"github.com/gostem/gostem/stem/codec"
@@ -36,8 +39,12 @@ type lent struct {
 	wait    time.Duration
 	paused  bool
 	revoked bool // something is revoked on the queue
+	ordered bool // several priorities are in use
+	full    bool // there is more, which did not fit
+	opened  bool // the session was not open on the queue
 	gone    int  // entries that were on loan, or in line, and not in their streams any more
 	entries []any
+	room    int // for loans that are added
 }
 
 var errReply = errors.New("a script gave an answer that is not understood: is another version at work in the same namespace?")
@@ -58,39 +65,125 @@ func parseLent(reply any) (lent, error) {
 	wait, _ := list[4].(int64)
 	flags, _ := list[5].(int64)
 	gone, _ := list[6].(int64)
-	l.wait, l.paused, l.revoked, l.gone = time.Duration(wait)*time.Millisecond, flags&1 > 0, flags&2 > 0, int(gone)
+	l.wait, l.gone = time.Duration(wait)*time.Millisecond, int(gone)
+	l.paused, l.revoked, l.ordered, l.full, l.opened = flags&1 > 0, flags&2 > 0, flags&4 > 0, flags&8 > 0, flags&16 > 0
 	l.entries = list[7:]
 	return l, errors.Join(errs[:]...)
 }
 
-// deliveries makes deliveries of what was lent.
-func (l *lent) deliveries(session, queue string) ([]stem.Delivery, error) {
-	n := len(l.entries) / 3
-	ds := make([]stem.Delivery, n)
-	receipts := make([]receipt, n)
-	envelopes := make([]stem.Envelope, n)
-	for i := range ds {
+// loan is an entry that is lent.
+type loan struct {
+	priority int
+	id       string
+	envelope string
+	state    string // what settlements have left
+	schema   string // of entries that were read plainly
+	born     string // when it was published and when it became due, in ms; '' for the time in the id, and for when it was born
+	due      string
+	// life tells that something is known of it beside its stream, and interruptions is part of that.
+	life          bool
+	interruptions int
+}
+
+// loans gives what the script has lent: for each entry "<priority> <id> <born or -> <due or -> [<interruptions>]", its
+// envelope, its state.
+func (l *lent) loans() []loan {
+	loans := make([]loan, len(l.entries)/3, len(l.entries)/3+l.room)
+	for i := range loans {
 		head, _ := l.entries[3*i].(string)
-		data, _ := l.entries[3*i+1].(string)
-		state, _ := l.entries[3*i+2].(string)
-		r, d := &receipts[i], &ds[i]
-		r.takeovers, r.era = l.epoch.takeovers, l.epoch.era
-		due, err := r.parse(head, d)
+		o := &loans[i]
+		o.envelope, _ = l.entries[3*i+1].(string)
+		o.state, _ = l.entries[3*i+2].(string)
+		priority, rest, _ := strings.Cut(head, " ")
+		var interruptions string
+		o.id, rest, _ = strings.Cut(rest, " ")
+		o.born, rest, _ = strings.Cut(rest, " ")
+		o.due, interruptions, o.life = strings.Cut(rest, " ")
+		o.priority, _ = strconv.Atoi(priority)
+		o.interruptions, _ = strconv.Atoi(interruptions)
+		if o.born == "-" {
+			o.born = ""
+		}
+		if o.due == "-" {
+			o.due = ""
+		}
+	}
+	return loans
+}
+
+// parseRead reads the answer of a plain read from the stream of priority 0.
+func parseRead(cmd *redis.Cmd) ([]loan, error) {
+	reply, err := cmd.Result()
+	if err != nil {
+		if errors.Is(err, redis.Nil) {
+			err = nil
+		}
+		return nil, err
+	}
+	var entries []any
+	switch streams := reply.(type) {
+	case []any: // RESP 2: [[stream, entries]]
+		if len(streams) == 1 {
+			if stream, ok := streams[0].([]any); ok && len(stream) == 2 {
+				entries, _ = stream[1].([]any)
+			}
+		}
+	case map[any]any: // RESP 3: {stream: entries}
+		for _, of := range streams {
+			entries, _ = of.([]any)
+		}
+	}
+	loans := make([]loan, len(entries))
+	for i, e := range entries {
+		entry, _ := e.([]any)
+		if len(entry) != 2 {
+			return nil, errReply
+		}
+		o := &loans[i]
+		o.id, _ = entry[0].(string)
+		fields, _ := entry[1].([]any)
+		for j := 0; j+1 < len(fields); j += 2 {
+			value, _ := fields[j+1].(string)
+			switch fields[j] {
+			case "t":
+				o.schema = value
+			case "e":
+				o.envelope = value
+			case "s":
+				o.state = value
+			case "b":
+				o.born = value
+			case "d":
+				o.due = value
+			}
+		}
+	}
+	return loans, nil
+}
+
+// deliveries makes deliveries of loans.
+func (l *lent) deliveries(session, queue string, loans []loan) ([]stem.Delivery, error) {
+	ds := make([]stem.Delivery, len(loans))
+	receipts := make([]receipt, len(loans))
+	envelopes := make([]stem.Envelope, len(loans))
+	for i := range ds {
+		o, r, d, e := &loans[i], &receipts[i], &ds[i], &envelopes[i]
+		r.priority, r.id, r.life, r.takeovers, r.era = o.priority, o.id, o.life, l.epoch.takeovers, l.epoch.era
+		due, err := r.times(o)
 		if err != nil {
 			return nil, err
 		}
-		e := &envelopes[i]
-		*e, d.Malformed = stem.ParseEnvelope([]byte(data))
+		*e, d.Malformed = stem.ParseEnvelope(bytesOf(o.envelope))
 		if d.Malformed == nil && e.Queue != queue {
 			d.Malformed = fmt.Errorf("redis: an envelope of queue %s lies in queue %s", e.Queue, queue)
+		}
+		if err := parseState(o.state, d); err != nil && d.Malformed == nil {
+			d.Malformed = err
 		}
 		if d.Malformed != nil {
 			*e = stem.Envelope{ID: "malformed-" + r.id, Queue: queue, Priority: r.priority}
 		}
-		if err := parseState(state, d); err != nil && d.Malformed == nil {
-			d.Malformed = err
-		}
-		d.Envelope, d.Session, d.Number, d.Receipt = e, session, l.number, r
+		d.Envelope, d.Session, d.Number, d.Receipt, d.Interruptions = e, session, l.number, r, o.interruptions
 		d.Age = since(r.born, l.now)
 		d.Waited = since(due, l.now)
 		if e.ExpiresIn > 0 {
@@ -101,45 +194,28 @@ func (l *lent) deliveries(session, queue string) ([]stem.Delivery, error) {
 	return ds, nil
 }
 
+// bytesOf gives the bytes of a text that nobody changes, without a copy.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// times notes when an entry was published, and gives when it became due, both in ms.
+func (r *receipt) times(o *loan) (due int64, err error) {
+	born := o.born
+	if born == "" {
+		born, _, _ = strings.Cut(o.id, "-")
+	}
+	if r.born, err = strconv.ParseInt(born, 10, 64); err != nil || o.due == "" {
+		return r.born, err
+	}
+	return strconv.ParseInt(o.due, 10, 64)
+}
+
 // since gives the time between two instants in ms, not beyond what a duration can say.
 func since(from, to int64) time.Duration {
 	return time.Duration(min(max(to-from, 0), int64(1<<63-1)/int64(time.Millisecond))) * time.Millisecond
 }
 
-// parse reads where an entry is and what has become of it, "<priority> <id> <born or -> <due or -> [<interruptions>]",
-// and gives when it became due.
-func (r *receipt) parse(head string, d *stem.Delivery) (due int64, err error) {
-	priority, rest, _ := strings.Cut(head, " ")
-	id, rest, _ := strings.Cut(rest, " ")
-	born, rest, _ := strings.Cut(rest, " ")
-	dueText, interruptions, life := strings.Cut(rest, " ")
-	ms, _, ok := strings.Cut(id, "-")
-	if len(priority) != 1 || !ok {
-		return 0, errReply
-	}
-	r.priority, r.id, r.life = int(priority[0]-'0'), strings.Clone(id), life
-	if born == "-" {
-		born = ms
-	}
-	if dueText == "-" {
-		dueText = born
-	}
-	if r.born, err = strconv.ParseInt(born, 10, 64); err != nil {
-		return 0, errReply
-	}
-	if due, err = strconv.ParseInt(dueText, 10, 64); err != nil {
-		return 0, errReply
-	}
-	if life {
-		if d.Interruptions, err = strconv.Atoi(interruptions); err != nil {
-			return 0, errReply
-		}
-	}
-	return due, nil
-}
-
 // What settlements leave behind lies beside an envelope as the MessagePack array
-// [failures, snoozes, releases, marks]. It is '' before the first one.
+// [failures, snoozes, releases, marks]. It is ” before the first one.
 func appendState(b []byte, failures, snoozes, releases int, marks map[string]string) []byte {
 	b = codec.AppendArrayLen(b, 4)
 	b = codec.AppendInt(b, int64(failures))
@@ -162,7 +238,7 @@ func parseState(state string, d *stem.Delivery) error {
 	if state == "" {
 		return nil
 	}
-	r := codec.NewReader([]byte(state))
+	r := codec.NewReader(bytesOf(state))
 	if n := r.EnterArray(); !r.Failed() && n != 4 {
 		r.Fail(errors.New("want four fields"))
 	}

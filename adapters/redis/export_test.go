@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Clock moves the clocks of stores that are connected to one server.
@@ -19,11 +21,18 @@ type Clock struct {
 func NewClock() *Clock { return new(Clock) }
 
 // Set lets a store follow the clock.
-func (k *Clock) Set(s *Store) {
+func (k *Clock) Set(store any) {
+	var s *core
+	switch store := store.(type) {
+	case *Store:
+		s = store.core
+	case *ClusterStore:
+		s = store.core
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s.offset.Store(k.offset.Milliseconds())
-	k.stores = append(k.stores, s.core)
+	k.stores = append(k.stores, s)
 }
 
 // Advance moves the clock, and lets all that wait look at it.
@@ -42,7 +51,18 @@ func (k *Clock) Advance(d time.Duration) {
 // unblockAll ends all blocking reads on the server.
 func (c *core) unblockAll() {
 	ctx := context.Background()
-	list, err := c.client.ClientList(ctx).Result()
+	if c.cluster != nil {
+		_ = c.cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+			unblockAll(ctx, node)
+			return nil
+		})
+		return
+	}
+	unblockAll(ctx, c.client.(*redis.Client))
+}
+
+func unblockAll(ctx context.Context, client *redis.Client) {
+	list, err := client.ClientList(ctx).Result()
 	if err != nil {
 		return // it is closed
 	}
@@ -58,7 +78,7 @@ func (c *core) unblockAll() {
 			}
 		}
 		if blocked {
-			c.client.ClientUnblock(ctx, id)
+			client.ClientUnblock(ctx, id)
 		}
 	}
 }

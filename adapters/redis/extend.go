@@ -92,11 +92,10 @@ func (c *core) extend(ctx context.Context, s *stem.Session, keys *queueKeys, hel
 			return nil, err
 		}
 		for j, i := range doubtful {
-			switch told.holds[j] {
-			case lost:
-				notices = append(notices, stem.Notice{Index: i, Cause: stem.ErrLeaseLost})
-			case holds:
+			if told.holds[j] {
 				sound = append(sound, i)
+			} else {
+				notices = append(notices, stem.Notice{Index: i, Cause: stem.ErrLeaseLost})
 			}
 		}
 	}
@@ -105,8 +104,7 @@ func (c *core) extend(ctx context.Context, s *stem.Session, keys *queueKeys, hel
 	}
 	ds := make([]stem.Delivery, len(sound))
 	for j, i := range sound {
-		ds[j] = held[i]
-		ds[j].Revoked, ds[j].Reason = false, "" // what it said when it was lent may be over
+		ds[j].Envelope = held[i].Envelope
 	}
 	if err := c.judgeRevoked(ctx, keys, ds, told.now); err != nil {
 		return nil, err
@@ -119,18 +117,12 @@ func (c *core) extend(ctx context.Context, s *stem.Session, keys *queueKeys, hel
 	return notices, nil
 }
 
-// What extend.lua says of a delivery: that the session holds it no more (it may have settled it itself), or does.
-const (
-	lost = iota
-	holds
-)
-
 // renewal is what extend.lua answers.
 type renewal struct {
 	epoch   epoch
 	now     int64
-	revoked bool // something is revoked on the queue
-	holds   []int64
+	revoked bool   // something is revoked on the queue
+	holds   []bool // for each that was asked about
 }
 
 func (c *core) renew(ctx context.Context, s *stem.Session, keys *queueKeys, asked []any) (renewal, error) {
@@ -153,11 +145,12 @@ func (c *core) renew(ctx context.Context, s *stem.Session, keys *queueKeys, aske
 	if told.now, err = strconv.ParseInt(now, 10, 64); err != nil {
 		return renewal{}, errReply
 	}
+	c.heard(told.now)
 	revoked, _ := list[3].(int64)
 	told.revoked = revoked == 1
-	told.holds = make([]int64, len(asked))
+	told.holds = make([]bool, len(asked))
 	for i := range asked {
-		told.holds[i], _ = list[4+i].(int64)
+		told.holds[i] = list[4+i] == int64(1)
 	}
 	return told, nil
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gostem/gostem/stem"
 )
@@ -52,7 +53,14 @@ type queueKeys struct {
 	dead    string
 	burials string
 	revoked string
+
+	// plain tells that the queue was last seen with one priority in use and not paused, so that what nobody has had
+	// yet may be read by a plain command beside the script.
+	plain atomic.Bool
 }
+
+// keyState is the place of the state in queueKeys.all.
+const keyState = stem.MaxPriority + 2
 
 // keysOf gives the keys of a queue.
 func (c *core) keysOf(queue string) *queueKeys {
@@ -84,6 +92,9 @@ func newQueueKeys(namespace, queue string) *queueKeys {
 
 // dedupe gives the key of a dedupe key.
 func (k *queueKeys) dedupe(key string) string { return k.prefix + "key:" + key }
+
+// tasks gives the key of a set of tasks.
+func (k *queueKeys) tasks(known knowledge) string { return k.prefix + "tasks:" + known.digest }
 
 // bucket gives the key of the hash in which the record of an id lies.
 func (c *core) bucket(id string) string {

@@ -181,7 +181,7 @@ func (c *core) Revoked(ctx context.Context, ds ...stem.Delivery) ([]stem.Notice,
 		for j, i := range indices {
 			some[j].Envelope = ds[i].Envelope
 		}
-		if err := c.judgeRevoked(ctx, c.keysOf(queue), some, now.UnixMilli()); err != nil {
+		if err := c.judgeRevoked(ctx, c.keysOf(queue), some, now); err != nil {
 			return nil, c.failed("revoked", err)
 		}
 		for j, i := range indices {

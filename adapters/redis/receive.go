@@ -2,9 +2,13 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/gostem/gostem/stem"
 )
@@ -74,15 +78,21 @@ type seat struct {
 	read   []string // what a blocking read has given it and nobody has lent yet, as "<priority or w> <id>"
 	paused bool
 	ensure bool // somebody has deleted a group or stream
+	opened bool // the session was not open here
 }
+
+// turnTimeout bounds a turn. A turn does not end with the context of the call: what it has taken must arrive.
+const turnTimeout = 10 * time.Second
 
 // receive takes turns until one has brought something.
 func (r *receiver) receive(ctx context.Context) ([]stem.Delivery, error) {
-	turn := ctx
 	for {
-		ds, wait, err := r.turn(turn)
-		if len(ds) > 0 || err != nil {
-			return ds, err
+		ds, wait, err := r.oneTurn(ctx)
+		if len(ds) > 0 {
+			return ds, nil
+		}
+		if err != nil {
+			return nil, err
 		}
 		if ctx.Err() != nil {
 			return nil, r.ended(ctx)
@@ -90,16 +100,21 @@ func (r *receiver) receive(ctx context.Context) ([]stem.Delivery, error) {
 		if err := r.wait(ctx, wait); err != nil {
 			return nil, err
 		}
-		if ctx.Err() != nil {
-			if !r.reads() {
-				return nil, r.ended(ctx)
-			}
-			// What was read in the last moment is lent, or goes back.
-			var cancel context.CancelFunc
-			turn, cancel = context.WithTimeout(context.WithoutCancel(ctx), longestWait)
-			defer cancel()
+		if ctx.Err() != nil && !r.reads() {
+			return nil, r.ended(ctx)
 		}
+		// What was read in the last moment is lent, or goes back.
 	}
+}
+
+func (r *receiver) oneTurn(ctx context.Context) ([]stem.Delivery, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), turnTimeout)
+	defer cancel()
+	ds, wait, err := r.turn(ctx)
+	if reopen := r.reopen(ctx); err == nil {
+		err = reopen
+	}
+	return ds, wait, err
 }
 
 func (r *receiver) ended(ctx context.Context) error {
@@ -118,109 +133,241 @@ func (r *receiver) reads() bool {
 	return false
 }
 
+// reopen opens the session on the other queues that it has received from, if it had to be opened on one: it has lapsed
+// on all of them, and what nobody has taken there stays its own.
+func (r *receiver) reopen(ctx context.Context) error {
+	opened := false
+	asked := make(map[string]bool, len(r.places))
+	for i := range r.places {
+		s := &r.places[i]
+		opened = opened || s.opened
+		asked[s.keys.queue] = s.opened
+		s.opened = false
+	}
+	if !opened {
+		return nil
+	}
+	queues, err := r.sessions.queues(ctx, r.core, r.req.Session.ID)
+	if err != nil {
+		return err
+	}
+	for queue := range queues {
+		if !asked[queue] {
+			if _, err := r.renew(ctx, &r.req.Session, r.keysOf(queue), nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // turn asks each queue once, and tells how long to wait if nothing came.
 func (r *receiver) turn(ctx context.Context) (ds []stem.Delivery, wait time.Duration, err error) {
 	wait = longestWait
-	size := 0
-	for i := range r.places {
-		s := &r.places[i]
-		most := r.req.Max - len(ds)
-		mostBytes := 0
+	size, full := 0, false
+	rounds := 2 * len(r.places)
+	if !r.req.Recover {
+		rounds = len(r.places)
+	}
+	for i := range rounds {
+		s := &r.places[i%len(r.places)]
+		// What the session holds and does not know of comes first, from all queues.
+		want := portion{most: r.req.Max - len(ds), others: len(ds) > 0, recover: rounds-i > len(r.places)}
 		if r.req.MaxBytes > 0 {
-			mostBytes = r.req.MaxBytes - size
-			if mostBytes <= 0 {
-				most = 0
+			if want.mostBytes = r.req.MaxBytes - size; want.mostBytes <= 0 {
+				full = true
 			}
 		}
-		if most == 0 && len(s.read) == 0 {
+		if full { // later queues wait for this one
+			want.most = 0
+		}
+		if want.most == 0 && len(s.read) == 0 {
 			continue
 		}
-		l, err := r.ask(ctx, s, most, mostBytes, len(ds) > 0)
+		more, longest, stopped, err := r.take(ctx, s, want)
+		ds, full = append(ds, more...), full || stopped
 		if err != nil {
 			if len(ds) > 0 {
-				return ds, 0, nil // the rest is another time's
+				return ds, 0, nil // what has been lent must arrive; the error will come again
 			}
 			return nil, 0, err
 		}
-		s.paused = l.paused
-		wait = min(wait, l.wait)
-		more, err := l.deliveries(r.req.Session.ID, s.keys.queue)
-		if err == nil && l.revoked {
-			err = r.judgeRevoked(ctx, s.keys, more, l.now)
-		}
-		if err != nil {
-			if len(ds) > 0 {
-				return ds, 0, nil
-			}
-			return nil, 0, err
-		}
+		wait = min(wait, longest)
 		for i := range more {
 			size += len(more[i].Payload)
 		}
-		ds = append(ds, more...)
 	}
 	return ds, wait, nil
 }
 
+// portion is what a receiver may still take from a queue.
+type portion struct {
+	most, mostBytes int
+	others          bool // it has got something from another queue, so it will not wait
+	recover         bool // what the session holds and does not know of, and nothing else
+}
+
+// take takes what one queue has. Where it can, it has the script look after the rest, and reads
+// by a plain command what nobody has had yet: that costs the server half.
+func (r *receiver) take(ctx context.Context, s *seat, want portion) (ds []stem.Delivery, wait time.Duration, full bool, err error) {
+	if r.mayReadPlainly(s, want) {
+		ds, err = r.readPlainly(ctx, s, want.most)
+		want.most -= len(ds)
+		if err != nil || len(ds) > 0 && len(s.read) == 0 {
+			return ds, 0, false, err
+		}
+		want.others = want.others || len(ds) > 0
+	}
+	l, err := r.ask(ctx, s, want)
+	if err != nil {
+		return ds, 0, false, err
+	}
+	more, err := r.lend(ctx, s, &l, l.loans())
+	return append(ds, more...), l.wait, l.full, err
+}
+
+func (r *receiver) mayReadPlainly(s *seat, want portion) bool {
+	return s.keys.plain.Load() && len(s.read) == 0 && !s.ensure &&
+		want.most > 0 && want.mostBytes == 0 && r.req.AgeAfter == 0 && !want.recover
+}
+
+// readPlainly has the script lend what is not in the stream of priority 0 or has been there before, and reads that
+// stream, in one round trip. What is read and cannot be lent so stays at the seat, for the script to deal with.
+func (r *receiver) readPlainly(ctx context.Context, s *seat, most int) ([]stem.Delivery, error) {
+	if err := r.sessions.note(ctx, r.core, r.req.Session.ID, s.keys.queue); err != nil {
+		return nil, err
+	}
+	call := r.request(s, portion{most: most}, true)
+	script := call.command(ctx)
+	read := redis.NewCmd(ctx, "xreadgroup", "group", group, r.req.Session.ID, "count", most, "streams", s.keys.boxed[0], ">")
+	pipe := r.client.Pipeline()
+	_ = pipe.Process(ctx, script)
+	_ = pipe.Process(ctx, read)
+	_, err := pipe.Exec(ctx)
+	if err != nil && !errors.Is(err, redis.Nil) && !isReply(err) {
+		return nil, err
+	}
+	fresh, err := parseRead(read)
+	if err != nil {
+		s.ensure = true
+	}
+	reply, err := script.Result()
+	l := lent{}
+	if err == nil && reply != "TASKS" {
+		l, err = parseLent(reply)
+	}
+	if err != nil && !isReply(err) {
+		return nil, err
+	}
+	s.opened = s.opened || l.opened
+	if err != nil || reply == "TASKS" || (l.paused || l.ordered) && len(l.entries) == 0 {
+		// Not so simple after all.
+		s.keys.plain.Store(false)
+		s.leave(fresh)
+		return nil, nil
+	}
+	r.heard(l.now)
+	loans := l.loans()
+	for i := range fresh {
+		if len(loans) == most || !r.knows(fresh[i].schema) {
+			s.leave(fresh[i : i+1])
+		} else {
+			loans = append(loans, fresh[i])
+		}
+	}
+	return r.lend(ctx, s, &l, loans)
+}
+
+// leave leaves what was read for the script to deal with.
+func (s *seat) leave(loans []loan) {
+	for i := range loans {
+		s.read = append(s.read, "0 "+loans[i].id)
+	}
+}
+
+// knows reports whether the receiver can run what an entry says of its task and schema.
+func (r *receiver) knows(schema string) bool {
+	if r.req.Tasks == nil || schema == "" {
+		return true
+	}
+	t := parseSchema(schema)
+	return r.req.Tasks.Has(t.Task, t.Fingerprint)
+}
+
+// lend makes deliveries, and looks whether they are revoked.
+func (r *receiver) lend(ctx context.Context, s *seat, l *lent, loans []loan) ([]stem.Delivery, error) {
+	if l.gone > 0 {
+		r.cfg.Logger.WarnContext(ctx, "stem: entries were gone from their stream: somebody has deleted or trimmed them; their tasks will not run",
+			"queue", s.keys.queue, "entries", l.gone)
+	}
+	ds, err := l.deliveries(r.req.Session.ID, s.keys.queue, loans)
+	if err == nil && l.revoked {
+		err = r.judgeRevoked(ctx, s.keys, ds, l.now)
+	}
+	if err != nil {
+		return nil, err // the session will recover them
+	}
+	return ds, nil
+}
+
 // ask calls the script for one queue.
-func (r *receiver) ask(ctx context.Context, s *seat, most, mostBytes int, full bool) (lent, error) {
-	known := knowledge{}
-	if r.req.Tasks != nil {
-		known = r.knowledges.of(r.req.Tasks)
+func (r *receiver) ask(ctx context.Context, s *seat, want portion) (lent, error) {
+	if err := r.sessions.note(ctx, r.core, r.req.Session.ID, s.keys.queue); err != nil {
+		return lent{}, err
 	}
 	if _, before := r.ensured.LoadOrStore(s.keys.queue, true); !before {
 		s.ensure = true
 	}
 	for {
-		l, stored, err := r.askOnce(ctx, s, most, mostBytes, full, known)
-		if err != nil || stored {
-			if err == nil {
-				s.read, s.ensure = s.read[:0], false
-				if l.gone > 0 {
-					r.cfg.Logger.WarnContext(ctx, "stem: entries were gone from their stream: somebody has deleted or trimmed them; their tasks will not run",
-						"queue", s.keys.queue, "entries", l.gone)
-				}
-			}
-			return l, err
-		}
-		// The server does not have the set of tasks, or not any more. It keeps it for a day.
-		if err := r.keep(ctx, s.keys.prefix+"tasks:"+known.digest, 24*time.Hour, known.text, false); err != nil {
+		call := r.request(s, want, false)
+		reply, err := r.run(ctx, &call)
+		if err != nil {
 			return lent{}, err
 		}
+		if reply == "TASKS" {
+			// The server does not have the set of tasks, or not any more. It keeps it for a day.
+			known := r.knowledges.of(r.req.Tasks)
+			if err := r.keep(ctx, s.keys.tasks(known), 24*time.Hour, known.text, false); err != nil {
+				return lent{}, err
+			}
+			continue
+		}
+		s.read, s.ensure = s.read[:0], false
+		l, err := parseLent(reply)
+		if err == nil {
+			r.heard(l.now)
+			s.paused, s.opened = l.paused, s.opened || l.opened
+			s.keys.plain.Store(!l.paused && !l.ordered)
+		}
+		return l, err
 	}
 }
 
-func (r *receiver) askOnce(ctx context.Context, s *seat, most, mostBytes int, full bool, known knowledge) (l lent, stored bool, err error) {
+// request makes a call of the script.
+func (r *receiver) request(s *seat, want portion, plain bool) call {
 	session := &r.req.Session
-	if err := r.sessions.note(ctx, r.core, session.ID, s.keys.queue); err != nil {
-		return lent{}, false, err
-	}
-	call := receiveScript.start(16+len(s.read)+len(r.req.Held), s.keys.all)
+	call := receiveScript.start(17+len(s.read)+len(r.req.Held), s.keys.all)
 	if r.req.Tasks != nil {
-		call.key(s.keys.prefix + "tasks:" + known.digest)
+		call.key(s.keys.tasks(r.knowledges.of(r.req.Tasks)))
 	}
 	call.endKeys()
-	call.add(r.offset.Load(), session.ID, millis(session.Lease), flag(session.Leaving), most, mostBytes, millis(r.req.AgeAfter),
-		flag(r.req.Tasks == nil), flag(!full), longestWait.Milliseconds(), flag(s.ensure), len(s.read), flag(r.req.Recover))
+	call.add(r.offset.Load(), session.ID, millis(session.Lease), flag(session.Leaving), want.most, want.mostBytes, millis(r.req.AgeAfter),
+		flag(r.req.Tasks == nil), flag(!want.others), longestWait.Milliseconds(), flag(s.ensure), len(s.read), flag(want.recover), flag(plain))
 	for _, read := range s.read {
 		call.add(read)
 	}
-	if r.req.Recover {
+	if want.recover {
 		for i := range r.req.Held {
 			if held, ok := r.req.Held[i].Receipt.(*receipt); ok && r.req.Held[i].Queue == s.keys.queue {
-				call.add(address(held.priority, held.id))
+				number := "-"
+				if held.life {
+					number = strconv.FormatInt(r.req.Held[i].Number, 10)
+				}
+				call.add(address(held.priority, held.id) + " " + number)
 			}
 		}
 	}
-	reply, err := r.run(ctx, &call)
-	if err != nil {
-		return lent{}, false, err
-	}
-	if reply == "TASKS" {
-		return lent{}, false, nil
-	}
-	l, err = parseLent(reply)
-	return l, true, err
+	return call
 }
 
 // keep stores what a worker needs before it can receive: a text, or a member of a set.

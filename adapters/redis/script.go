@@ -24,6 +24,7 @@ var (
 	publishScript = load("publish", "keys_publish", "base")
 	receiveScript = load("receive", "keys_queue", "base", "line")
 	settleScript  = load("settle", "keys_queue", "base", "line", "records")
+	finishScript  = load("finish", "keys_publish", "base", "records")
 	extendScript  = load("extend", "keys_queue", "base", "line")
 	saveScript    = load("save", "keys_publish", "base", "records")
 	countScript   = load("count", "keys_queue", "base", "line")
@@ -76,11 +77,16 @@ func (c *call) endKeys() { c.args[2] = len(c.args) - 3 }
 
 func (c *call) add(args ...any) { c.args = append(c.args, args...) }
 
+// command gives the command that calls the script, if the server knows it.
+func (c *call) command(ctx context.Context) *redis.Cmd {
+	c.args[0], c.args[1] = "evalsha", c.script.sha
+	return redis.NewCmd(ctx, c.args...)
+}
+
 // run calls the script. Where the server does not know it (it is new, somebody has called SCRIPT FLUSH, a replica
 // has taken over), nothing has been done yet, and the whole text is sent.
 func (c *core) run(ctx context.Context, call *call) (any, error) {
-	call.args[0], call.args[1] = "evalsha", call.script.sha
-	cmd := redis.NewCmd(ctx, call.args...)
+	cmd := call.command(ctx)
 	if err := c.client.Process(ctx, cmd); err == nil || !redis.HasErrorPrefix(err, "NOSCRIPT") {
 		return cmd.Result()
 	}

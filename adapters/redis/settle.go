@@ -67,8 +67,29 @@ func (c *core) settleAll(ctx context.Context, ss []stem.Settlement, save bool) e
 	return partial(failed)
 }
 
-// settle settles those that the indices name, and answers which of the indices were refused.
-func (c *core) settle(ctx context.Context, h holding, ss []stem.Settlement, indices []int, save bool) ([]int, error) {
+// settle settles those that the indices name, and answers the places of those that were refused among them.
+func (c *core) settle(ctx context.Context, h holding, ss []stem.Settlement, indices []int, save bool) (lost []int, err error) {
+	for at := 0; at < len(indices); at += mostAtOnce {
+		some := indices[at:min(at+mostAtOnce, len(indices))]
+		places, done, err := c.finish(ctx, h, ss, some, save)
+		if err == nil && !done {
+			places, err = c.settleWithCare(ctx, h, ss, some, save)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, place := range places {
+			lost = append(lost, at+place)
+		}
+	}
+	return lost, nil
+}
+
+// mostAtOnce is how many deliveries a script settles at once: others wait for it meanwhile.
+const mostAtOnce = 1000
+
+// settleWithCare has the script look at each delivery by itself.
+func (c *core) settleWithCare(ctx context.Context, h holding, ss []stem.Settlement, indices []int, save bool) ([]int, error) {
 	call := settleScript.start(6+4*len(indices), c.keysOf(h.queue).all)
 	buckets := make(map[string]int)
 	if save {

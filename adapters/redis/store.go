@@ -84,6 +84,8 @@ type core struct {
 	stubborn bool
 
 	offset     atomic.Int64 // of the store's clock in ms; only tests move it
+	started    time.Time    // the local clock counts from here
+	ahead      atomic.Int64 // how far the store's clock was ahead of that when it was last heard, in ms; 0 if never
 	queues     sync.Map     // *queueKeys by name
 	ensured    sync.Map     // queues whose groups this store has looked after
 	knowledges knowledges
@@ -103,7 +105,7 @@ func newCore(client redis.UniversalClient, cfg Config) (*core, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	c := &core{cfg: cfg, client: client}
+	c := &core{cfg: cfg, client: client, started: time.Now()}
 	c.cluster, _ = client.(*redis.ClusterClient)
 	c.closing, c.close = context.WithCancel(context.Background())
 	return c, nil
@@ -153,10 +155,29 @@ func (c *core) failed(operation string, err error) error {
 	return fmt.Errorf("redis: %s: %w", operation, err)
 }
 
-// now tells the time of the server's clock.
-func (c *core) now(ctx context.Context) (time.Time, error) {
+// now asks for the time of the store's clock, in ms.
+func (c *core) now(ctx context.Context) (int64, error) {
 	t, err := c.client.Time(ctx).Result()
-	return t.Add(time.Duration(c.offset.Load()) * time.Millisecond), err
+	if err != nil {
+		return 0, err
+	}
+	now := t.UnixMilli() + c.offset.Load()
+	c.heard(now)
+	return now, nil
+}
+
+// heard notes what the store's clock has just said.
+func (c *core) heard(now int64) {
+	c.ahead.Store(now - c.offset.Load() - time.Since(c.started).Milliseconds())
+}
+
+// about tells the time of the store's clock by what was last heard of it.
+func (c *core) about(ctx context.Context) (int64, error) {
+	ahead := c.ahead.Load()
+	if ahead == 0 {
+		return c.now(ctx)
+	}
+	return ahead + time.Since(c.started).Milliseconds() + c.offset.Load(), nil
 }
 
 // millis gives a duration in ms, rounded up: nothing is due early.

@@ -12,13 +12,17 @@ local offset = tonumber(ARGV[1])
 local now = offset ~= 0 and clock(offset) or nil
 local used, next, looked, earlier = '0', nil, false, false
 local duplicates, born = {}, {}
+local last, p, stream, visibility, delay, key, window -- of the head before
 if now then born = {'b', int(now)} end
 
 for i = 2, #ARGV, 4 do
 	local head, task, id, envelope = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-	local p, stream, visibility, delay, key, window = string.match(head, '^(%d) (%d+) (%S+) (%d+) (%d+) (%d+)$')
-	p, delay = tonumber(p), tonumber(delay)
-	STREAM[p + 1] = KEYS[tonumber(stream)]
+	if head ~= last then
+		last = head
+		p, stream, visibility, delay, key, window = string.match(head, '^(%d) (%d+) (%S+) (%d+) (%d+) (%d+)$')
+		p, delay = tonumber(p), tonumber(delay)
+		STREAM[p + 1] = KEYS[tonumber(stream)]
+	end
 	if (delay > 0 or key ~= '0') and not now then now = clock(offset) end
 	if (delay > 0 or p > 0) and not looked then
 		local st = state('used', 'next')
@@ -26,13 +30,13 @@ for i = 2, #ARGV, 4 do
 	end
 	local stands
 	if key ~= '0' then
-		key = KEYS[tonumber(key)]
-		local first = redis.call('GET', key)
+		local name = KEYS[tonumber(key)]
+		local first = redis.call('GET', name)
 		if first then
 			local till, standing = string.match(first, '^(%d+) (.*)$')
 			if tonumber(till) > now then stands = standing end
 		end
-		if not stands then redis.call('SET', key, int(now + window) .. ' ' .. id, 'PX', window) end
+		if not stands then redis.call('SET', name, int(now + window) .. ' ' .. id, 'PX', window) end
 	end
 	if stands then
 		duplicates[#duplicates + 1] = (i - 2) / 4

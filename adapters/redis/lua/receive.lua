@@ -4,11 +4,12 @@
 -- KEYS: those of the queue (see keys.go), then the set of tasks that the receiver knows.
 -- ARGV: 1 offset of the clock, 2 session, 3 its lease in ms, 4 whether it is leaving,
 --   5 most entries, 6 most bytes (0: no bound), 7 age in ms after which priorities rise (0: never),
---   8 whether the receiver knows all tasks, 9 whether it will wait if it gets nothing,
+--   8 whether the receiver knows all tasks, 9 whether it has got nothing yet and will wait for something,
 --   10 the longest wait in ms, 11 whether to look after the groups first, 12 how many entries it
---   has been given by a blocking read and waits to be lent, 13 whether to look for what the session
---   holds and does not know of; then the former as "p id" (those of WAKE as "w id"), then
---   the addresses that the session does know of.
+--   has been given by a plain read and waits to be lent, 13 whether to look for what the session
+--   holds and does not know of, and for nothing else, 14 whether the caller reads by itself what nobody has had yet, right after
+--   this; then those that wait to be lent as "p id" (those of WAKE as "w id"), then the deliveries
+--   that the session knows of as "<address> <number, or - if it has no life beside its stream>".
 --
 -- It answers {now, number, count of takeovers from the session, era, wait, flags, gone, …} and for each
 -- entry lent: where it is and what has become of it, its envelope, the state that a settlement left.
@@ -16,14 +17,9 @@
 local offset, session, lease, leaving = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
 local most, mostBytes, age = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local knowsAll, waits, longest = ARGV[8] == '1', ARGV[9] == '1', tonumber(ARGV[10])
-local read, recovers = tonumber(ARGV[12]), ARGV[13] == '1'
-local FIRST = 14
+local read, recovers, plain = tonumber(ARGV[12]), ARGV[13] == '1', ARGV[14] == '1'
+local FIRST = 15
 
-local known
-if not knowsAll then
-	known = redis.call('GET', KEYS[24])
-	if not known then return 'TASKS' end
-end
 local now, number = clock(offset)
 if ARGV[11] == '1' then ensure() end
 local mine, taken = 'S:' .. session, 'T:' .. session
@@ -35,13 +31,18 @@ if not st[6] then
 end
 local paused, next, used = st[2], tonumber(st[3] or nil), st[6]
 local back, aside = st[4] == '1', st[5] == '1'
+local known
+if not knowsAll and not paused and (not plain or back or aside or read > 0 or recovers or not next or now >= next) then
+	known = redis.call('GET', KEYS[24])
+	if not known then return 'TASKS' end
+end
 local gone, bytes, full = 0, 0, false
 local lent = {} -- three texts for each entry
 
 -- Whether the receiver can run a task of a schema ("demo.hello 00c0ffee00c0ffee", "-" for none).
 local verdicts = {}
 local function knows(task)
-	if knowsAll then return true end
+	if knowsAll or task == '' then return true end -- what has no task is no envelope: whoever gets it buries it
 	local verdict = verdicts[task]
 	if verdict == nil then
 		local name, schema = string.match(task, '^(%S+) (%S+)$')
@@ -176,22 +177,33 @@ local function ripen()
 	if back then redis.call('HSET', STATE, 'back', 1) end
 end
 
--- Puts those back in line that were set aside and that the receiver knows, as many as it may get.
+-- Puts the first of those back in line that were set aside under a schema, as many as the receiver may get.
+local function recallFrom(schema, from, to)
+	local members = redis.call('ZRANGEBYLEX', ASIDE, '[' .. schema .. '\n' .. from, '(' .. schema .. to, 'LIMIT', 0, most)
+	for _, member in ipairs(members) do
+		redis.call('ZREM', ASIDE, member)
+		redis.call('ZADD', BACK, 0, string.sub(member, #schema + 2))
+	end
+	if not members[1] then return end
+	back = true
+	redis.call('HSET', STATE, 'back', 1)
+	if redis.call('HINCRBY', SCHEMAS, schema, -#members) <= 0 then redis.call('HDEL', SCHEMAS, schema) end
+end
+
+-- Puts those back in line that were set aside and that the receiver knows. Where priorities may rise,
+-- those of each are looked at.
 local function recall()
 	local schemas = redis.call('HKEYS', SCHEMAS)
 	if not schemas[1] then redis.call('HSET', STATE, 'aside', 0) end
 	for _, schema in ipairs(schemas) do
-		if knows(schema) then
-			local members = redis.call('ZRANGEBYLEX', ASIDE, '[' .. schema .. '\n', '(' .. schema .. '\11', 'LIMIT', 0, most)
-			for _, member in ipairs(members) do
-				redis.call('ZREM', ASIDE, member)
-				redis.call('ZADD', BACK, 0, string.sub(member, #schema + 2))
+		if knows(schema) and most > 0 then
+			if age == 0 then
+				recallFrom(schema, '', '\11')
+			else
+				for digit in string.gmatch(used, '%d') do
+					recallFrom(schema, 9 - digit, '\n' .. string.char(string.byte(9 - digit) + 1))
+				end
 			end
-			if members[1] then
-				back = true
-				redis.call('HSET', STATE, 'back', 1)
-			end
-			if redis.call('HINCRBY', SCHEMAS, schema, -#members) <= 0 then redis.call('HDEL', SCHEMAS, schema) end
 		end
 	end
 end
@@ -209,7 +221,7 @@ local function lend(p, id, fields, life)
 end
 
 local function fits(fields)
-	return mostBytes == 0 or not lent[1] or bytes + #(field(fields, 'e') or '') <= mostBytes
+	return mostBytes == 0 or not lent[1] and waits or bytes + #(field(fields, 'e') or '') <= mostBytes
 end
 
 local function room() return most - #lent / 3 end
@@ -327,7 +339,7 @@ local function adopt()
 				if not fields then
 					redis.call('XACK', STREAM[p + 1], GROUP, id)
 					gone = gone + 1
-				elseif used == '0' and not back then
+				elseif used == '0' and not back and not aside then
 					take(p, id, fields)
 				else
 					unread(p, id) -- it has its turn with the others, and its place among them
@@ -344,10 +356,13 @@ local function recover()
 	holding(session, used, function(p, id)
 		if room() < 1 then return true end
 		local addr = address(p, id)
-		if not aware[addr] then
+		if not aware[addr .. ' ' .. (redis.call('HGET', LIFE, addr .. ':n') or '-')] then
 			local fields = entry(p, id)
 			if fields and knows(field(fields, 't') or '') then
-				if not fits(fields) then return true end
+				if not fits(fields) then
+					full = true
+					return true
+				end
 				lendAgain(p, id, fields, session)
 			end
 		end
@@ -409,14 +424,14 @@ if paused then
 		end
 	end
 else
-	if read > 0 then adopt() end
 	if not next or now >= next then ripen() end
+	if read > 0 then adopt() end
 	if aside then recall() end
 	if recovers then recover() end
-	for _, priority in ipairs(order()) do
-		if room() < 1 or full then break end
+	for _, priority in ipairs(recovers and {} or order()) do
+		if room() < 1 or full or plain and used ~= '0' then break end -- the caller may not read beside other priorities
 		if back then lendBack(priority.p) end
-		if room() > 0 and not full then lendFresh(priority.p) end
+		if not plain and room() > 0 and not full then lendFresh(priority.p) end
 	end
 	if back and redis.call('ZCARD', BACK) == 0 then
 		back = false
@@ -424,7 +439,7 @@ else
 	end
 end
 local got = lent[1] ~= nil
-if got then redis.call('HSET', STATE, 'number', int(number)) end
+if got or plain then redis.call('HSET', STATE, 'number', int(number)) end
 
 -- Tell others that wait what they would not hear of by themselves.
 local told = false
@@ -455,7 +470,7 @@ if got then
 		redis.call('HDEL', STATE, 'watch')
 		if next then wake('timer') end
 	end
-elseif waits and next and not paused then
+elseif waits and next and not paused and not plain then
 	if not watcher or watcher == session or till > next or till < now - 1000 then
 		wait = math.max(1, math.min(longest, next - now))
 		redis.call('HSET', STATE, 'watch', session .. ' ' .. int(now + wait))
@@ -463,6 +478,6 @@ elseif waits and next and not paused then
 		wait = math.max(1, math.min(longest, next - now + 1000))
 	end
 end
-local flags = (paused and 1 or 0) + (tonumber(st[11] or 0) > now and 2 or 0)
+local flags = (paused and 1 or 0) + (tonumber(st[11] or 0) > now and 2 or 0) + (used ~= '0' and 4 or 0) + (full and (got or not waits) and 8 or 0) + (opened and 16 or 0)
 if opened or recovers or remade then st = look() end -- the fence has moved
 return {int(now), int(number), st[10] or '', st[7] or '', wait, flags, gone, unpack(lent)}

@@ -1,16 +1,18 @@
 -- Saving records of results, for the scripts that do. A record lies in a hash, which its id tells,
 -- under its id, as "<kept until> <delivery number> <1 if it is final> <record>".
 
+-- Lets a hash live at least so long.
+local function expire(bucket, keep)
+	if redis.call('PEXPIRE', bucket, keep, 'GT') == 0 and redis.call('PTTL', bucket) == -1 then
+		redis.call('PEXPIRE', bucket, keep)
+	end
+end
+
 -- Saves records, each {bucket, id, number, final, keep, record}, and gives the numbers of those that
--- are refused: a newer delivery has written, or this one has and it was final. Final ones are announced.
+-- are refused: a newer delivery has written, or this one has and it was final. Final ones are announced on
+-- the channel, if there is one.
 local function save(records, now, channel)
 	local refused, ended, announced = {}, {}, {}
-	local function put(bucket, fields, keep)
-		redis.call('HSET', bucket, unpack(fields))
-		if redis.call('PEXPIRE', bucket, keep, 'GT') == 0 and redis.call('PTTL', bucket) < 0 then
-			redis.call('PEXPIRE', bucket, keep)
-		end
-	end
 	local i = 1
 	while i <= #records do
 		-- A run of records of one bucket, with no id twice, is one step.
@@ -49,9 +51,12 @@ local function save(records, now, channel)
 				end
 			end
 		end
-		if fields[1] then put(bucket, fields, int(longest)) end
+		if fields[1] then
+			redis.call('HSET', bucket, unpack(fields))
+			expire(bucket, int(longest))
+		end
 		i = last
 	end
-	if ended[1] then redis.call('PUBLISH', channel, table.concat(ended, '\n')) end
+	if ended[1] and channel then redis.call('PUBLISH', channel, table.concat(ended, '\n')) end
 	return refused
 end
