@@ -23,12 +23,18 @@ func (w *Worker) watchStuck(ctx context.Context) {
 	}
 }
 
+// stuckLoan is a loan whose handler has not returned, and for how long.
+type stuckLoan struct {
+	*loan
+	since time.Duration
+}
+
 // stuck gives the loans whose handlers have not returned so long after the end of their
 // contexts, and that are due to be told.
-func (h *held) stuck(now time.Time, after time.Duration) []*loan {
+func (h *held) stuck(now time.Time, after time.Duration) []stuckLoan {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var due []*loan
+	var due []stuckLoan
 	for l := h.first; l != nil; l = l.next {
 		if !l.runs.Load() || l.ctx.Err() == nil {
 			continue
@@ -40,23 +46,23 @@ func (h *held) stuck(now time.Time, after time.Duration) []*loan {
 		}
 		if since := now.Sub(s.since); since >= max(after, 2*s.told) {
 			s.told = max(since, 1)
-			due = append(due, l)
+			due = append(due, stuckLoan{l, s.told})
 		}
 	}
 	return due
 }
 
-func (w *Worker) tellStuck(loans []*loan) {
+func (w *Worker) tellStuck(loans []stuckLoan) {
 	if len(loans) == 0 {
 		return
 	}
 	all := allStacks()
 	for _, l := range loans {
 		stack := stackOf(l.goroutine, all)
-		cause, told := context.Cause(&l.ctx), l.stuck.Load().told
+		cause := context.Cause(&l.ctx)
 		w.log.Error("stem: a handler has not returned after its context has ended, and keeps its slot",
-			"task", l.Task, "id", l.ID, "attempt", l.Attempt, "since", told, "cause", cause, "stack", stack)
-		w.observe.tell(w.base, TaskStuck{TaskRef: l.ref(), Since: told, Cause: cause, Stack: stack})
+			"task", l.Task, "id", l.ID, "attempt", l.Attempt, "since", l.since, "cause", cause, "stack", stack)
+		w.observe.tell(w.base, TaskStuck{TaskRef: l.ref(), Since: l.since, Cause: cause, Stack: stack})
 	}
 }
 
