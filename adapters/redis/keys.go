@@ -131,6 +131,30 @@ func schemaOf(task string, fingerprint uint64) string {
 	return task + " " + hex16(fingerprint)
 }
 
+// schemas keeps the texts of those that are published, as arguments. There are as many as tasks.
+type schemas struct {
+	mu    sync.RWMutex
+	texts map[stem.TaskSchema]any
+}
+
+func (s *schemas) of(task string, fingerprint uint64) any {
+	key := stem.TaskSchema{Task: task, Fingerprint: fingerprint}
+	s.mu.RLock()
+	text := s.texts[key]
+	s.mu.RUnlock()
+	if text != nil {
+		return text
+	}
+	text = schemaOf(task, fingerprint)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.texts == nil || len(s.texts) > 10_000 {
+		s.texts = make(map[stem.TaskSchema]any)
+	}
+	s.texts[key] = text
+	return text
+}
+
 func hex16(v uint64) string {
 	const digits = "0123456789abcdef"
 	var b [16]byte

@@ -6,10 +6,13 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/gostem/gostem/stem"
 )
 
-// Publish stores envelopes: one call of a script for each queue among them.
+// Publish stores envelopes: those that only have to be appended to a stream by a plain command each, in one
+// pipeline, others by one call of a script for each queue.
 func (c *core) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Published, error) {
 	if err := c.begin(); err != nil {
 		return nil, err
@@ -21,6 +24,9 @@ func (c *core) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Publi
 	}
 	if len(envs) == 0 {
 		return published, nil
+	}
+	if c.arePlain(envs) {
+		return published, c.append(ctx, envs)
 	}
 	if queue := envs[0].Queue; allOn(queue, envs) {
 		err := c.failed("publish", c.publish(ctx, queue, envs, nil, published))
@@ -51,6 +57,64 @@ func refused(items []stem.ItemError, n int, indices []int, err error) []stem.Ite
 		items = append(items, stem.ItemError{Index: i, Err: err})
 	}
 	return items
+}
+
+// arePlain reports whether envelopes only have to be appended to the streams of priority 0, by Redis' own clock. For other
+// priorities the script sees to it that receivers look at them.
+func (c *core) arePlain(envs []stem.Envelope) bool {
+	for i := range envs {
+		e := &envs[i]
+		if e.Priority != 0 || e.Delay > 0 || e.DedupeKey != "" && e.DedupeWindow > 0 {
+			return false
+		}
+	}
+	return c.offset.Load() == 0
+}
+
+// append appends each envelope to its stream.
+func (c *core) append(ctx context.Context, envs []stem.Envelope) error {
+	if len(envs) == 1 {
+		cmd := c.appending(ctx, &envs[0], make([]any, 0, 9))
+		return partial(c.appended(nil, 0, c.client.Process(ctx, cmd)))
+	}
+	args := make([]any, 0, 9*len(envs))
+	cmds := make([]*redis.StringCmd, len(envs))
+	pipe := c.client.Pipeline()
+	for i := range envs {
+		cmds[i] = c.appending(ctx, &envs[i], args[9*i:9*i:9*(i+1)])
+		_ = pipe.Process(ctx, cmds[i]) // it is sent by Exec
+	}
+	_, _ = pipe.Exec(ctx) // the commands have the errors
+	var failed []stem.ItemError
+	for i, cmd := range cmds {
+		failed = c.appended(failed, i, cmd.Err())
+	}
+	return partial(failed)
+}
+
+// appending gives the command that appends an envelope; args has room for its arguments.
+func (c *core) appending(ctx context.Context, e *stem.Envelope, args []any) *redis.StringCmd {
+	args = append(args, "xadd", c.keysOf(e.Queue).boxed[0], "*", "t", c.schemas.of(e.Task, e.Fingerprint), "e", encoded(e))
+	if e.Visibility > 0 {
+		args = append(args, "v", millis(e.Visibility))
+	}
+	return redis.NewStringCmd(ctx, args...)
+}
+
+// appended names an envelope that was not appended, or of which nobody knows.
+func (c *core) appended(failed []stem.ItemError, i int, err error) []stem.ItemError {
+	if err == nil {
+		return failed
+	}
+	known := isReply(err)
+	if err = c.failed("publish", err); known || errors.Is(err, stem.ErrClosed) {
+		return append(failed, stem.ItemError{Index: i, Err: err})
+	}
+	return unknown(failed, []int{i}, err)
+}
+
+func encoded(e *stem.Envelope) []byte {
+	return stem.AppendEnvelope(make([]byte, 0, 160+len(e.Payload)), e)
 }
 
 func allOn(queue string, envs []stem.Envelope) bool {
@@ -108,7 +172,7 @@ func (c *core) publish(ctx context.Context, queue string, envs []stem.Envelope, 
 		if e.Delay > 0 || e.Visibility > 0 || key > 0 || streams[e.Priority] != firstStream {
 			head, id = headOf(e, streams[e.Priority], key), e.ID
 		}
-		call.add(head, schemaOf(e.Task, e.Fingerprint), id, stem.AppendEnvelope(make([]byte, 0, 160+len(e.Payload)), e))
+		call.add(head, c.schemas.of(e.Task, e.Fingerprint), id, encoded(e))
 	}
 	reply, err := c.run(ctx, &call)
 	if err != nil {

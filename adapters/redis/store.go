@@ -89,6 +89,7 @@ type core struct {
 	queues     sync.Map     // *queueKeys by name
 	ensured    sync.Map     // queues whose groups this store has looked after
 	knowledges knowledges
+	schemas    schemas
 	sessions   sessions
 	waiters    waiters
 	watch      watch
