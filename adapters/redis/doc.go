@@ -17,7 +17,7 @@
 //
 // docs/adapters/redis.md of the repository tells the layout, sizes, operations and what to alert on.
 //
-// To read the package, begin with keys.go (what lies where) and script.go (how scripts are called). Then follow an envelope:
+// To read the package, begin with keys.go (what lies where), script.go and once.go (how scripts are called). Then follow an envelope:
 // publish.go, receive.go with wait.go (who waits for it) and delivery.go (what was lent), extend.go, settle.go, each beside
 // its script in lua; results.go and watch.go are a result's way. operate.go is what operators ask. open.go, boot.go and
 // rights.go look at the server before all that.

@@ -87,12 +87,12 @@ func (c *call) command(ctx context.Context) *redis.Cmd {
 // has taken over), nothing has been done yet, and the whole text is sent.
 func (c *core) run(ctx context.Context, call *call) (any, error) {
 	cmd := call.command(ctx)
-	if err := c.client.Process(ctx, cmd); err == nil || !redis.HasErrorPrefix(err, "NOSCRIPT") {
+	if err := c.once(ctx, cmd); err == nil || !redis.HasErrorPrefix(err, "NOSCRIPT") {
 		return cmd.Result()
 	}
 	call.args[0], call.args[1] = "eval", call.script.source
 	cmd = redis.NewCmd(ctx, call.args...)
-	_ = c.client.Process(ctx, cmd) // the command has the error
+	_ = c.once(ctx, cmd) // the command has the error
 	return cmd.Result()
 }
 
