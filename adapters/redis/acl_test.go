@@ -2,7 +2,6 @@ package redis_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -12,26 +11,18 @@ import (
 )
 
 // TestContractWithTheRightsThatAreAskedFor runs the contract as a user who may do what the documentation grants, and
-// nothing else but CLIENT LIST, by which the tests' clock finds whom to wake.
+// nothing else but CLIENT LIST, by which the tests' clock finds whom to wake. It speaks RESP2, the others RESP3.
 func TestContractWithTheRightsThatAreAskedFor(t *testing.T) {
-	rules := strings.Fields(redis.Grant("limited", "acl*"))[3:] // behind ACL SETUSER limited
+	t.Parallel()
+	rules := strings.Fields(redis.Grant("limited", "test-*"))[3:] // behind ACL SETUSER limited
 	server := testredis.WithACL(t, append(rules, "+client|list")...)
-	var connect func(t testing.TB, namespace string, clock *redis.Clock) adaptertest.Stores
-	connect = func(t testing.TB, namespace string, clock *redis.Clock) adaptertest.Stores {
-		store, err := redis.Open(context.Background(), server.URL(), redis.Config{Namespace: namespace})
+	adaptertest.Run(t, harness(t, func(t testing.TB, cfg redis.Config) store {
+		s, err := redis.Open(context.Background(), server.URL()+"?protocol=2", cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		clock.Set(store)
-		t.Cleanup(func() { _ = store.Close() })
-		return adaptertest.Stores{
-			Broker: store, Backend: store, Close: store.Close, Advance: clock.Advance,
-			Peer: func(t testing.TB) adaptertest.Stores { return connect(t, namespace, clock) },
-		}
-	}
-	adaptertest.Run(t, adaptertest.Harness{Open: func(t testing.TB) adaptertest.Stores {
-		return connect(t, fmt.Sprintf("acl-%d", namespaces.Add(1)), redis.NewClock())
-	}})
+		return s
+	}))
 	log, err := server.Do("ACL", "LOG")
 	if err != nil {
 		t.Fatal(err)

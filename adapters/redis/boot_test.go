@@ -154,6 +154,7 @@ func TestAReplicaIsRefused(t *testing.T) {
 }
 
 func TestAServerAndAClusterAreToldApart(t *testing.T) {
+	t.Parallel()
 	c := testredis.Cluster(t, 3)
 	node := c.Servers[0]
 	wantError(t, openURL(t, node.URL(), redis.Config{}), node.Addr()+" is a node of a cluster", "NewCluster", "OpenCluster")
@@ -178,6 +179,7 @@ func TestAServerAndAClusterAreToldApart(t *testing.T) {
 }
 
 func TestASentinelIsRefusedAndItsMasterIsNot(t *testing.T) {
+	t.Parallel()
 	w := testredis.Sentinel(t)
 	wantError(t, openURL(t, "redis://"+w.SentinelAddrs()[0], redis.Config{}), "is a Sentinel", "redis.NewFailoverClient")
 	client := goredis.NewFailoverClient(&goredis.FailoverOptions{

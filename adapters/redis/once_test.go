@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"sync/atomic"
@@ -29,7 +30,30 @@ func (e eater) Read(b []byte) (int, error) {
 	return n, err
 }
 
+func TestNothingCountsAsStoredThatCouldNotBeSent(t *testing.T) {
+	server := testredis.Start(t, testredis.Config{})
+	store, err := redis.Open(t.Context(), server.URL(), redis.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	server.Kill()
+	for n := 1; n <= 3; n++ {
+		envs := make([]stem.Envelope, n)
+		for i := range envs {
+			envs[i] = stem.Envelope{ID: fmt.Sprint(i), Task: "demo.hello", Queue: "mail"}
+		}
+		_, err := store.Publish(t.Context(), envs...)
+		for i := range envs {
+			if stem.ItemErr(err, i) == nil {
+				t.Errorf("%d envelopes to a server that is away: number %d counts as stored", n, i)
+			}
+		}
+	}
+}
+
 func TestWhatWasDoneIsNotRepeatedOnACluster(t *testing.T) {
+	t.Parallel()
 	nodes := testredis.Cluster(t, 3)
 	var eat atomic.Bool
 	client := goredis.NewClusterClient(&goredis.ClusterOptions{

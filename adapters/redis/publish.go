@@ -60,8 +60,11 @@ func refused(items []stem.ItemError, n int, indices []int, err error) []stem.Ite
 }
 
 // arePlain reports whether envelopes only have to be appended to the streams of priority 0, by Redis' own clock. For other
-// priorities the script sees to it that receivers look at them.
+// priorities the script sees to it that receivers look at them. On a cluster it is the script that is sent once (see once).
 func (c *core) arePlain(envs []stem.Envelope) bool {
+	if c.cluster != nil {
+		return false
+	}
 	for i := range envs {
 		e := &envs[i]
 		if e.Priority != 0 || e.Delay > 0 || e.DedupeKey != "" && e.DedupeWindow > 0 {
@@ -84,10 +87,14 @@ func (c *core) append(ctx context.Context, envs []stem.Envelope) error {
 		cmds[i] = c.appending(ctx, &envs[i], args[9*i:9*i:9*(i+1)])
 		_ = pipe.Process(ctx, cmds[i]) // it is sent by Exec
 	}
-	_, _ = pipe.Exec(ctx) // the commands have the errors
+	_, unsent := pipe.Exec(ctx)
 	var failed []stem.ItemError
 	for i, cmd := range cmds {
-		failed = c.appended(failed, i, cmd.Err())
+		err := cmd.Err()
+		if err == nil && cmd.Val() == "" {
+			err = unsent // the driver does not tell the commands where it finds no connection
+		}
+		failed = c.appended(failed, i, err)
 	}
 	return partial(failed)
 }

@@ -17,6 +17,7 @@ import (
 // TestATaskTakesNoMoreMemoryThanIsTold measures what the page on this adapter tells: what 10,000 tasks with payloads
 // of 120 bytes, and results as long, add to used_memory.
 func TestATaskTakesNoMoreMemoryThanIsTold(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		state string
 		most  int
