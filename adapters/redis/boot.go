@@ -89,26 +89,23 @@ func (c *core) tell(ctx context.Context, findings []finding) {
 // driver looks at the options of the client.
 func (c *core) driver() (findings []finding, err error) {
 	add := func(text string, args ...any) { findings = append(findings, finding{text: text, args: args}) }
-	var retries, pool int
+	var retries int
 	var bounded bool
 	if c.cluster != nil {
 		o := c.cluster.Options()
 		if o.ReadOnly {
 			return nil, errors.New("redis: the client reads from replicas, which are behind: leave ReadOnly, RouteByLatency and RouteRandomly out of its options")
 		}
-		retries, pool, bounded = o.MaxRetries, o.PoolSize, o.ContextTimeoutEnabled || o.ReadTimeout > 0
+		retries, bounded = o.MaxRetries, o.ContextTimeoutEnabled || o.ReadTimeout > 0
 	} else if client, ok := c.client.(*redis.Client); ok {
 		o := client.Options()
-		retries, pool, bounded = o.MaxRetries, o.PoolSize, o.ContextTimeoutEnabled || o.ReadTimeout > 0
+		retries, bounded = o.MaxRetries, o.ContextTimeoutEnabled || o.ReadTimeout > 0
 	}
 	if retries > 0 {
 		add("the client repeats commands whose answer was lost, and a task is enqueued twice: set MaxRetries: -1 in its options", "MaxRetries", retries)
 	}
 	if !bounded {
 		add("the client waits without end for a server that says nothing: set ContextTimeoutEnabled: true in its options")
-	}
-	if pool == 1 {
-		add("the client has one connection: a worker that waits has it, and nothing else goes on meanwhile: set PoolSize in its options", "PoolSize", pool)
 	}
 	return findings, nil
 }

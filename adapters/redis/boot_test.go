@@ -226,18 +226,6 @@ func TestAClientThatRepeatsIsWarnedAbout(t *testing.T) {
 	}
 }
 
-func TestAClientWithOneConnectionIsWarnedAbout(t *testing.T) {
-	for _, size := range []string{"1", "2"} {
-		var log said
-		if err := openURL(t, testredis.URL(t)+"?pool_size="+size, log.config()); err != nil {
-			t.Fatal(err)
-		}
-		if got := strings.Contains(log.String(), "the client has one connection"); got != (size == "1") {
-			t.Errorf("%s connections: got a warning: %v in\n%s", size, got, log.String())
-		}
-	}
-}
-
 func TestAClientThatReadsFromReplicasIsRefused(t *testing.T) {
 	client := goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}, RouteByLatency: true})
 	defer client.Close()

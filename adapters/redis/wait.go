@@ -123,9 +123,11 @@ func isReply(err error) bool {
 	return errors.As(err, &reply)
 }
 
-// waiter is a connection for blocking reads.
+// waiter is a connection for blocking reads. It is none of those of the client's pool: however many wait, they leave
+// these to the others.
 type waiter struct {
 	client *redis.Client // of the node
+	own    *redis.Client // of the one connection
 	conn   *redis.Conn
 	id     int64
 	done   atomic.Bool
@@ -151,7 +153,25 @@ func (w *waiter) unblock() {
 	}
 }
 
-func (w *waiter) drop() { _ = w.conn.Close() }
+func (w *waiter) drop() {
+	_ = w.conn.Close()
+	_ = w.own.Close()
+}
+
+// single gives a client that has one connection, with the options of another.
+func single(client *redis.Client) *redis.Client {
+	o := *client.Options()
+	o.PoolSize, o.MinIdleConns, o.MaxActiveConns = 1, 0, 0
+	// Of options that have been used 0 says none, where it says the default in new ones.
+	o.MaxRetries = -1
+	if o.ReadTimeout == 0 {
+		o.ReadTimeout = -1
+	}
+	if o.WriteTimeout == 0 {
+		o.WriteTimeout = -1
+	}
+	return redis.NewClient(&o)
+}
 
 // waiters are the connections for blocking reads that are free.
 type waiters struct {
@@ -176,7 +196,8 @@ func (ws *waiters) get(ctx context.Context, c *core, key string) (*waiter, error
 		}
 	}
 	ws.mu.Unlock()
-	w := &waiter{client: client, conn: client.Conn(), stubborn: c.stubborn}
+	own := single(client)
+	w := &waiter{client: client, own: own, conn: own.Conn(), stubborn: c.stubborn}
 	if w.id, err = w.conn.ClientID(ctx).Result(); err != nil {
 		if !isReply(err) {
 			w.drop()

@@ -25,10 +25,13 @@ end
 -- themselves do not announce. Who takes one and finds work passes it on; who finds nothing adds
 -- itself to those who have seen it, and drops it when it meets itself. A timer is for one only.
 --
--- There is one at most. Who comes while it is on its way leaves a note, and it is followed by another.
+-- There is one at most. Who comes while it is on its way leaves a note, and it is followed by another. One
+-- that has been there for long may have gone to somebody who has died with it, and is replaced.
 local function wake(kind, seen)
-	if redis.call('XLEN', WAKE) == 0 then
-		redis.call('XADD', WAKE, '*', 'k', kind, 'x', seen or '')
+	local there = redis.call('XRANGE', WAKE, '-', '+', 'COUNT', 1)[1]
+	local old = there and math.abs(redis.call('TIME')[1] - string.match(there[1], '^%d+') / 1000) > 2
+	if not there or old then
+		redis.call('XADD', WAKE, 'MAXLEN', 1, '*', 'k', old and 'work' or kind, 'x', seen or '')
 	elseif kind == 'work' then
 		redis.call('HSET', STATE, 'missed', kind)
 	else

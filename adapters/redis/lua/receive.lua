@@ -480,4 +480,6 @@ elseif waits and next and not paused and not plain then
 end
 local flags = (paused and 1 or 0) + (tonumber(st[11] or 0) > now and 2 or 0) + (used ~= '0' and 4 or 0) + (full and (got or not waits) and 8 or 0) + (opened and 16 or 0)
 if opened or recovers or remade then st = look() end -- the fence has moved
-return {int(now), int(number), st[10] or '', st[7] or '', wait, flags, gone, unpack(lent)}
+local answer = {int(now), int(number), st[10] or '', st[7] or '', wait, flags, gone}
+for i = 1, #lent do answer[7 + i] = lent[i] end -- unpack ends at 8,000
+return answer
