@@ -15,6 +15,7 @@ type lazyContext struct {
 	cause   error         // of the timeout; nil means context.DeadlineExceeded
 
 	mu     sync.Mutex
+	due    *time.Time      // when the timeout is over, from when somebody has asked for that alone
 	armed  context.Context // nil until somebody looks
 	cancel context.CancelCauseFunc
 	ended  bool
@@ -53,7 +54,7 @@ func (c *lazyContext) again(ctx context.Context, timeout time.Duration) *lazyCon
 	if c.armed != nil {
 		return callContext(ctx, timeout)
 	}
-	c.parent, c.timeout = ctx, timeout
+	c.parent, c.timeout, c.due = ctx, timeout, nil
 	c.ended, c.why = false, nil
 	return c
 }
@@ -67,7 +68,7 @@ func (c *lazyContext) look() context.Context {
 	}
 	c.armed, c.cancel = context.WithCancelCause(c.parent)
 	if c.timeout > 0 {
-		timed, stop := context.WithTimeoutCause(c.armed, c.timeout, c.cause)
+		timed, stop := context.WithDeadlineCause(c.armed, c.over(), c.cause)
 		cancel := c.cancel
 		c.armed, c.cancel = timed, func(why error) { cancel(why); stop() }
 	}
@@ -77,8 +78,29 @@ func (c *lazyContext) look() context.Context {
 	return c.armed
 }
 
-// Deadline implements context.Context.
-func (c *lazyContext) Deadline() (time.Time, bool) { return c.look().Deadline() }
+// Deadline implements context.Context. Drivers of stores ask for it at every call and look no further as a
+// rule, so it needs no timer.
+func (c *lazyContext) Deadline() (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.armed != nil {
+		return c.armed.Deadline()
+	}
+	deadline, ok := c.parent.Deadline()
+	if c.timeout > 0 && (!ok || c.over().Before(deadline)) {
+		return c.over(), true
+	}
+	return deadline, ok
+}
+
+// over gives when the timeout is over, which runs from the first time that this is asked.
+func (c *lazyContext) over() time.Time {
+	if c.due == nil {
+		due := time.Now().Add(c.timeout)
+		c.due = &due
+	}
+	return *c.due
+}
 
 // Done implements context.Context.
 func (c *lazyContext) Done() <-chan struct{} { return c.look().Done() }

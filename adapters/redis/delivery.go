@@ -77,7 +77,7 @@ type loan struct {
 	id       string
 	envelope string
 	state    string // what settlements have left
-	schema   string // of entries that were read plainly
+	schema   string // of its args, with the task
 	born     string // when it was published and when it became due, in ms; '' for the time in the id, and for when it was born
 	due      string
 	// life tells that something is known of it beside its stream, and interruptions is part of that.
@@ -92,7 +92,8 @@ func (l *lent) loans() []loan {
 	for i := range loans {
 		head, _ := l.entries[3*i].(string)
 		o := &loans[i]
-		o.envelope, _ = l.entries[3*i+1].(string)
+		published, _ := l.entries[3*i+1].(string)
+		o.schema, o.envelope = cutSchema(published)
 		o.state, _ = l.entries[3*i+2].(string)
 		priority, rest, _ := strings.Cut(head, " ")
 		var interruptions string
@@ -109,6 +110,14 @@ func (l *lent) loans() []loan {
 		}
 	}
 	return loans
+}
+
+// cutSchema parts what was published: a line that tells task and schema, and the envelope.
+func cutSchema(published string) (schema, envelope string) {
+	if schema, envelope, ok := strings.Cut(published, "\n"); ok {
+		return schema, envelope
+	}
+	return "", published
 }
 
 // parseRead reads the answer of a plain read from the stream of priority 0.
@@ -145,10 +154,8 @@ func parseRead(cmd *redis.Cmd) ([]loan, error) {
 		for j := 0; j+1 < len(fields); j += 2 {
 			value, _ := fields[j+1].(string)
 			switch fields[j] {
-			case "t":
-				o.schema = value
 			case "e":
-				o.envelope = value
+				o.schema, o.envelope = cutSchema(value)
 			case "s":
 				o.state = value
 			case "b":

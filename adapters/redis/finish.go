@@ -70,7 +70,6 @@ func (c *core) finish(ctx context.Context, h holding, ss []stem.Settlement, indi
 // run is a part of a batch that goes to one stream or one hash.
 type run struct {
 	priority int
-	bucket   string
 	key      int // its index in KEYS
 	end      int // the place after its last one
 	keep     int64
@@ -80,12 +79,15 @@ type run struct {
 // bucketRuns finds the hashes that the results go to, in the order of the batch.
 func (c *core) bucketRuns(call *call, ss []stem.Settlement, indices, order []int) []run {
 	var runs []run
+	var slot uint64
+	var timed bool // the id before had a time, in this slot
 	for i, place := range order {
 		r := ss[indices[place]].Result
-		bucket := c.bucket(r.ID)
-		if i == 0 || runs[len(runs)-1].bucket != bucket {
-			runs = append(runs, run{bucket: bucket, key: call.key(bucket)})
+		ms, ok := timeOf(r.ID)
+		if i == 0 || !ok || !timed || ms>>bucketBits != slot {
+			runs = append(runs, run{key: call.key(c.bucket(r.ID))})
 		}
+		slot, timed = ms>>bucketBits, ok
 		last := &runs[len(runs)-1]
 		last.end = i + 1
 		last.keep = max(last.keep, millis(r.Keep), 1)

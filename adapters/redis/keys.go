@@ -96,10 +96,13 @@ func (k *queueKeys) dedupe(key string) string { return k.prefix + "key:" + key }
 // tasks gives the key of a set of tasks.
 func (k *queueKeys) tasks(known knowledge) string { return k.prefix + "tasks:" + known.digest }
 
+// bucketBits: the ids of 64 ms share a hash, which is thousands at the pace of a busy server and a few otherwise.
+const bucketBits = 6
+
 // bucket gives the key of the hash in which the record of an id lies.
 func (c *core) bucket(id string) string {
 	if ms, ok := timeOf(id); ok {
-		return c.cfg.Namespace + ":results:" + strconv.FormatUint(ms>>6, 36)
+		return c.cfg.Namespace + ":results:" + strconv.FormatUint(ms>>bucketBits, 36)
 	}
 	return c.cfg.Namespace + ":results:=" + id
 }
@@ -131,25 +134,25 @@ func schemaOf(task string, fingerprint uint64) string {
 	return task + " " + hex16(fingerprint)
 }
 
-// schemas keeps the texts of those that are published, as arguments. There are as many as tasks.
+// schemas keeps the texts of those that are published. There are as many as tasks.
 type schemas struct {
 	mu    sync.RWMutex
-	texts map[stem.TaskSchema]any
+	texts map[stem.TaskSchema]string
 }
 
-func (s *schemas) of(task string, fingerprint uint64) any {
+func (s *schemas) of(task string, fingerprint uint64) string {
 	key := stem.TaskSchema{Task: task, Fingerprint: fingerprint}
 	s.mu.RLock()
 	text := s.texts[key]
 	s.mu.RUnlock()
-	if text != nil {
+	if text != "" {
 		return text
 	}
 	text = schemaOf(task, fingerprint)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.texts == nil || len(s.texts) > 10_000 {
-		s.texts = make(map[stem.TaskSchema]any)
+		s.texts = make(map[stem.TaskSchema]string)
 	}
 	s.texts[key] = text
 	return text

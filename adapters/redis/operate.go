@@ -38,7 +38,8 @@ func (c *core) DeadLetters(ctx context.Context, queue string, limit int) ([]stem
 	letters := make([]stem.DeadLetter, 0, len(burials))
 	for i, b := range burials {
 		burial, ok := values[2*i].(string)
-		envelope, _ := values[2*i+1].(string)
+		published, _ := values[2*i+1].(string)
+		_, envelope := cutSchema(published)
 		if !ok {
 			continue // it has gone meanwhile, to make room
 		}

@@ -76,15 +76,16 @@ func (c *core) arePlain(envs []stem.Envelope) bool {
 
 // append appends each envelope to its stream.
 func (c *core) append(ctx context.Context, envs []stem.Envelope) error {
+	ctx = patient(ctx)
 	if len(envs) == 1 {
-		cmd := c.appending(ctx, &envs[0], make([]any, 0, 9))
+		cmd := c.appending(ctx, &envs[0], make([]any, 0, 7))
 		return partial(c.appended(nil, 0, c.client.Process(ctx, cmd)))
 	}
-	args := make([]any, 0, 9*len(envs))
+	args := make([]any, 0, 7*len(envs))
 	cmds := make([]*redis.StringCmd, len(envs))
 	pipe := c.client.Pipeline()
 	for i := range envs {
-		cmds[i] = c.appending(ctx, &envs[i], args[9*i:9*i:9*(i+1)])
+		cmds[i] = c.appending(ctx, &envs[i], args[7*i:7*i:7*(i+1)])
 		_ = pipe.Process(ctx, cmds[i]) // it is sent by Exec
 	}
 	_, unsent := pipe.Exec(ctx)
@@ -101,7 +102,7 @@ func (c *core) append(ctx context.Context, envs []stem.Envelope) error {
 
 // appending gives the command that appends an envelope; args has room for its arguments.
 func (c *core) appending(ctx context.Context, e *stem.Envelope, args []any) *redis.StringCmd {
-	args = append(args, "xadd", c.keysOf(e.Queue).boxed[0], "*", "t", c.schemas.of(e.Task, e.Fingerprint), "e", encoded(e))
+	args = append(args, "xadd", c.keysOf(e.Queue).boxed[0], "*", "e", c.encode(e))
 	if e.Visibility > 0 {
 		args = append(args, "v", millis(e.Visibility))
 	}
@@ -120,8 +121,13 @@ func (c *core) appended(failed []stem.ItemError, i int, err error) []stem.ItemEr
 	return unknown(failed, []int{i}, err)
 }
 
-func encoded(e *stem.Envelope) []byte {
-	return stem.AppendEnvelope(make([]byte, 0, 160+len(e.Payload)), e)
+// encode gives what is published: a line for the scripts that tells task and schema, and the envelope.
+func (c *core) encode(e *stem.Envelope) []byte {
+	schema := c.schemas.of(e.Task, e.Fingerprint)
+	b := make([]byte, 0, 160+len(schema)+len(e.Payload))
+	b = append(b, schema...)
+	b = append(b, '\n')
+	return stem.AppendEnvelope(b, e)
 }
 
 func allOn(queue string, envs []stem.Envelope) bool {
@@ -179,7 +185,7 @@ func (c *core) publish(ctx context.Context, queue string, envs []stem.Envelope, 
 		if e.Delay > 0 || e.Visibility > 0 || key > 0 || streams[e.Priority] != firstStream {
 			head, id = headOf(e, streams[e.Priority], key), e.ID
 		}
-		call.add(head, c.schemas.of(e.Task, e.Fingerprint), id, encoded(e))
+		call.add(head, id, c.encode(e))
 	}
 	reply, err := c.run(ctx, &call)
 	if err != nil {

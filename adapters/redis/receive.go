@@ -237,6 +237,7 @@ func (r *receiver) readPlainly(ctx context.Context, s *seat, most int) ([]stem.D
 	if err := r.sessions.note(ctx, r.core, r.req.Session.ID, s.keys.queue); err != nil {
 		return nil, err
 	}
+	ctx = patient(ctx)
 	call := r.request(s, portion{most: most}, true)
 	script := call.command(ctx)
 	read := redis.NewCmd(ctx, "xreadgroup", "group", group, r.req.Session.ID, "count", most, "streams", s.keys.boxed[0], ">")

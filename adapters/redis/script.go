@@ -86,6 +86,7 @@ func (c *call) command(ctx context.Context) *redis.Cmd {
 // run calls the script. Where the server does not know it (it is new, somebody has called SCRIPT FLUSH, a replica
 // has taken over), nothing has been done yet, and the whole text is sent.
 func (c *core) run(ctx context.Context, call *call) (any, error) {
+	ctx = patient(ctx)
 	cmd := call.command(ctx)
 	if err := c.once(ctx, cmd); err == nil || !redis.HasErrorPrefix(err, "NOSCRIPT") {
 		return cmd.Result()
@@ -112,3 +113,13 @@ func parseIndices(reply any) ([]int, error) {
 	}
 	return out, nil
 }
+
+// patient gives the context for a call that the driver shall not break off: it ends at ctx's deadline, and else when
+// it is done. The driver does not watch a context while it waits for an answer; where it does, what has been
+// sent would only be unknown. A channel that nobody waits for is not made either.
+func patient(ctx context.Context) context.Context { return patientContext{ctx} }
+
+type patientContext struct{ context.Context }
+
+// Done gives nil: it is not watched.
+func (patientContext) Done() <-chan struct{} { return nil }

@@ -60,7 +60,7 @@ local function append(p, used, ...)
 end
 
 -- An envelope that waits for its time is a member of DELAYED, as one text: a header of
--- priority, birth, visibility ('' for none) and lengths, then task, state and envelope.
-local function pack(p, unique, born, visibility, task, state, envelope)
-	return p .. ' ' .. unique .. ' ' .. born .. ' ' .. visibility .. ' ' .. #task .. ' ' .. #state .. ' ' .. task .. state .. envelope
+-- priority, birth, visibility ('' for none) and the length of the state, then state and envelope.
+local function pack(p, unique, born, visibility, state, envelope)
+	return p .. ' ' .. unique .. ' ' .. born .. ' ' .. visibility .. ' ' .. #state .. ' ' .. state .. envelope
 end

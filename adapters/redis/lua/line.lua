@@ -25,6 +25,12 @@ local function field(fields, name)
 	end
 end
 
+-- The task and schema of an entry ("demo.hello 00c0ffee00c0ffee", "-" for no schema), the first line of what was
+-- published; '' where that is no envelope.
+local function taskOf(fields)
+	return string.match(field(fields, 'e') or '', '^([!-~]+ [-0-9a-f]+)\n') or ''
+end
+
 local remade = false -- whether a group was
 
 -- Makes the groups and what the state must say. Where a group was gone, nobody holds any more
@@ -94,9 +100,9 @@ local function giveBack(addr)
 end
 
 local function unpackDelayed(text)
-	local p, born, visibility, task, state, at = string.match(text, '^(%d) %S+ (%d+) (%d*) (%d+) (%d+) ()')
-	local middle, last = at + task, at + task + state
-	return tonumber(p), born, visibility, string.sub(text, at, middle - 1), string.sub(text, middle, last - 1), string.sub(text, last)
+	local p, born, visibility, state, at = string.match(text, '^(%d) %S+ (%d+) (%d*) (%d+) ()')
+	local middle = at + state
+	return tonumber(p), born, visibility, string.sub(text, at, middle - 1), string.sub(text, middle)
 end
 
 -- Goes through what a session holds, highest priority first, until a visitor says that it is enough.
@@ -128,7 +134,7 @@ local function unline(p, id, addr)
 	redis.call('ZREM', HELD, addr)
 	if redis.call('EXISTS', ASIDE) == 1 then
 		local fields = entry(p, id)
-		if fields then unset(addr, field(fields, 't') or '') end
+		if fields then unset(addr, taskOf(fields)) end
 	end
 end
 

@@ -2,7 +2,7 @@
 -- Publishes envelopes on one queue, in order.
 --
 -- KEYS: state, wake and delayed of the queue; then the streams and the dedupe keys that the heads name.
--- ARGV: offset of the clock; then for each envelope its head, task and schema, id, envelope. A head is
+-- ARGV: offset of the clock; then for each envelope its head, its id, and the task and schema with the envelope. A head is
 --   "<priority> <index of its stream> <visibility or -> <delay> <index of its dedupe key or 0> <window>", times
 --   in ms. The id is needed for a dedupe key only.
 --
@@ -15,8 +15,8 @@ local duplicates, born = {}, {}
 local last, p, stream, visibility, delay, key, window -- of the head before
 if now then born = {'b', int(now)} end
 
-for i = 2, #ARGV, 4 do
-	local head, task, id, envelope = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+for i = 2, #ARGV, 3 do
+	local head, id, envelope = ARGV[i], ARGV[i + 1], ARGV[i + 2]
 	if head ~= last then
 		last = head
 		p, stream, visibility, delay, key, window = string.match(head, '^(%d) (%d+) (%S+) (%d+) (%d+) (%d+)$')
@@ -39,18 +39,18 @@ for i = 2, #ARGV, 4 do
 		if not stands then redis.call('SET', name, int(now + window) .. ' ' .. id, 'PX', window) end
 	end
 	if stands then
-		duplicates[#duplicates + 1] = (i - 2) / 4
+		duplicates[#duplicates + 1] = (i - 2) / 3
 		duplicates[#duplicates + 1] = stands
 	elseif delay > 0 then
 		local unique = redis.call('HINCRBY', STATE, 'unique', 1)
-		redis.call('ZADD', DELAYED, int(now + delay), pack(p, unique, int(now), visibility == '-' and '' or visibility, task, '', envelope))
+		redis.call('ZADD', DELAYED, int(now + delay), pack(p, unique, int(now), visibility == '-' and '' or visibility, '', envelope))
 		if not next or now + delay < next then
 			next, earlier = by(now + delay, next), true
 		end
 	elseif visibility ~= '-' then
-		used = append(p, used, 't', task, 'e', envelope, 'v', visibility, unpack(born))
+		used = append(p, used, 'e', envelope, 'v', visibility, unpack(born))
 	else
-		used = append(p, used, 't', task, 'e', envelope, unpack(born))
+		used = append(p, used, 'e', envelope, unpack(born))
 	end
 end
 if earlier then wake('timer') end

@@ -116,7 +116,7 @@ local function abandon(session, room)
 				gone = gone + 1
 				return false
 			end
-			if redis.call('ZSCORE', ASIDE, (field(fields, 't') or '') .. '\n' .. addr) then return false end
+			if redis.call('ZSCORE', ASIDE, taskOf(fields) .. '\n' .. addr) then return false end
 			moved = moved + 1
 			local from = renewed + math.max(lease, tonumber(field(fields, 'v') or 0))
 			if from > now then
@@ -157,8 +157,8 @@ local function ripen()
 	end
 	local due = redis.call('ZRANGEBYSCORE', DELAYED, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, 500)
 	for i = 1, #due, 2 do
-		local p, born, visibility, task, state, envelope = unpackDelayed(due[i])
-		local fields = {'t', task, 'e', envelope, 'b', born, 'd', due[i + 1]}
+		local p, born, visibility, state, envelope = unpackDelayed(due[i])
+		local fields = {'e', envelope, 'b', born, 'd', due[i + 1]}
 		if visibility ~= '' then fields[#fields + 1] = 'v' fields[#fields + 1] = visibility end
 		if state ~= '' then fields[#fields + 1] = 's' fields[#fields + 1] = state end
 		used = append(p, used, unpack(fields))
@@ -268,8 +268,8 @@ local function lendBack(p, enough)
 				redis.call('XACK', STREAM[p + 1], GROUP, id)
 				redis.call('HDEL', LIFE, addr, addr .. ':n', addr .. ':i', addr .. ':d')
 				gone = gone + 1
-			elseif not knows(field(fields, 't') or '') then
-				setAside(addr, field(fields, 't'))
+			elseif not knows(taskOf(fields)) then
+				setAside(addr, taskOf(fields))
 			elseif not fits(fields) then
 				full = true
 				return
@@ -290,7 +290,7 @@ end
 
 -- Takes what the session has read from a stream: lends it, sets it aside or gives it back.
 local function take(p, id, fields)
-	local task = field(fields, 't') or ''
+	local task = taskOf(fields)
 	if not knows(task) then
 		grouped('XCLAIM', STREAM[p + 1], GROUP, NOBODY, 0, id, 'JUSTID')
 		setAside(address(p, id), task)
@@ -358,7 +358,7 @@ local function recover()
 		local addr = address(p, id)
 		if not aware[addr .. ' ' .. (redis.call('HGET', LIFE, addr .. ':n') or '-')] then
 			local fields = entry(p, id)
-			if fields and knows(field(fields, 't') or '') then
+			if fields and knows(taskOf(fields)) then
 				if not fits(fields) then
 					full = true
 					return true
@@ -388,8 +388,8 @@ local function firstDue(p)
 				redis.call('ZREM', BACK, addr)
 				redis.call('XACK', STREAM[p + 1], GROUP, id)
 				gone = gone + 1
-			elseif not knows(field(fields, 't') or '') then
-				setAside(addr, field(fields, 't'))
+			elseif not knows(taskOf(fields)) then
+				setAside(addr, taskOf(fields))
 			else
 				return tonumber(redis.call('HGET', LIFE, addr .. ':d') or field(fields, 'd') or field(fields, 'b') or string.match(id, '^%d+'))
 			end

@@ -73,17 +73,17 @@ end
 local function again(one)
 	local fields = entry(one.p, one.id)
 	if not fields then return remove(one) end
-	local task, envelope, visibility = field(fields, 't') or '', field(fields, 'e') or '', field(fields, 'v')
+	local envelope, visibility = field(fields, 'e') or '', field(fields, 'v')
 	local addr = address(one.p, one.id)
 	remove(one)
 	if one.delay > 0 then
 		local due = now + one.delay
-		redis.call('ZADD', DELAYED, int(due), pack(one.p, addr, one.second, visibility or '', task, one.first, envelope))
+		redis.call('ZADD', DELAYED, int(due), pack(one.p, addr, one.second, visibility or '', one.first, envelope))
 		if not next or due < next then
 			next, earlier = by(due, next), true
 		end
 	else
-		local more = {'t', task, 'e', envelope, 'b', one.second, 'd', int(now)}
+		local more = {'e', envelope, 'b', one.second, 'd', int(now)}
 		if visibility then more[#more + 1] = 'v' more[#more + 1] = visibility end
 		if one.first ~= '' then more[#more + 1] = 's' more[#more + 1] = one.first end
 		used = append(one.p, used, unpack(more))
