@@ -2,7 +2,7 @@ package stem
 
 import "slices"
 
-// spareFailures is how many endings more than there are slots may have failed
+// spareFailures is how many endings more than may be on their way may have failed
 // to settle before slots wait: one that fails for ever must not stop a worker of
 // one slot, and a store that takes no settlement must.
 const spareFailures = 10

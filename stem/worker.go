@@ -252,7 +252,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 	w.room.init(cfg.Slots, cfg.Prefetch)
 	w.stops = newStops()
 	w.hand = newHand()
-	w.settler = newSettler(w, cfg.Slots)
+	w.settler = newSettler(w, 2*cfg.Slots) // one batch travels while the next gathers
 	return w, nil
 }
 
