@@ -372,6 +372,18 @@ func TestURLsThatAreNoneSayWhatIsWanted(t *testing.T) {
 	}
 }
 
+func TestASocketIsOpenedByItsPath(t *testing.T) {
+	dir, err := os.MkdirTemp("", "stem") // t.TempDir may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	testredis.Start(t, testredis.Config{Args: []string{"--unixsocket", dir + "/redis.sock"}})
+	if err := openURL(t, "unix://"+dir+"/redis.sock?db=1", redis.Config{}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAServerThatSaysNothingIsGivenUp(t *testing.T) {
 	s := testredis.Start(t, testredis.Config{})
 	s.Pause()

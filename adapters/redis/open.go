@@ -11,9 +11,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Open connects to the server of a URL, redis://[user:password@]host[:port][/database] or rediss:// for TLS, with what
-// go-redis reads from its query, but for max_retries: what has been done must not be done twice. The store closes the
-// connection with itself. What the server cannot be used for is an error; see [New].
+// Open connects to the server of a URL, redis://[user:password@]host[:port][/database], rediss:// for TLS or
+// unix:///path?db=database for a socket, with what go-redis reads from its query, but for max_retries: what has been done must not be
+// done twice. The store closes its connections with itself. A server that cannot be used is an error; see [New].
 func Open(ctx context.Context, url string, cfg Config) (*Store, error) {
 	if err := checkURL(url, "redis", "rediss", "unix"); err != nil {
 		return nil, err
