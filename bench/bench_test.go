@@ -15,7 +15,7 @@ import (
 
 // TestMain lets the test's program be the child that the command would start.
 func TestMain(m *testing.M) {
-	if os.Getenv("STEM_BENCH_CELL") != "" {
+	if os.Getenv(cellVariable) != "" {
 		main()
 		return
 	}

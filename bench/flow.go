@@ -108,19 +108,12 @@ func latency(rate int) func(context.Context, *bench) (figures, error) {
 		if err := b.meter.start(ctx); err != nil {
 			return figures{}, err
 		}
-		errs := make(chan error, n)
-		start := time.Now()
-		for i := range n {
-			time.Sleep(time.Until(start.Add(time.Duration(i) * time.Second / time.Duration(rate))))
-			go func() {
-				called[i] = time.Now()
-				errs <- b.Enqueue(ctx, firstTask+int32(i))
-			}()
-		}
-		for range n {
-			if err := <-errs; err != nil {
-				return figures{}, err
-			}
+		err := openLoop(n, time.Second/time.Duration(rate), func(i int) error {
+			called[i] = time.Now()
+			return b.Enqueue(ctx, firstTask+int32(i))
+		})
+		if err != nil {
+			return figures{}, err
 		}
 		running.Wait()
 		f, err := b.meter.stop(ctx, int64(n))
@@ -128,6 +121,19 @@ func latency(rate int) func(context.Context, *bench) (figures, error) {
 		f.Rate = 0
 		return f, err
 	}
+}
+
+// openLoop does something n times, each at its time, whether those before are done or not.
+func openLoop(n int, every time.Duration, do func(i int) error) error {
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	start := time.Now()
+	for i := range n {
+		time.Sleep(time.Until(start.Add(time.Duration(i) * every)))
+		all.Go(func() { errs[i] = do(i) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // percentiles gives the median and the 99th percentile of what has passed, in milliseconds.
