@@ -33,6 +33,8 @@ type figures struct {
 	Stored float64 `json:"stored,omitempty"`
 	// Idle is in commands per second.
 	Idle float64 `json:"idle,omitempty"`
+	// TooLate tells that nothing was measured, since tasks were due too early.
+	TooLate bool `json:"too_late,omitempty"`
 	// ByCommand has calls per task and server time in microseconds per task of each command. That of scripts
 	// contains what they call.
 	ByCommand map[string][2]float64 `json:"by_command,omitempty"`
