@@ -105,7 +105,7 @@ func (b *table) receiveAll(session string, n int) (all []stem.Delivery) {
 func sessionOf(id string) stem.Session { return stem.Session{ID: id, Lease: time.Minute} }
 
 func plainTask(id string, change ...func(*stem.Envelope)) stem.Envelope {
-	e := stem.Envelope{ID: id, Task: "table.task", Queue: tableQueue}
+	e := stem.Envelope{ID: id, Task: "plain.task", Queue: tableQueue}
 	for _, c := range change {
 		c(&e)
 	}

@@ -3,6 +3,7 @@ package redis
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -169,17 +170,14 @@ func parseRead(cmd *redis.Cmd) ([]loan, error) {
 }
 
 // deliveries makes deliveries of loans.
-func (l *lent) deliveries(session, queue string, loans []loan) ([]stem.Delivery, error) {
+func (l *lent) deliveries(session, queue string, loans []loan) []stem.Delivery {
 	ds := make([]stem.Delivery, len(loans))
 	receipts := make([]receipt, len(loans))
 	envelopes := make([]stem.Envelope, len(loans))
 	for i := range ds {
 		o, r, d, e := &loans[i], &receipts[i], &ds[i], &envelopes[i]
 		r.priority, r.id, r.life, r.takeovers, r.era = o.priority, o.id, o.life, l.epoch.takeovers, l.epoch.era
-		due, err := r.times(o)
-		if err != nil {
-			return nil, err
-		}
+		due := r.times(o, l.now)
 		*e, d.Malformed = stem.ParseEnvelope(bytesOf(o.envelope))
 		if d.Malformed == nil && e.Queue != queue {
 			d.Malformed = fmt.Errorf("redis: an envelope of queue %s lies in queue %s", e.Queue, queue)
@@ -198,22 +196,30 @@ func (l *lent) deliveries(session, queue string, loans []loan) ([]stem.Delivery,
 			d.Expired = d.StartWithin == 0
 		}
 	}
-	return ds, nil
+	return ds
 }
 
 // bytesOf gives the bytes of a text that nobody changes, without a copy.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// times notes when an entry was published, and gives when it became due, both in ms.
-func (r *receipt) times(o *loan) (due int64, err error) {
+// times notes when an entry was published, and gives when it became due, both in ms. Somebody may have written what is
+// no time.
+func (r *receipt) times(o *loan, now int64) (due int64) {
 	born := o.born
 	if born == "" {
 		born, _, _ = strings.Cut(o.id, "-")
 	}
-	if r.born, err = strconv.ParseInt(born, 10, 64); err != nil || o.due == "" {
-		return r.born, err
+	r.born = timeIn(born, now)
+	return timeIn(o.due, r.born)
+}
+
+// timeIn reads a time in ms that lies where scripts reckon with it.
+func timeIn(text string, otherwise int64) int64 {
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || ms < 0 || ms >= 1e15 {
+		return otherwise
 	}
-	return strconv.ParseInt(o.due, 10, 64)
+	return ms
 }
 
 // since gives the time between two instants in ms, not beyond what a duration can say.
@@ -255,7 +261,7 @@ func parseState(state string, d *stem.Delivery) error {
 	if err := r.Finish(); err != nil {
 		return fmt.Errorf("redis: what is known beside the envelope: %w", err)
 	}
-	d.Attempt, d.Snoozes, d.Releases, d.Marks = max(failures, 0)+1, max(snoozes, 0), max(releases, 0), marks
+	d.Attempt, d.Snoozes, d.Releases, d.Marks = min(max(failures, 0), math.MaxInt32)+1, max(snoozes, 0), max(releases, 0), marks
 	return nil
 }
 

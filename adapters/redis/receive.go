@@ -301,11 +301,11 @@ func (r *receiver) lend(ctx context.Context, s *seat, l *lent, loans []loan) ([]
 		r.cfg.Logger.WarnContext(ctx, "stem: entries were gone from their stream: somebody has deleted or trimmed them; their tasks will not run",
 			"queue", s.keys.queue, "entries", l.gone)
 	}
-	ds, err := l.deliveries(r.req.Session.ID, s.keys.queue, loans)
-	if err == nil && l.revoked {
-		err = r.judgeRevoked(ctx, s.keys, ds, l.now)
+	ds := l.deliveries(r.req.Session.ID, s.keys.queue, loans)
+	if !l.revoked {
+		return ds, nil
 	}
-	if err != nil {
+	if err := r.judgeRevoked(ctx, s.keys, ds, l.now); err != nil {
 		return nil, err // the session will recover them
 	}
 	return ds, nil

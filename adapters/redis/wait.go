@@ -198,6 +198,8 @@ func (ws *waiters) get(ctx context.Context, c *core, key string) (*waiter, error
 	ws.mu.Unlock()
 	own := single(client)
 	w := &waiter{client: client, own: own, conn: own.Conn(), stubborn: c.stubborn}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), turnTimeout)
+	defer cancel()
 	if w.id, err = w.conn.ClientID(ctx).Result(); err != nil {
 		if !isReply(err) {
 			w.drop()

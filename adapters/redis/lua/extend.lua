@@ -13,7 +13,7 @@ local st = state(mine, 'T:' .. session, 'era', 'revoked', 'next', 'used')
 if st[6] then
 	by(renew(session, st[6], st[1], now, tonumber(ARGV[3]), ARGV[4] == '1'), tonumber(st[5] or nil))
 end
-local answer = {st[2] or '', st[3] or '', int(now), tonumber(st[4] or 0) > now and 1 or 0}
+local answer = {st[2] or '', st[3] or '', int(now), (tonumber(st[4] or nil) or 0) > now and 1 or 0}
 for i = 5, #ARGV do
 	local p, id, number, life = string.match(ARGV[i], '^(%d) (%S+) (%d+) (%d)$')
 	p = tonumber(p)

@@ -12,10 +12,10 @@ local function address(p, id)
 	return (9 - p) .. string.sub(id, 1, dash - 1) .. string.char(96 + #id - dash) .. string.sub(id, dash + 1)
 end
 
--- The priority and the id of an address.
+-- The priority and the id of an address; nil where it is none.
 local function place(addr)
 	local p, ms, seq = string.match(addr, '^(%d)(%d+)%l(%d+)$')
-	return 9 - p, ms .. '-' .. seq
+	if p then return 9 - p, ms .. '-' .. seq end
 end
 
 -- A field of an entry, as Redis gives entries: {name, value, name, value, …}.
@@ -29,6 +29,22 @@ end
 -- published; '' where that is no envelope.
 local function taskOf(fields)
 	return string.match(field(fields, 'e') or '', '^([!-~]+ [-0-9a-f]+)\n') or ''
+end
+
+-- A field that tells a time in ms; nil where it does not.
+local function time(fields, name)
+	local text = field(fields, name)
+	return text and #text < 16 and string.match(text, '^%d+$')
+end
+
+-- Counts what is set aside under a schema.
+local function countAside(schema, more)
+	local count = redis.pcall('HINCRBY', SCHEMAS, schema, more)
+	if type(count) == 'table' then -- what stood there was no count
+		redis.call('HSET', SCHEMAS, schema, math.max(more, 1))
+	elseif count <= 0 then
+		redis.call('HDEL', SCHEMAS, schema)
+	end
 end
 
 local remade = false -- whether a group was
@@ -50,9 +66,9 @@ local function ensure()
 			end
 			for _, member in ipairs(redis.call('ZRANGE', ASIDE, 0, -1)) do
 				local schema, addr = string.match(member, '^(.*)\n(.*)$')
-				if place(addr) == p then
+				if schema and place(addr) == p then
 					redis.call('ZREM', ASIDE, member)
-					if redis.call('HINCRBY', SCHEMAS, schema, -1) == 0 then redis.call('HDEL', SCHEMAS, schema) end
+					countAside(schema, -1)
 				end
 			end
 			for _, name in ipairs(redis.call('HKEYS', LIFE)) do
@@ -88,10 +104,10 @@ local function owner(p, id)
 	return pending[1] and pending[1][2]
 end
 
--- An entry's fields; nil where it is gone.
+-- An entry's fields; nil where it is gone, or the place is none.
 local function entry(p, id)
-	local found = redis.call('XRANGE', STREAM[p + 1], id, id)
-	return found[1] and found[1][2]
+	local found = p and redis.pcall('XRANGE', STREAM[p + 1], id, id)
+	return found and found[1] and found[1][2]
 end
 
 local function giveBack(addr)
@@ -99,8 +115,10 @@ local function giveBack(addr)
 	redis.call('HSET', STATE, 'back', 1)
 end
 
+-- What pack has made one text of. Another text is the envelope itself: whoever gets it finds that it is none.
 local function unpackDelayed(text)
 	local p, born, visibility, state, at = string.match(text, '^(%d) %S+ (%d+) (%d*) (%d+) ()')
+	if not p or at + state > #text + 1 then return 0, '', '', '', text end
 	local middle = at + state
 	return tonumber(p), born, visibility, string.sub(text, at, middle - 1), string.sub(text, middle)
 end
@@ -123,9 +141,7 @@ end
 
 -- Takes an entry out of those set aside, if it is among them.
 local function unset(addr, schema)
-	if redis.call('ZREM', ASIDE, schema .. '\n' .. addr) == 1 and redis.call('HINCRBY', SCHEMAS, schema, -1) == 0 then
-		redis.call('HDEL', SCHEMAS, schema)
-	end
+	if redis.call('ZREM', ASIDE, schema .. '\n' .. addr) == 1 then countAside(schema, -1) end
 end
 
 -- Takes an entry out of the lines in which it stands while the session that lapsed still holds it.

@@ -34,7 +34,7 @@ for i = 2, #ARGV, 3 do
 		local first = redis.call('GET', name)
 		if first then
 			local till, standing = string.match(first, '^(%d+) (.*)$')
-			if tonumber(till) > now then stands = standing end
+			if till and tonumber(till) > now then stands = standing end
 		end
 		if not stands then redis.call('SET', name, int(now + window) .. ' ' .. id, 'PX', window) end
 	end

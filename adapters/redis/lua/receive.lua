@@ -58,7 +58,7 @@ local function setAside(addr, task)
 	local schema = task or ''
 	redis.call('ZREM', BACK, addr)
 	if redis.call('ZADD', ASIDE, 0, schema .. '\n' .. addr) == 1 then
-		redis.call('HINCRBY', SCHEMAS, schema, 1)
+		countAside(schema, 1)
 	end
 	redis.call('HSET', STATE, 'aside', 1)
 	noticed = true
@@ -118,7 +118,7 @@ local function abandon(session, room)
 			end
 			if redis.call('ZSCORE', ASIDE, taskOf(fields) .. '\n' .. addr) then return false end
 			moved = moved + 1
-			local from = renewed + math.max(lease, tonumber(field(fields, 'v') or 0))
+			local from = renewed + math.max(lease, tonumber(time(fields, 'v') or 0))
 			if from > now then
 				redis.call('ZADD', HELD, int(from), addr)
 			else
@@ -151,8 +151,10 @@ local function ripen()
 	for _, set in ipairs({HELD, REST}) do
 		for _, addr in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', int(now), 'LIMIT', 0, 500)) do
 			redis.call('ZREM', set, addr)
-			redis.call('ZADD', BACK, 0, addr)
-			back = true
+			if place(addr) then
+				redis.call('ZADD', BACK, 0, addr)
+				back = true
+			end
 		end
 	end
 	local due = redis.call('ZRANGEBYSCORE', DELAYED, '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, 500)
@@ -182,12 +184,13 @@ local function recallFrom(schema, from, to)
 	local members = redis.call('ZRANGEBYLEX', ASIDE, '[' .. schema .. '\n' .. from, '(' .. schema .. to, 'LIMIT', 0, most)
 	for _, member in ipairs(members) do
 		redis.call('ZREM', ASIDE, member)
-		redis.call('ZADD', BACK, 0, string.sub(member, #schema + 2))
+		local addr = string.sub(member, #schema + 2)
+		if place(addr) then redis.call('ZADD', BACK, 0, addr) end
 	end
 	if not members[1] then return end
 	back = true
 	redis.call('HSET', STATE, 'back', 1)
-	if redis.call('HINCRBY', SCHEMAS, schema, -#members) <= 0 then redis.call('HDEL', SCHEMAS, schema) end
+	countAside(schema, -#members)
 end
 
 -- Puts those back in line that were set aside and that the receiver knows. Where priorities may rise,
@@ -208,12 +211,13 @@ local function recall()
 	end
 end
 
-if st[1] and tonumber(st[1]) >= number then number = st[1] + 1 end
+local last = tonumber(st[1] or nil)
+if last and last >= number and last < 2^53 then number = last + 1 end
 
 -- Adds an entry to those lent. Of what has a life beside its stream that is told too.
 local function lend(p, id, fields, life)
 	bytes = bytes + #(field(fields, 'e') or '')
-	local head = p .. ' ' .. id .. ' ' .. (field(fields, 'b') or '-') .. ' ' .. (life and life.due or field(fields, 'd') or '-')
+	local head = p .. ' ' .. id .. ' ' .. (time(fields, 'b') or '-') .. ' ' .. (life and life.due or time(fields, 'd') or '-')
 	if life then head = head .. ' ' .. life.interruptions end
 	lent[#lent + 1] = head
 	lent[#lent + 1] = field(fields, 'e') or ''
@@ -261,11 +265,12 @@ local function lendBack(p, enough)
 		local list = redis.call('ZRANGEBYLEX', BACK, from, to, 'LIMIT', 0, math.min(room(), 200))
 		if not list[1] then return end
 		for _, addr in ipairs(list) do
-			local _, id = place(addr)
-			local fields, holder = entry(p, id), owner(p, id)
-			if not fields or not holder then
+			local priority, id = place(addr)
+			local fields = entry(priority, id)
+			local holder = fields and owner(p, id)
+			if not holder then
 				redis.call('ZREM', BACK, addr)
-				redis.call('XACK', STREAM[p + 1], GROUP, id)
+				redis.pcall('XACK', STREAM[p + 1], GROUP, id or '')
 				redis.call('HDEL', LIFE, addr, addr .. ':n', addr .. ':i', addr .. ':d')
 				gone = gone + 1
 			elseif not knows(taskOf(fields)) then
@@ -326,7 +331,7 @@ local function adopt()
 			local found = redis.call('XRANGE', WAKE, id, id)
 			redis.call('XACK', WAKE, GROUP, id)
 			redis.call('XDEL', WAKE, id)
-			if found[1] then tokens[#tokens + 1] = {kind = field(found[1][2], 'k'), seen = field(found[1][2], 'x') or ''} end
+			if found[1] then tokens[#tokens + 1] = {kind = field(found[1][2], 'k') or 'work', seen = field(found[1][2], 'x') or ''} end
 			local missed = redis.call('HGET', STATE, 'missed')
 			if missed then
 				redis.call('HDEL', STATE, 'missed')
@@ -382,16 +387,16 @@ local function firstDue(p)
 			if not reply then return nil end
 			unread(p, reply[1][2][1][1])
 		else
-			local _, id = place(addr)
-			local fields = entry(p, id)
+			local priority, id = place(addr)
+			local fields = entry(priority, id)
 			if not fields then
 				redis.call('ZREM', BACK, addr)
-				redis.call('XACK', STREAM[p + 1], GROUP, id)
+				redis.pcall('XACK', STREAM[p + 1], GROUP, id or '')
 				gone = gone + 1
 			elseif not knows(taskOf(fields)) then
 				setAside(addr, taskOf(fields))
 			else
-				return tonumber(redis.call('HGET', LIFE, addr .. ':d') or field(fields, 'd') or field(fields, 'b') or string.match(id, '^%d+'))
+				return tonumber(redis.call('HGET', LIFE, addr .. ':d') or time(fields, 'd') or time(fields, 'b') or string.match(id, '^%d+'))
 			end
 		end
 	end
@@ -478,7 +483,7 @@ elseif waits and next and not paused and not plain then
 		wait = math.max(1, math.min(longest, next - now + 1000))
 	end
 end
-local flags = (paused and 1 or 0) + (tonumber(st[11] or 0) > now and 2 or 0) + (used ~= '0' and 4 or 0) + (full and (got or not waits) and 8 or 0) + (opened and 16 or 0)
+local flags = (paused and 1 or 0) + ((tonumber(st[11] or nil) or 0) > now and 2 or 0) + (used ~= '0' and 4 or 0) + (full and (got or not waits) and 8 or 0) + (opened and 16 or 0)
 if opened or recovers or remade then st = look() end -- the fence has moved
 local answer = {int(now), int(number), st[10] or '', st[7] or '', wait, flags, gone}
 for i = 1, #lent do answer[7 + i] = lent[i] end -- unpack ends at 8,000

@@ -73,7 +73,7 @@ end
 local function again(one)
 	local fields = entry(one.p, one.id)
 	if not fields then return remove(one) end
-	local envelope, visibility = field(fields, 'e') or '', field(fields, 'v')
+	local envelope, visibility = field(fields, 'e') or '', time(fields, 'v')
 	local addr = address(one.p, one.id)
 	remove(one)
 	if one.delay > 0 then
