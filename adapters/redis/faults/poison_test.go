@@ -1,0 +1,121 @@
+//go:build unix
+
+package faults_test
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gostem/gostem/internal/ledger"
+	"github.com/gostem/gostem/internal/testredis"
+	"github.com/gostem/gostem/stem"
+)
+
+// poisons are what no recover stops.
+var poisons = map[string]func(){
+	"exit":                 func() { os.Exit(3) },
+	"stack overflow":       overflow,
+	"concurrent map write": scribble,
+	"out of memory":        hoard,
+}
+
+// overflow does not take the whole GB that a stack may have: to grow it and to write its trace takes half a minute.
+func overflow() {
+	debug.SetMaxStack(8 << 20)
+	deeper(0)
+}
+
+func deeper(n int) int { return deeper(n+1) + n }
+
+// scribble writes a map from two goroutines until the runtime sees it.
+func scribble() {
+	m := make(map[int]int)
+	for range 2 {
+		go func() {
+			for i := 0; ; i++ {
+				m[i%100] = i
+			}
+		}()
+	}
+	select {}
+}
+
+// hoard lets the kernel refuse memory, and takes it until the runtime dies of that.
+func hoard() {
+	_ = syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: 1, Max: 1})
+	var all [][]byte
+	for {
+		all = append(all, make([]byte, 1<<20))
+	}
+}
+
+// A task that takes its process down is run three times and then set aside. Those that ran beside it
+// are done, and none of them is taken for poison.
+func TestPoisonIsQuarantinedAndItsNeighboursAreNot(t *testing.T) {
+	t.Parallel()
+	for kind := range poisons {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			quarantine(t, kind)
+		})
+	}
+}
+
+func quarantine(t *testing.T, kind string) {
+	const neighbours = 40
+	server := testredis.Start(t, testredis.Config{})
+	s := newSite(t, at(server.URL()), at(server.URL()))
+	for i := range neighbours + 1 {
+		task, id, args := chore, fmt.Sprint("chore-", i), fmt.Sprint(20+s.random.IntN(200), "ms")
+		if i == neighbours/4 {
+			task, id, args = poison, "poison", kind
+		}
+		if err := s.enqueue(t.Context(), task, id, args); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var dead []stem.DeadLetter
+	deaths := 0
+	s.until("the poison is set aside", patience, func() bool {
+		if len(s.crew) == 0 {
+			s.staff(1, orders{Lease: time.Second})
+		}
+		if s.crew[0].Ended(time.Millisecond) {
+			deaths++
+			s.crew = nil
+		}
+		var err error
+		if dead, err = s.store.DeadLetters(t.Context(), stem.DefaultQueue, 10); err != nil {
+			t.Fatal(err)
+		}
+		return len(dead) > 0
+	})
+	s.quiet()
+	s.dismiss()
+	report := ledger.Check(s.without("poison"))
+	t.Log(report)
+	report.Assert(t, ledger.Expected{Tasks: neighbours, Duplicates: deaths * 8})
+	if got := s.lines(tried); got != 3 || deaths != 3 {
+		t.Errorf("got %d runs of the poison and %d dead workers, want 3 and 3", got, deaths)
+	}
+	if len(dead) != 1 || dead[0].ID != "poison" || dead[0].Delivery == 0 {
+		t.Errorf("got dead letters %+v, want the poison alone", dead)
+	}
+	if e, err := stem.ParseEnvelope(dead[0].Envelope); err != nil || e.ID != "poison" {
+		t.Errorf("its bytes: got %v, %v, want those that were enqueued", e.ID, err)
+	}
+}
+
+// without gives the ledger without the entries of a task.
+func (s *site) without(id string) (entries []ledger.Entry) {
+	for _, e := range s.entries() {
+		if e.ID != id {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}

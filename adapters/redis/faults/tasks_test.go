@@ -1,0 +1,99 @@
+//go:build unix
+
+package faults_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gostem/gostem/internal/ledger"
+	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/codec"
+)
+
+var text = codec.Codec[string]{
+	Append: func(b []byte, v *string) ([]byte, error) { return codec.AppendString(b, *v), nil },
+	Read:   func(r *codec.Reader, v *string) { *v = r.Str() },
+}
+
+// The tasks of the worker processes.
+var (
+	// chore takes as long as its args say, enters that into the ledger, and gives the number of the delivery that did it.
+	chore = stem.Define(stem.TaskSpec{Name: "fault.chore"}, text, text)
+	// vigil says "held", waits until it is cancelled, says "ended", and succeeds nevertheless, unless its args say that it is
+	// unfinished then.
+	vigil = stem.Define(stem.TaskSpec{Name: "fault.vigil"}, text, text)
+	// poison takes its process down, in the way that its args say.
+	poison = stem.Define(stem.TaskSpec{Name: "fault.poison"}, text, text)
+)
+
+// hand is what handlers have.
+type hand struct {
+	book *ledger.Ledger
+	say  func(format string, args ...any)
+}
+
+func (h *hand) registry() (*stem.Registry, error) {
+	r := new(stem.Registry)
+	return r, errors.Join(stem.Handle(r, chore, h.chore), stem.Handle(r, vigil, h.vigil), stem.Handle(r, poison, h.poison))
+}
+
+func (h *hand) chore(ctx context.Context, span string) (string, error) {
+	d, err := time.ParseDuration(span)
+	if err != nil {
+		return "", stem.Permanent(err)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+	return h.effect(ctx)
+}
+
+func (h *hand) effect(ctx context.Context) (string, error) {
+	info, _ := stem.Info(ctx)
+	err := h.book.Append(ledger.Entry{Kind: ledger.Effect, ID: info.ID, Attempt: info.Attempt, Delivery: info.Delivery})
+	return fmt.Sprint(info.Delivery), err
+}
+
+func (h *hand) vigil(ctx context.Context, args string) (string, error) {
+	info, _ := stem.Info(ctx)
+	h.say("held %s %d %d %d %d", info.ID, info.Delivery, info.Attempt, info.Interruptions, info.Releases)
+	<-ctx.Done()
+	h.say("ended %s %d %v", info.ID, info.Delivery, context.Cause(ctx))
+	if args == "unfinished" {
+		return "", context.Cause(ctx)
+	}
+	return h.effect(ctx)
+}
+
+// tried is a kind of ledger entry that tells that poison was taken.
+const tried ledger.Kind = "tried"
+
+func (h *hand) poison(ctx context.Context, kind string) (string, error) {
+	info, _ := stem.Info(ctx)
+	if err := h.book.Append(ledger.Entry{Kind: tried, ID: info.ID, Attempt: info.Attempt, Delivery: info.Delivery}); err != nil {
+		return "", err
+	}
+	poisons[kind]()
+	return "", errors.New("the poison has not worked")
+}
+
+// Observe enters into the ledger what the store has accepted, and says what it has refused.
+func (h *hand) Observe(_ context.Context, e stem.Event) {
+	switch e := e.(type) {
+	case stem.TaskSucceeded:
+		if err := h.book.Append(ledger.Entry{Kind: ledger.Settled, ID: e.ID, Attempt: e.Attempt, Delivery: e.Delivery}); err != nil {
+			h.say("%v", err)
+		}
+	case stem.LeaseLost:
+		h.say("refused %s %d", e.ID, e.Delivery)
+	case stem.WorkerStarted:
+		h.say("ready")
+	}
+}
