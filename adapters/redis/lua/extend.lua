@@ -20,7 +20,7 @@ for i = 5, #ARGV do
 	local held = 0 -- also what the session has settled itself: a notice may name that
 	if owner(p, id) == session then
 		local last = redis.call('HGET', LIFE, address(p, id) .. ':n')
-		if life == '1' and last == number or life == '0' and not last then held = 1 end
+		if life == '1' and last == number or life == '0' and not last and not outlived(p, number) then held = 1 end
 	end
 	answer[#answer + 1] = held
 end

@@ -57,6 +57,7 @@ local function ensure()
 		local made = redis.pcall('XGROUP', 'CREATE', STREAM[p + 1], GROUP, '0', 'MKSTREAM')
 		if not made.err then
 			anew = true
+			redis.call('HSET', STATE, 'made:' .. p, redis.call('HGET', STATE, 'number') or 0)
 			local from, to = '[' .. (9 - p), '(' .. string.char(string.byte(9 - p) + 1)
 			redis.call('ZREMRANGEBYLEX', BACK, from, to)
 			for _, set in ipairs({HELD, REST}) do
@@ -85,6 +86,13 @@ local function ensure()
 		remade = true
 		redis.call('HINCRBY', STATE, 'era', 1)
 	end
+end
+
+-- Whether a delivery without a life beside its stream is from before the group was made anew: whoever has the entry
+-- now, and be it the same session, has read it since.
+local function outlived(p, number)
+	local made = redis.call('HGET', STATE, 'made:' .. p)
+	return made and tonumber(number) <= tonumber(made)
 end
 
 -- Calls a command about a group, and once more where somebody had deleted that.

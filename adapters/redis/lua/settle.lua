@@ -58,7 +58,7 @@ local function holds(one)
 	if owner(one.p, one.id) ~= session then return false end
 	local addr = address(one.p, one.id)
 	local number = redis.call('HGET', LIFE, addr .. ':n')
-	if one.life and number ~= one.number or not one.life and number then return false end
+	if one.life and number ~= one.number or not one.life and (number or outlived(one.p, one.number)) then return false end
 	if not certain then unline(one.p, one.id, addr) end
 	return true
 end
