@@ -127,7 +127,7 @@ func (s *site) enqueue(ctx context.Context, task *stem.TaskDefinition[string, st
 func (s *site) load(name string) (enough func() int) {
 	var count atomic.Int64
 	var clients sync.WaitGroup
-	ctx, cancel := context.WithTimeout(s.t.Context(), 3*patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 3*patience+outage())
 	stop := make(chan struct{})
 	for range 8 {
 		random := rand.New(rand.NewPCG(s.random.Uint64(), 0))
