@@ -3,16 +3,11 @@ package redis
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/gostem/gostem/stem"
 )
-
-// keepSession is how long it is remembered from which queues a session has received.
-const keepSession = 7 * 24 * time.Hour
 
 // Extend renews a session: one call of a script for each queue that it has received from.
 func (c *core) Extend(ctx context.Context, s stem.Session, held ...stem.Delivery) ([]stem.Notice, error) {
@@ -45,22 +40,6 @@ func (c *core) Extend(ctx context.Context, s stem.Session, held ...stem.Delivery
 	}
 	slices.SortFunc(notices, func(a, b stem.Notice) int { return a.Index - b.Index })
 	return notices, nil
-}
-
-// queues gives those that a session has received from, the caller's to change.
-func (s *sessions) queues(ctx context.Context, c *core, session string) (map[string]bool, error) {
-	s.mu.Lock()
-	known := maps.Clone(s.by[session])
-	s.mu.Unlock()
-	if known != nil {
-		return known, nil
-	}
-	members, err := c.client.SMembers(ctx, c.sessionKey(session)).Result()
-	known = make(map[string]bool)
-	for _, queue := range members {
-		known[queue] = true
-	}
-	return known, err
 }
 
 // extend renews a session on one queue, and adds the notices for what it holds there.
