@@ -177,6 +177,7 @@ local function ripen()
 		redis.call('HDEL', STATE, 'next')
 	end
 	if back then redis.call('HSET', STATE, 'back', 1) end
+	if redis.call('HDEL', STATE, 'again') == 1 then wake('last', session .. ' ') end
 end
 
 -- Puts the first of those back in line that were set aside under a schema, as many as the receiver may get.
@@ -300,7 +301,7 @@ local function take(p, id, fields)
 		grouped('XCLAIM', STREAM[p + 1], GROUP, NOBODY, 0, id, 'JUSTID')
 		setAside(address(p, id), task)
 	elseif room() < 1 or full or not fits(fields) then
-		full = true
+		full, noticed = true, true
 		unread(p, id)
 	else
 		lend(p, id, fields)
@@ -453,9 +454,13 @@ for _, token in ipairs(tokens) do
 		if got then
 			wake(token.kind, token.seen)
 			told = true
-		elseif not string.find(token.seen, session .. ' ', 1, true) then
+		elseif not string.find(' ' .. token.seen, ' ' .. session .. ' ', 1, true) then
 			wake(token.kind, token.seen .. session .. ' ')
 			told = true
+		elseif token.kind == 'work' then
+			-- All who wait have seen it. Who had looked before, and waits only now, has not: it goes round once more.
+			redis.call('HSET', STATE, 'again', 1)
+			next = by(now + 1000, next)
 		end
 	end
 end

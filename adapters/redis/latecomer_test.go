@@ -1,0 +1,77 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/gostem/gostem/adapters/redis"
+	"github.com/gostem/gostem/stem"
+)
+
+// A worker has looked, found nothing and is about to wait. In this moment another one sets a task aside that only the
+// first can run, and finds nobody who waits to tell.
+func TestWhoIsAboutToWaitHearsOfWhatWasSetAside(t *testing.T) {
+	b := newTable(t, "")
+	late := b.latecomer(500 * time.Millisecond)
+	receive := func(store *redis.Store, task string) <-chan time.Time {
+		lent := make(chan time.Time, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		t.Cleanup(cancel)
+		go func() {
+			_, _ = store.Receive(ctx, stem.ReceiveRequest{
+				Session: sessionOf(task), Queues: []string{tableQueue}, Max: 1, Tasks: stem.NewTaskSet(stem.TaskSpec{Name: task}),
+			})
+			lent <- time.Now()
+		}()
+		return lent
+	}
+	_ = receive(b.Store, "others")
+	time.Sleep(100 * time.Millisecond) // it waits
+	lent := receive(late, "plain.task")
+	time.Sleep(200 * time.Millisecond) // it has looked
+	b.publish(plainTask("a"))
+	published := time.Now()
+	if took := (<-lent).Sub(published); took > 2*time.Second {
+		t.Errorf("got the task after %v, want at once", took)
+	}
+}
+
+// latecomer connects to the store and needs so long from looking for tasks to waiting for them.
+func (b *table) latecomer(late time.Duration) *redis.Store {
+	options, err := goredis.ParseURL(b.url)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	options.MaxRetries = -1
+	options.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		return &lateConn{conn, late}, err
+	}
+	client := goredis.NewClient(options)
+	b.t.Cleanup(func() { _ = client.Close() })
+	s, err := redis.New(context.Background(), client, b.cfg)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = s.Close() })
+	b.clock.Set(s)
+	return s
+}
+
+// lateConn sends blocking reads late.
+type lateConn struct {
+	net.Conn
+	late time.Duration
+}
+
+func (c *lateConn) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("\r\nblock\r\n")) {
+		time.Sleep(c.late)
+	}
+	return c.Conn.Write(b)
+}
