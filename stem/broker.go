@@ -2,6 +2,7 @@ package stem
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -111,6 +112,14 @@ type Session struct {
 	Leaving bool
 }
 
+// Validate refuses a session that would have lapsed before it holds anything.
+func (s *Session) Validate() error {
+	if s.Lease <= 0 {
+		return &OptionError{Option: "lease of a session", Value: s.Lease.String(), Want: "more than 0"}
+	}
+	return nil
+}
+
 // ReceiveRequest says who asks for envelopes and which.
 type ReceiveRequest struct {
 	Session Session
@@ -141,6 +150,21 @@ type ReceiveRequest struct {
 	// that asks for it has no other Receive under way.
 	Recover bool
 	Held    []Delivery
+}
+
+// Validate reports the first field that no store accepts, naming it and what is allowed.
+// Adapters call it; workers never make such requests.
+func (r *ReceiveRequest) Validate() error {
+	switch {
+	case len(r.Queues) == 0:
+		return &OptionError{Option: "queues of a receive", Value: "none", Want: "at least one"}
+	case r.Max < 1:
+		return &OptionError{Option: "max of a receive", Value: fmt.Sprint(r.Max), Want: "1 or more"}
+	case r.AgeAfter < 0:
+		return &OptionError{Option: "age of a receive", Value: r.AgeAfter.String(), Want: "0 or more"}
+	default:
+		return r.Session.Validate()
+	}
 }
 
 // Delivery is an envelope on loan to one worker: the envelope and what the

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/gostem/gostem/stem"
@@ -46,7 +45,7 @@ func (s *Store) publish(e *entry, now instant) stem.Published {
 
 // Receive lends due envelopes to a session, or waits for one.
 func (s *Store) Receive(ctx context.Context, request stem.ReceiveRequest) ([]stem.Delivery, error) {
-	if err := validate(&request); err != nil {
+	if err := request.Validate(); err != nil {
 		return nil, err
 	}
 	var waiting *receiver
@@ -62,27 +61,6 @@ func (s *Store) Receive(ctx context.Context, request stem.ReceiveRequest) ([]ste
 			// The next turn sees that, and passes on what this one was promised.
 		}
 	}
-}
-
-func validate(request *stem.ReceiveRequest) error {
-	switch {
-	case len(request.Queues) == 0:
-		return &stem.OptionError{Option: "queues of a receive", Value: "none", Want: "at least one"}
-	case request.Max < 1:
-		return &stem.OptionError{Option: "max of a receive", Value: fmt.Sprint(request.Max), Want: "1 or more"}
-	case request.AgeAfter < 0:
-		return &stem.OptionError{Option: "age of a receive", Value: request.AgeAfter.String(), Want: "0 or more"}
-	default:
-		return validateLease(request.Session)
-	}
-}
-
-// validateLease refuses a session that would have lapsed before it holds anything.
-func validateLease(s stem.Session) error {
-	if s.Lease <= 0 {
-		return &stem.OptionError{Option: "lease of a session", Value: s.Lease.String(), Want: "more than 0"}
-	}
-	return nil
 }
 
 // receive is one turn of a receiver: it answers deliveries, or a receiver that
@@ -136,7 +114,7 @@ func (s *Store) nextNumber(wall time.Time) int64 {
 // Extend renews a session's lease. A delivery that it has settled itself is neither
 // lost nor revoked, so no notice names it.
 func (s *Store) Extend(ctx context.Context, want stem.Session, held ...stem.Delivery) ([]stem.Notice, error) {
-	if err := validateLease(want); err != nil {
+	if err := want.Validate(); err != nil {
 		return nil, err
 	}
 	now, err := s.begin(ctx)

@@ -18,7 +18,7 @@ func TestContractWithTheRightsThatAreAskedFor(t *testing.T) {
 	t.Parallel()
 	rules := strings.Fields(redis.Grant("limited", "test-*"))[3:] // behind ACL SETUSER limited
 	server := testredis.WithACL(t, append(rules, "+client|list")...)
-	adaptertest.Run(t, harness(t, func(t testing.TB, cfg redis.Config) store {
+	adaptertest.Run(t, harness(func(t testing.TB, cfg redis.Config) store {
 		s, err := redis.Open(context.Background(), server.URL()+"?protocol=2", cfg)
 		if err != nil {
 			t.Fatal(err)

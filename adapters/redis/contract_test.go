@@ -16,10 +16,10 @@ import (
 )
 
 // A single server keeps the whole contract, through a store that Open has connected.
-func TestContract(t *testing.T) { adaptertest.Run(t, harness(t, single(t))) }
+func TestContract(t *testing.T) { adaptertest.Run(t, harness(single(t))) }
 
 // Random programs give histories that the model allows.
-func TestModel(t *testing.T) { adaptertest.RunModel(t, harness(t, single(t)), 300) }
+func TestModel(t *testing.T) { adaptertest.RunModel(t, harness(single(t)), 300) }
 
 // A cluster of three keeps the contract but for the step that saves and settles in one.
 func TestContractOnACluster(t *testing.T) {
@@ -33,14 +33,14 @@ func TestContractOnACluster(t *testing.T) {
 		}
 		return s
 	}
-	adaptertest.Run(t, harness(t, connect))
-	t.Run("Model", func(t *testing.T) { adaptertest.RunModel(t, harness(t, connect), 100) })
+	adaptertest.Run(t, harness(connect))
+	t.Run("Model", func(t *testing.T) { adaptertest.RunModel(t, harness(connect), 100) })
 }
 
 // A server that speaks TLS, and with clients of its own authority alone.
 func TestContractOverTLS(t *testing.T) {
 	server, set := testredis.TLS(t)
-	adaptertest.Run(t, harness(t, func(t testing.TB, cfg redis.Config) store {
+	adaptertest.Run(t, harness(func(t testing.TB, cfg redis.Config) store {
 		return onClient(t, &goredis.Options{Addr: server.Addr(), TLSConfig: set.Client(), MaxRetries: -1}, cfg)
 	}))
 }
@@ -79,7 +79,7 @@ func single(t *testing.T) connector {
 var namespaces atomic.Int64
 
 // harness opens stores each in a namespace of its own.
-func harness(_ *testing.T, connect connector) adaptertest.Harness {
+func harness(connect connector) adaptertest.Harness {
 	return adaptertest.Harness{Open: func(t testing.TB) adaptertest.Stores {
 		cfg := redis.Config{Namespace: fmt.Sprintf("test-%d-%d", time.Now().UnixNano(), namespaces.Add(1))}
 		return stores(t, connect, cfg, redis.NewClock())

@@ -11,7 +11,7 @@ import (
 
 // Extend renews a session: one call of a script for each queue that it has received from.
 func (c *core) Extend(ctx context.Context, s stem.Session, held ...stem.Delivery) ([]stem.Notice, error) {
-	if err := validateLease(s); err != nil {
+	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	if err := c.begin(); err != nil {

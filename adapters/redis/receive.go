@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -17,7 +16,7 @@ const longestWait = 5 * time.Second
 // A turn asks each queue by a script, which takes what it lends and nothing else. Between turns a blocking read waits
 // at the streams of all queues: an envelope that arrives goes to one of those who wait, and the next turn lends it.
 func (c *core) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.Delivery, error) {
-	if err := validate(&req); err != nil {
+	if err := req.Validate(); err != nil {
 		return nil, err
 	}
 	if err := c.begin(); err != nil {
@@ -39,26 +38,6 @@ func (c *core) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.Del
 		err = c.failed("receive", err)
 	}
 	return ds, err
-}
-
-func validate(req *stem.ReceiveRequest) error {
-	switch {
-	case len(req.Queues) == 0:
-		return &stem.OptionError{Option: "queues of a receive", Value: "none", Want: "at least one"}
-	case req.Max < 1:
-		return &stem.OptionError{Option: "max of a receive", Value: fmt.Sprint(req.Max), Want: "1 or more"}
-	case req.AgeAfter < 0:
-		return &stem.OptionError{Option: "age of a receive", Value: req.AgeAfter.String(), Want: "0 or more"}
-	default:
-		return validateLease(req.Session)
-	}
-}
-
-func validateLease(s stem.Session) error {
-	if s.Lease <= 0 {
-		return &stem.OptionError{Option: "lease of a session", Value: s.Lease.String(), Want: "more than 0"}
-	}
-	return nil
 }
 
 // receiver is one call of Receive.
