@@ -182,3 +182,23 @@ func TestReceiversThatWaitLeaveTheConnectionsToOthers(t *testing.T) {
 	receivers.Wait() // their connections wait for the next
 	b.publish(plainTask("b"))
 }
+
+// A worker's last blocking read outlives its session, and the answer finds nobody.
+func TestWhatALateReadHasTakenIsLentAgain(t *testing.T) {
+	b := newTable(t, "")
+	b.receive("dead", 1, 10*time.Millisecond)
+	b.clock.Advance(61 * time.Second)
+	b.receive("alive", 1, 10*time.Millisecond) // sees that the session has lapsed
+	b.publish(plainTask("a"))
+	b.do("xreadgroup", "group", "stem", "dead", "streams", "~0", ">")
+	b.clock.Advance(61 * time.Second)
+	if ds := b.receive("alive", 1, time.Second); len(ds) != 1 {
+		t.Errorf("got %v, want the task", ds)
+	}
+	b.clock.Advance(61 * time.Second)
+	b.receive("alive", 1, 10*time.Millisecond)
+	consumers, err := b.raw.XInfoConsumers(t.Context(), b.keys+"0", "stem").Result()
+	if err != nil || len(consumers) != 1 || consumers[0].Name != "alive" {
+		t.Errorf("got the consumers %v, %v, want the one that lives", consumers, err)
+	}
+}

@@ -171,7 +171,7 @@ local function reclaim(session, used)
 end
 
 -- What a session says of itself: when it was renewed, its lease, whether it is leaving, and whether it
--- has lapsed: 0 no, 1 yes, 2 and all that it held is back in line or will be.
+-- has lapsed: 0 no, 1 yes, 2 and all that it held is back in line or will be, 3 and what it was given afterwards, too.
 local function tenure(text)
 	if not text then return nil end
 	local renewed, lease, leaving, lapsed = string.match(text, '^(%d+) (%d+) (%d) (%d)$')

@@ -102,7 +102,7 @@ local function abandon(session, room)
 		redis.call('HINCRBY', STATE, 'T:' .. session, 1)
 	end
 	local moved, more = 0, false
-	if lapsed == 1 then
+	if lapsed < 3 then
 		holding(session, used, function(p, id)
 			local addr = address(p, id)
 			if redis.call('ZSCORE', BACK, addr) or redis.call('ZSCORE', HELD, addr) then return false end
@@ -127,17 +127,20 @@ local function abandon(session, room)
 			end
 			return false
 		end)
-		if not more then setTenure(session, renewed, lease, leaving, 2) end
+		if not more then
+			lapsed = lapsed + 1
+			setTenure(session, renewed, lease, leaving, lapsed)
+		end
 	end
 	if more then
 		redis.call('ZADD', LAPSES, int(now), session)
-	elseif empty(session) then
+	elseif lapsed == 3 and empty(session) then
 		redis.call('ZREM', LAPSES, session)
 		redis.call('HDEL', STATE, 'S:' .. session, 'T:' .. session)
 		for p = 0, 9 do redis.pcall('XGROUP', 'DELCONSUMER', STREAM[p + 1], GROUP, session) end
 		redis.pcall('XGROUP', 'DELCONSUMER', WAKE, GROUP, session)
 	else
-		redis.call('ZADD', LAPSES, int(now + 60000), session) -- to see whether it can be let go
+		redis.call('ZADD', LAPSES, int(now + 60000), session) -- to see what a read has given it that was under way, and whether it can be let go
 	end
 	return moved
 end
