@@ -46,6 +46,7 @@ var beyond = slices.Concat(
 		"looks for work every 47 seconds", "looks for results every half minute", "takes news for an outcome",
 		"wakes whoever waits for any result", "answers the end of an await with nothing",
 		"answers an expired record as one that never was",
+		"recovers what it has just waited for",
 	},
 	[]string{ // closing
 		"does not close", "answers after close with an error of its own", "closes the store with a connection",

@@ -137,6 +137,9 @@ var receiveMutants = []mutant{
 	{"recovers what the session holds", request(func(req *stem.ReceiveRequest) { req.Held = nil }),
 		[]string{"Broker/recover leaves alone what the session says it holds"}},
 
+	{"recovers what it has just waited for", broker(func(b *faultyBroker) { b.receive = b.recoverAfterwards }),
+		[]string{"Broker/recover lends once what it had to wait for"}},
+
 	{"recovers unasked", request(func(req *stem.ReceiveRequest) { req.Recover = true }),
 		[]string{"Broker/without recover a session is not lent twice what it holds"}},
 
@@ -168,6 +171,24 @@ func (b *faultyBroker) poll(every time.Duration) func(context.Context, stem.Rece
 			}
 		}
 	}
+}
+
+// recoverAfterwards looks for what was lost when it has waited, too, and finds what has just come.
+func (b *faultyBroker) recoverAfterwards(ctx context.Context, req stem.ReceiveRequest) ([]stem.Delivery, error) {
+	atOnce := func() ([]stem.Delivery, error) {
+		once, cancel := context.WithTimeout(ctx, time.Millisecond)
+		defer cancel()
+		return b.Broker.Receive(once, req)
+	}
+	if ds, err := atOnce(); err == nil {
+		return ds, nil
+	}
+	ds, err := b.Broker.Receive(ctx, req)
+	if err != nil || !req.Recover {
+		return ds, err
+	}
+	more, _ := atOnce()
+	return append(ds, more...), nil
 }
 
 // haunt answers the end of the context and waits on behind its back.

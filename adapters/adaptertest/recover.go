@@ -8,6 +8,7 @@ var recoverPromises = []promise{
 	{name: "recover leaves alone what the session says it holds", check: recoverLeavesHeld},
 	{name: "recover leaves alone what other sessions hold", check: recoverLeavesOthers},
 	{name: "recover leaves alone what the request does not know", check: recoverLeavesUnknown},
+	{name: "recover lends once what it had to wait for", check: recoverWaits},
 	{name: "without recover a session is not lent twice what it holds", check: noRecover},
 	{name: "what was recovered fences the delivery before it", check: recoveredFences},
 }
@@ -74,6 +75,20 @@ func recoverLeavesOthers(x *exam) {
 	req.Recover = true
 	x.nothingFor(req)
 	x.settle(ack(d)...)
+}
+
+// What comes while a receive waits was not lost, though the session holds it then and the request
+// did not name it.
+func recoverWaits(x *exam) {
+	req := ask(x.session())
+	req.Recover = true
+	c := x.receiving(req)
+	c.blocks()
+	x.publish(task("a"))
+	ds := c.answer()
+	same(x, "received", ids(ds), []string{"a"})
+	x.settle(ack(ds...)...)
+	x.nothing()
 }
 
 // A session that does not ask keeps what it holds, also from itself.

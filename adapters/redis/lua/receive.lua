@@ -327,7 +327,7 @@ local function lendFresh(p, enough)
 end
 
 -- Deals with what a blocking read has given the session before anybody lent it.
-local tokens = {}
+local tokens, adopted = {}, {}
 local function adopt()
 	for i = FIRST, FIRST + read - 1 do
 		local from, id = string.match(ARGV[i], '^(%S) (%S+)$')
@@ -349,6 +349,7 @@ local function adopt()
 					redis.call('XACK', STREAM[p + 1], GROUP, id)
 					gone = gone + 1
 				elseif used == '0' and not back and not aside then
+					adopted[address(p, id)] = true
 					take(p, id, fields)
 				else
 					unread(p, id) -- it has its turn with the others, and its place among them
@@ -365,7 +366,7 @@ local function recover()
 	holding(session, used, function(p, id)
 		if room() < 1 then return true end
 		local addr = address(p, id)
-		if not aware[addr .. ' ' .. (redis.call('HGET', LIFE, addr .. ':n') or '-')] then
+		if not adopted[addr] and not aware[addr .. ' ' .. (redis.call('HGET', LIFE, addr .. ':n') or '-')] then
 			local fields = entry(p, id)
 			if fields and knows(taskOf(fields)) then
 				if not fits(fields) then
