@@ -15,8 +15,8 @@ import (
 	"github.com/gostem/gostem/stem"
 )
 
-// crowd is workers that lose their leases at random, because the clock jumps, and settle nevertheless, some of them much later.
-type crowd struct {
+// race is workers that lose their leases at random, because the clock jumps, and settle nevertheless, some of them much later.
+type race struct {
 	t     *testing.T
 	clock *redis.Clock
 
@@ -32,7 +32,7 @@ func TestWhoeverLosesARaceSettlesNothing(t *testing.T) {
 	server := testredis.Start(t, testredis.Config{})
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	c := &crowd{t: t, clock: redis.NewClock(), accepted: make(map[string][]int64)}
+	c := &race{t: t, clock: redis.NewClock(), accepted: make(map[string][]int64)}
 	store := c.open(server.URL())
 	ids := make([]string, tasks)
 	for i := range ids {
@@ -62,7 +62,7 @@ func TestWhoeverLosesARaceSettlesNothing(t *testing.T) {
 	c.check(store, ids)
 }
 
-func (c *crowd) open(url string) *redis.Store {
+func (c *race) open(url string) *redis.Store {
 	store, err := redis.Open(c.t.Context(), url, redis.Config{})
 	if err != nil {
 		c.t.Fatal(err)
@@ -73,7 +73,7 @@ func (c *crowd) open(url string) *redis.Store {
 }
 
 // work receives and settles until all tasks are settled. A fifth of what it gets it keeps, and settles some rounds later.
-func (c *crowd) work(ctx context.Context, store *redis.Store, i int, random *rand.Rand, tasks int) {
+func (c *race) work(ctx context.Context, store *redis.Store, i int, random *rand.Rand, tasks int) {
 	session := stem.Session{ID: fmt.Sprint("worker-", i), Lease: 15 * time.Second}
 	var kept [][]stem.Delivery
 	for ctx.Err() == nil && c.done() < tasks {
@@ -101,14 +101,14 @@ func (c *crowd) work(ctx context.Context, store *redis.Store, i int, random *ran
 	}
 }
 
-func (c *crowd) done() int {
+func (c *race) done() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.accepted)
 }
 
 // settle acknowledges deliveries, with results that say whose they are.
-func (c *crowd) settle(store *redis.Store, ds []stem.Delivery) {
+func (c *race) settle(store *redis.Store, ds []stem.Delivery) {
 	if len(ds) == 0 {
 		return
 	}
@@ -134,7 +134,7 @@ func (c *crowd) settle(store *redis.Store, ds []stem.Delivery) {
 	}
 }
 
-func (c *crowd) check(store *redis.Store, ids []string) {
+func (c *race) check(store *redis.Store, ids []string) {
 	c.t.Helper()
 	results, err := store.Load(c.t.Context(), ids...)
 	if err != nil {
