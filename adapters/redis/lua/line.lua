@@ -37,14 +37,16 @@ local function time(fields, name)
 	return text and #text < 16 and string.match(text, '^%d+$')
 end
 
--- Counts what is set aside under a schema.
+-- Counts what is set aside under a schema, and tells how much is.
 local function countAside(schema, more)
 	local count = redis.pcall('HINCRBY', SCHEMAS, schema, more)
 	if type(count) == 'table' then -- what stood there was no count
-		redis.call('HSET', SCHEMAS, schema, math.max(more, 1))
+		count = math.max(more, 1)
+		redis.call('HSET', SCHEMAS, schema, count)
 	elseif count <= 0 then
 		redis.call('HDEL', SCHEMAS, schema)
 	end
+	return count
 end
 
 local remade = false -- whether a group was

@@ -57,11 +57,10 @@ local noticed = false
 local function setAside(addr, task)
 	local schema = task or ''
 	redis.call('ZREM', BACK, addr)
-	if redis.call('ZADD', ASIDE, 0, schema .. '\n' .. addr) == 1 then
-		countAside(schema, 1)
+	if redis.call('ZADD', ASIDE, 0, schema .. '\n' .. addr) == 1 and countAside(schema, 1) == 1 then
+		noticed = true -- of more the same were told already: nobody waits who knows what is set aside
 	end
 	redis.call('HSET', STATE, 'aside', 1)
-	noticed = true
 end
 
 -- Opens the session where it is not open.
