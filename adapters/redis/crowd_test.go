@@ -32,7 +32,7 @@ const tableQueue = "q"
 func newTable(t testing.TB, query string) *table {
 	cfg := redis.Config{Namespace: fmt.Sprintf("table-%d-%d", time.Now().UnixNano(), namespaces.Add(1))}
 	b := &table{t: t, keys: cfg.Namespace + ":{" + tableQueue + "}:", clock: redis.NewClock(), cfg: cfg, url: testredis.URL(t) + query}
-	options, err := goredis.ParseURL(testredis.URL(t))
+	options, err := goredis.ParseURL(b.url)
 	if err != nil {
 		t.Fatal(err)
 	}
