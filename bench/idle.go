@@ -19,7 +19,7 @@ func idle(queues int) func(context.Context, *bench) (figures, error) {
 		if err := b.meter.start(ctx); err != nil {
 			return figures{}, err
 		}
-		time.Sleep(8 * b.For) // longer than what it does now and then
+		time.Sleep(14 * b.For) // longer than what it does now and then
 		f, err := b.meter.stop(ctx, 1)
 		if err != nil {
 			return figures{}, err
