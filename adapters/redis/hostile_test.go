@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -113,5 +114,54 @@ func (b *table) expectGood(session string, bury bool) {
 	}
 	if found == 0 {
 		b.t.Errorf("session %s was not lent the good task", session)
+	}
+}
+
+// A key that somebody has taken for something else fails what needs it, and what could not be stored is no duplicate of itself.
+func TestWhatCouldNotBeStoredIsNoDuplicate(t *testing.T) {
+	b := newTable(t, "")
+	b.do("set", "~0", "something else")
+	e := plainTask("a", func(e *stem.Envelope) { e.DedupeKey, e.DedupeWindow = "key", time.Minute })
+	if got, err := b.Publish(t.Context(), e); err == nil {
+		t.Fatalf("got %v, want an error", got)
+	}
+	b.do("del", "~0")
+	got, err := b.Publish(t.Context(), e)
+	if err != nil || got[0].Duplicate {
+		t.Errorf("got %v, %v, want it stored", got, err)
+	}
+	if got, err = b.Publish(t.Context(), e); err != nil || !got[0].Duplicate {
+		t.Errorf("got %v, %v, want a duplicate", got, err)
+	}
+}
+
+// The server's clock may be set back, leases may be as short and as long as a duration, and names of any signs.
+func TestExtremes(t *testing.T) {
+	for _, lease := range []time.Duration{1, time.Millisecond, time.Hour, math.MaxInt64} {
+		for _, queue := range []string{"q", "{q}", "}%7D{", strings.Repeat("long{}", 33)} {
+			b := newTable(t, "")
+			e := stem.Envelope{ID: "a", Task: "t", Queue: queue, Visibility: lease, ExpiresIn: math.MaxInt64, DedupeKey: "k", DedupeWindow: math.MaxInt64}
+			b.publish(e)
+			last := int64(0)
+			for _, step := range []time.Duration{0, -time.Hour, -time.Hour, 10 * time.Minute} {
+				b.clock.Advance(step)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				ds, err := b.Receive(ctx, stem.ReceiveRequest{Session: stem.Session{ID: "s", Lease: lease}, Queues: []string{queue}, Max: math.MaxInt32})
+				cancel()
+				if err != nil || len(ds) != 1 || ds[0].Malformed != nil {
+					t.Fatalf("lease %v, queue %.20s, clock %v: got %v, %v", lease, queue, step, ds, err)
+				}
+				if ds[0].Number <= last || ds[0].Number >= 1<<53 {
+					t.Errorf("got number %d after %d", ds[0].Number, last)
+				}
+				last = ds[0].Number
+				if _, err := b.Extend(t.Context(), stem.Session{ID: "s", Lease: lease}, ds...); err != nil {
+					t.Error(err)
+				}
+				if err := b.Settle(t.Context(), stem.Settlement{Delivery: ds[0], Verdict: stem.VerdictRelease}); err != nil {
+					t.Errorf("lease %v: %v", lease, err)
+				}
+			}
+		}
 	}
 }

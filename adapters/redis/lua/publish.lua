@@ -36,7 +36,6 @@ for i = 2, #ARGV, 3 do
 			local till, standing = string.match(first, '^(%d+) (.*)$')
 			if till and tonumber(till) > now then stands = standing end
 		end
-		if not stands then redis.call('SET', name, int(now + window) .. ' ' .. id, 'PX', window) end
 	end
 	if stands then
 		duplicates[#duplicates + 1] = (i - 2) / 3
@@ -51,6 +50,9 @@ for i = 2, #ARGV, 3 do
 		used = append(p, used, 'e', envelope, 'v', visibility, unpack(born))
 	else
 		used = append(p, used, 'e', envelope, unpack(born))
+	end
+	if key ~= '0' and not stands then -- last: what could not be stored is no duplicate of itself
+		redis.call('SET', KEYS[tonumber(key)], int(now + window) .. ' ' .. id, 'PX', window)
 	end
 end
 if earlier then wake('timer') end
