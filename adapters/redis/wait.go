@@ -99,6 +99,9 @@ func (c *core) blockingRead(ctx context.Context, key string, args *redis.XReadGr
 	if w.stubborn {
 		args.Block = min(args.Block, 250*time.Millisecond)
 	}
+	// A connection that is dead without our knowing brings no answer at all.
+	ctx, cancel := context.WithTimeout(ctx, args.Block+overdue)
+	defer cancel()
 	unblocked := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(unblocked)
@@ -116,6 +119,9 @@ func (c *core) blockingRead(ctx context.Context, key string, args *redis.XReadGr
 	}
 	return streams, err
 }
+
+// overdue is how long the end of a blocking read may take, be it by itself or because the server was told.
+const overdue = 2 * time.Second
 
 // isReply tells an error that the server gave from one of the connection.
 func isReply(err error) bool {
@@ -135,9 +141,15 @@ type waiter struct {
 	stubborn bool
 }
 
-// unblock has the server end the read, which may not have reached it yet.
+// unblock has the server end the read, which may not have reached it yet. Where that does not help, the server has forgotten the
+// connection, or does not answer: then it is closed. What is on its way is lost with it, and found by a receive that recovers.
 func (w *waiter) unblock() {
-	for !w.done.Load() {
+	pause := time.Millisecond
+	for deadline := time.Now().Add(overdue); !w.done.Load(); pause = min(2*pause, 100*time.Millisecond) {
+		if time.Now().After(deadline) {
+			w.drop()
+			return
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		n, err := w.client.ClientUnblock(ctx, w.id).Result()
 		cancel()
@@ -148,8 +160,8 @@ func (w *waiter) unblock() {
 			w.stubborn = true
 			return // it ends by itself
 		}
-		pause := time.NewTimer(time.Millisecond)
-		<-pause.C
+		timer := time.NewTimer(pause)
+		<-timer.C
 	}
 }
 
