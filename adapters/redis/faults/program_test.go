@@ -5,6 +5,7 @@ package faults_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -56,12 +57,22 @@ func (p *Place) open(ctx context.Context, cfg redis.Config) (store, error) {
 	case p.Cluster:
 		return redis.OpenCluster(ctx, p.URL, cfg)
 	case len(p.Sentinels) > 0:
-		return redis.New(ctx, goredis.NewFailoverClient(&goredis.FailoverOptions{
+		client := goredis.NewFailoverClient(&goredis.FailoverOptions{
 			MasterName: "stem", SentinelAddrs: p.Sentinels, MaxRetries: -1, ContextTimeoutEnabled: true,
-		}), cfg)
+		})
+		store, err := redis.New(ctx, client, cfg)
+		return watched{store, client}, err
 	}
 	return redis.Open(ctx, p.URL, cfg)
 }
+
+// watched is a store with the client that it does not own.
+type watched struct {
+	*redis.Store
+	client *goredis.Client
+}
+
+func (w watched) Close() error { return errors.Join(w.Store.Close(), w.client.Close()) }
 
 // work runs a worker until SIGTERM. At SIGUSR1 it says how much time of the CPU it has taken.
 func work(args []string, _ func()) error {

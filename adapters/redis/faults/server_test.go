@@ -20,8 +20,8 @@ import (
 	"github.com/gostem/gostem/stem"
 )
 
-// A server that writes an append-only file is killed under load and comes back. What it had acknowledged is there again, and
-// only what was in hand when it died is done twice.
+// A server that writes an append-only file is killed under load and comes back before the leases are over. What it had
+// acknowledged is there again, and nothing is done twice.
 func TestAServerIsKilledAndNothingAcknowledgedIsLost(t *testing.T) {
 	t.Parallel()
 	for _, fsync := range []string{"everysec", "always"} {
@@ -42,7 +42,7 @@ func TestAServerIsKilledAndNothingAcknowledgedIsLost(t *testing.T) {
 			tasks := enough()
 			s.quiet()
 			s.dismiss()
-			s.balance(ledger.Expected{Tasks: tasks, Duplicates: kills * workers * 8})
+			s.balance(ledger.Expected{Tasks: tasks})
 		})
 	}
 }

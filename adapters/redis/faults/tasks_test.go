@@ -63,6 +63,9 @@ func (h *hand) effect(ctx context.Context) (string, error) {
 
 func (h *hand) vigil(ctx context.Context, args string) (string, error) {
 	info, _ := stem.Info(ctx)
+	if err := h.book.Append(ledger.Entry{Kind: tried, ID: info.ID, Attempt: info.Attempt, Delivery: info.Delivery}); err != nil {
+		return "", err
+	}
 	h.say("held %s %d %d %d %d", info.ID, info.Delivery, info.Attempt, info.Interruptions, info.Releases)
 	<-ctx.Done()
 	h.say("ended %s %d %v", info.ID, info.Delivery, context.Cause(ctx))
@@ -72,7 +75,7 @@ func (h *hand) vigil(ctx context.Context, args string) (string, error) {
 	return h.effect(ctx)
 }
 
-// tried is a kind of ledger entry that tells that poison was taken.
+// tried is a kind of ledger entry that tells that a run has begun.
 const tried ledger.Kind = "tried"
 
 func (h *hand) poison(ctx context.Context, kind string) (string, error) {
