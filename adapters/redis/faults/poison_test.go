@@ -26,10 +26,15 @@ var poisons = map[string]func(){
 // overflow does not take the whole GB that a stack may have: to grow it and to write its trace takes half a minute.
 func overflow() {
 	debug.SetMaxStack(8 << 20)
-	deeper(0)
+	os.Exit(deeper(0)) // it does not come to that
 }
 
-func deeper(n int) int { return deeper(n+1) + n }
+func deeper(n int) int {
+	if n < 0 {
+		return 0
+	}
+	return deeper(n+1) + n
+}
 
 // scribble writes a map from two goroutines until the runtime sees it.
 func scribble() {
@@ -47,11 +52,12 @@ func scribble() {
 // hoard lets the kernel refuse memory, and takes it until the runtime dies of that.
 func hoard() {
 	_ = syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: 1, Max: 1})
-	var all [][]byte
 	for {
-		all = append(all, make([]byte, 1<<20))
+		hoarded = append(hoarded, make([]byte, 1<<20))
 	}
 }
+
+var hoarded [][]byte
 
 // A task that takes its process down is run three times and then set aside. Those that ran beside it
 // are done, and none of them is taken for poison.
