@@ -113,9 +113,11 @@ func (l *lent) loans() []loan {
 	return loans
 }
 
-// cutSchema parts what was published: a line that tells task and schema, and the envelope.
+// cutSchema parts what was published: a line that tells task and schema, and the envelope. What has no such line is
+// left whole, for the dead letter that it becomes.
 func cutSchema(published string) (schema, envelope string) {
-	if schema, envelope, ok := strings.Cut(published, "\n"); ok {
+	schema, envelope, _ = strings.Cut(published, "\n")
+	if _, fingerprint, ok := strings.Cut(schema, " "); ok && (fingerprint == "-" || len(fingerprint) == 16) {
 		return schema, envelope
 	}
 	return "", published

@@ -165,3 +165,18 @@ func TestExtremes(t *testing.T) {
 		}
 	}
 }
+
+func TestADeadLetterHasAllThatStoodInTheStore(t *testing.T) {
+	b := newTable(t, "")
+	const garbage = "lines\nof garbage\n"
+	b.do("xadd", "~0", "*", "e", garbage)
+	for _, d := range b.receiveAll("a", 1) {
+		if err := b.Settle(t.Context(), stem.Settlement{Delivery: d, Verdict: stem.VerdictDeadLetter}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	letters, err := b.DeadLetters(t.Context(), tableQueue, 1)
+	if err != nil || len(letters) != 1 || string(letters[0].Envelope) != garbage {
+		t.Errorf("got %v, %v, want the bytes %q", letters, err, garbage)
+	}
+}
