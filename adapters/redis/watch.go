@@ -70,6 +70,8 @@ type watch struct {
 	count    int
 	sub      *subscription
 	shut     bool
+
+	listeners sync.WaitGroup
 }
 
 // watcher is one call of Await.
@@ -84,7 +86,6 @@ type subscription struct {
 	pubsub *redis.PubSub
 	ready  chan struct{} // closed when the server has confirmed it
 	cancel context.CancelFunc
-	done   chan struct{}
 	idle   *time.Timer
 }
 
@@ -147,19 +148,18 @@ func (s *watch) close() {
 	s.mu.Unlock()
 	if sub != nil {
 		sub.cancel()
-		<-sub.done
 	}
+	s.listeners.Wait() // also for one that nobody has needed for a while, and that is about to end
 }
 
 func (s *watch) subscribe(c *core) *subscription {
 	ctx, cancel := context.WithCancel(c.closing)
-	sub := &subscription{ready: make(chan struct{}), cancel: cancel, done: make(chan struct{})}
+	sub := &subscription{ready: make(chan struct{}), cancel: cancel}
 	sub.pubsub = c.client.Subscribe(ctx)
-	go func() {
-		defer close(sub.done)
+	s.listeners.Go(func() {
 		defer sub.pubsub.Close()
 		s.listen(ctx, c, sub)
-	}()
+	})
 	return sub
 }
 
