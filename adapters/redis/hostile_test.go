@@ -180,3 +180,23 @@ func TestADeadLetterHasAllThatStoodInTheStore(t *testing.T) {
 		t.Errorf("got %v, %v, want the bytes %q", letters, err, garbage)
 	}
 }
+
+// A result that cannot be written keeps its delivery from being settled: the task runs again, and its result is not lost.
+func TestWhatHasNoRoomForItsResultIsNotSettled(t *testing.T) {
+	b := newTable(t, "")
+	for _, verdict := range []stem.Verdict{stem.VerdictAck, stem.VerdictDeadLetter} {
+		id := "spoiled-" + verdict.String()
+		b.publish(plainTask(id))
+		d := b.receive("a", 1, 10*time.Second)[0]
+		b.do("set", b.cfg.Namespace+":results:="+id, "somebody's")
+		r := stem.Result{ID: id, Task: d.Task, Queue: d.Queue, State: stem.StateSucceeded, Delivery: d.Number, Keep: time.Hour}
+		s := stem.Settlement{Delivery: d, Verdict: verdict, Result: &r}
+		if err := b.SaveAndSettle(t.Context(), s); err == nil {
+			t.Fatalf("%s with a result that cannot be written: got no error, want one", verdict)
+		}
+		b.do("del", b.cfg.Namespace+":results:="+id)
+		if err := b.SaveAndSettle(t.Context(), s); err != nil {
+			t.Errorf("%s once there is room: got %v, want nil: it was settled without its result", verdict, err)
+		}
+	}
+}

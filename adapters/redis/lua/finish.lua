@@ -12,8 +12,22 @@
 -- nothing, because somebody may have taken something from the session.
 local st = redis.call('HMGET', KEYS[tonumber(ARGV[6])], 'T:' .. ARGV[2], 'era')
 if st[1] ~= ARGV[3] or st[2] ~= ARGV[4] then return 'EPOCH' end
-local at, count, refused = 7, 0, {}
-local isRefused = {}
+-- What stands in the hashes is read before anything is written: where that fails, nothing has been done.
+local at, runs = 7, {}
+for _ = 1, ARGV[6] - 1 do at = at + 2 + ARGV[at + 1] end
+while ARGV[at] do
+	local run = {bucket = KEYS[tonumber(ARGV[at])], n = tonumber(ARGV[at + 1]), keep = ARGV[at + 2], final = ARGV[at + 3] == '1', ids = {}}
+	run.from, run.to = at + 4, at + 3 + 2 * run.n
+	for i = run.from, run.to, 2 do run.ids[#run.ids + 1] = ARGV[i] end
+	local standing = redis.call('HMGET', run.bucket, unpack(run.ids))
+	for i = 1, run.n do
+		if standing[i] then run.clash = true break end
+	end
+	runs[#runs + 1], at = run, run.to + 1
+end
+
+local count, refused, isRefused = 0, {}, {}
+at = 7
 for _ = 1, ARGV[6] - 1 do
 	local stream, n = KEYS[tonumber(ARGV[at])], tonumber(ARGV[at + 1])
 	local from, to = at + 2, at + 1 + n
@@ -29,31 +43,25 @@ for _ = 1, ARGV[6] - 1 do
 	end
 	count, at = count + n, to + 1
 end
+
 local ended, place = {}, 0
-while ARGV[at] do
-	local bucket, n, keep, final = KEYS[tonumber(ARGV[at])], tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3] == '1'
-	local from, to = at + 4, at + 3 + 2 * n
-	local ids, clash = {}, refused[1] ~= nil
-	for i = from, to, 2 do ids[#ids + 1] = ARGV[i] end
-	local standing = redis.call('HMGET', bucket, unpack(ids))
-	for i = 1, n do
-		if standing[i] then clash = true break end
-	end
-	if not clash then
-		redis.call('HSET', bucket, unpack(ARGV, from, to))
-		expire(bucket, keep)
+for _, run in ipairs(runs) do
+	if not run.clash and not refused[1] then
+		redis.call('HSET', run.bucket, unpack(ARGV, run.from, run.to))
+		expire(run.bucket, run.keep)
 	else -- with care, one after the other
 		local now, records = clock(tonumber(ARGV[1])), {}
-		for i = 1, n do
+		for i = 1, run.n do
 			if not isRefused[place + i - 1] then
-				local till, number, last, record = string.match(ARGV[from + 2 * i - 1], '^(%d+) (%d+) (%d) ()')
-				records[#records + 1] = {bucket, ids[i], number, last, math.max(till - now, 1), string.sub(ARGV[from + 2 * i - 1], record)}
+				local value = ARGV[run.from + 2 * i - 1]
+				local till, number, last, record = string.match(value, '^(%d+) (%d+) (%d) ()')
+				records[#records + 1] = {run.bucket, run.ids[i], number, last, math.max(till - now, 1), string.sub(value, record)}
 			end
 		end
 		save(records, now)
 	end
-	if final then ended[#ended + 1] = bucket end
-	at, place = to + 1, place + n
+	if run.final then ended[#ended + 1] = run.bucket end
+	place = place + run.n
 end
 if ended[1] then redis.call('PUBLISH', ARGV[5], table.concat(ended, '\n')) end
 if refused[1] then return refused end

@@ -122,7 +122,10 @@ local function bury(one)
 end
 
 local act = {r = again, z = again, g = release, d = bury, a = remove}
-local all, at, index = {}, 7, 0
+-- Where a result cannot be written nothing is settled: a hash of another type fails here.
+for i = 24, #KEYS do redis.call('HEXISTS', KEYS[i], '') end
+
+local at, index = 7, 0
 while ARGV[at] do
 	local verdict, p, id, number, life, delay = string.match(ARGV[at], '^(%l) (%d) (%S+) (%d+) (%d) (%d+)$')
 	local one = {index = index, verdict = verdict, p = tonumber(p), id = id, number = number, life = life == '1',
