@@ -20,14 +20,14 @@ import (
 type network struct {
 	*site
 	workers, clients *faultnet.Proxy
-	direct           string // the URL of the server
+	server           *testredis.Server
 }
 
 func newNetwork(t *testing.T) *network {
 	t.Helper()
 	server := testredis.Start(t, testredis.Config{})
 	s := newSite(t, at(server.URL()), at(server.URL()))
-	n := &network{s, faultnet.Start(t, server.Addr(), s.random.Uint64()), faultnet.Start(t, server.Addr(), s.random.Uint64()), server.URL()}
+	n := &network{s, faultnet.Start(t, server.Addr(), s.random.Uint64()), faultnet.Start(t, server.Addr(), s.random.Uint64()), server}
 	s.place = at("redis://" + n.workers.Addr())
 	behind, err := redis.Open(t.Context(), "redis://"+n.clients.Addr(), redis.Config{})
 	if err != nil {
@@ -94,7 +94,8 @@ func TestConnectionsAreResetAtRandom(t *testing.T) {
 	})
 }
 
-// The server loses all connections and their clients do not hear of it.
+// The server loses all connections and their clients do not hear of it: calls end at their timeouts, and nobody asks the server
+// over and over to end a blocking read that it knows nothing of.
 func TestConnectionsAreHalfOpen(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t)
@@ -103,6 +104,9 @@ func TestConnectionsAreHalfOpen(t *testing.T) {
 		n.clients.HalfOpen()
 		n.progress(50)
 	})
+	if asked := number(t, n.server, "commandstats", "cmdstat_client|unblock"); asked > 500 {
+		t.Errorf("the server was asked %d times to end a read, want some dozens", asked)
+	}
 }
 
 // Each way takes a quarter of a second.
@@ -141,7 +145,7 @@ func TestNothingArrivesForLongerThanALease(t *testing.T) {
 		n.hears(cutOff, "held")
 	}
 	n.workers.Set(faultnet.Faults{BlackHole: true})
-	heir := n.hire(orders{Place: at(n.direct), Lease: time.Minute, Grace: time.Second, Slots: tasks, Says: true})
+	heir := n.hire(orders{Place: at(n.server.URL()), Lease: time.Minute, Grace: time.Second, Slots: tasks, Says: true})
 	for range tasks {
 		if line := strings.Join(n.hears(cutOff, "ended"), " "); !strings.HasSuffix(line, stem.ErrLeaseLost.Error()) {
 			t.Errorf("the worker that is cut off: got %q, want the cause %q", line, stem.ErrLeaseLost)

@@ -37,7 +37,6 @@ type site struct {
 
 	workers int // that were started
 	crew    []*hired
-	ended   map[string]*hired // by name, those to whom something has happened
 }
 
 // hired is a worker process.
@@ -59,7 +58,7 @@ func newSite(t *testing.T, way, own Place) *site {
 	t.Logf("STEM_TEST_FAULT_SEED=%d", seed)
 	s := &site{
 		t: t, random: rand.New(rand.NewPCG(seed, 0)), place: way,
-		path: filepath.Join(t.TempDir(), "ledger"), ended: make(map[string]*hired),
+		path: filepath.Join(t.TempDir(), "ledger"),
 	}
 	var err error
 	if s.book, err = ledger.Open(s.path, "test"); err != nil {
@@ -182,7 +181,7 @@ func (s *site) progress(n int) {
 	s.until("work goes on", patience, func() bool { return s.lines(ledger.Settled) >= before+n })
 }
 
-// quiet waits until all of a load is settled or n tasks have had an effect, and the queue is empty.
+// quiet waits until the queue is empty.
 func (s *site) quiet() {
 	s.t.Helper()
 	s.until("the queue is empty", patience, func() bool {
