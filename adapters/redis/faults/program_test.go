@@ -75,7 +75,7 @@ type watched struct {
 func (w watched) Close() error { return errors.Join(w.Store.Close(), w.client.Close()) }
 
 // work runs a worker until SIGTERM. At SIGUSR1 it says how much time of the CPU it has taken.
-func work(args []string, _ func()) error {
+func work(args []string, ready func()) error {
 	var o orders
 	if err := json.Unmarshal([]byte(args[0]), &o); err != nil {
 		return err
@@ -86,7 +86,7 @@ func work(args []string, _ func()) error {
 	}
 	defer book.Close()
 	h := &hand{book: book, say: func(format string, args ...any) {
-		if o.Says || format == "ready" {
+		if o.Says {
 			fmt.Printf(format+"\n", args...)
 		}
 	}}
@@ -118,6 +118,7 @@ func work(args []string, _ func()) error {
 			fmt.Println("cpu", time.Duration(used.Utime.Nano()+used.Stime.Nano()).Microseconds())
 		}
 	}()
+	ready() // before there is anything that could take the process down
 	return stem.RunUntilSignal(context.Background(), worker)
 }
 

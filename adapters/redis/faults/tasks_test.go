@@ -96,7 +96,5 @@ func (h *hand) Observe(_ context.Context, e stem.Event) {
 		}
 	case stem.LeaseLost:
 		h.say("refused %s %d", e.ID, e.Delivery)
-	case stem.WorkerStarted:
-		h.say("ready")
 	}
 }
