@@ -44,7 +44,7 @@ const (
 	// crowdLease is that of the workers, and so how long the tasks of those that die lie.
 	crowdLease = time.Second
 	// mostIdleWait is how long a task may wait beside a worker that waits for it, on a machine that is busy. A
-	// blocking read that is not woken lasts 5 s.
+	// blocking read that is not woken lasts 10 s.
 	mostIdleWait = 2 * time.Second
 )
 

@@ -8,8 +8,8 @@ import (
 	"github.com/gostem/gostem/stem"
 )
 
-// longestWait is how long a blocking read lasts at most. Also pauses are seen by then.
-const longestWait = 5 * time.Second
+// longestWait is how long a blocking read lasts at most. What it is not woken for is found then.
+const longestWait = 10 * time.Second
 
 // Receive lends due envelopes to a session, or waits for one.
 //

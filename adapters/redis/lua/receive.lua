@@ -23,7 +23,7 @@ local FIRST = 15
 local now, number = clock(offset)
 if ARGV[11] == '1' then ensure() end
 local mine, taken = 'S:' .. session, 'T:' .. session
-local function look() return state('number', 'paused', 'next', 'back', 'aside', 'used', 'era', 'watch', mine, taken, 'revoked') end
+local function look() return state('number', 'paused', 'next', 'back', 'aside', 'used', 'era', 'watch', mine, taken, 'revoked', 'handed') end
 local st = look()
 if not st[6] then
 	ensure()
@@ -481,7 +481,12 @@ end
 if got then
 	if watcher == session then
 		redis.call('HDEL', STATE, 'watch')
-		if next then wake('timer') end
+		-- Another one takes over, if any waits. Whoever is alone finds its own token at its next wait; to write one for
+		-- each task would cost more than the task.
+		if next and now - (tonumber(st[12] or nil) or 0) > 250 then
+			redis.call('HSET', STATE, 'handed', int(now))
+			wake('timer')
+		end
 	end
 elseif waits and next and not paused and not plain then
 	if not watcher or watcher == session or till > next or till < now - 1000 then
