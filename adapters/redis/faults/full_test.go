@@ -22,11 +22,13 @@ func TestAFullServerIsDrainedAndTakesMore(t *testing.T) {
 	server := testredis.Start(t, testredis.Config{Policy: "noeviction"})
 	s := newSite(t, at(server.URL()), at(server.URL()))
 	used := number(t, server, "memory", "used_memory")
-	must(t, server, "CONFIG", "SET", "maxmemory", fmt.Sprint(used+500_000))
+	must(t, server, "CONFIG", "SET", "maxmemory", fmt.Sprint(used+(4<<20)))
+	// What fills it must be gone when it is done, and leave room for the results of those that follow.
+	bulk := stem.Header("bulk", strings.Repeat("x", 4<<10))
 	tasks, err := 0, error(nil)
 	for ; err == nil && tasks < 10_000; tasks++ {
 		id := fmt.Sprint("full-", tasks)
-		if _, err = chore.Via(s.client).Enqueue(t.Context(), "1ms", stem.WithID(id), stem.IgnoreResult()); err == nil {
+		if _, err = chore.Via(s.client).Enqueue(t.Context(), "1ms", stem.WithID(id), stem.IgnoreResult(), bulk); err == nil {
 			err = s.book.Append(ledger.Entry{Kind: ledger.Enqueued, ID: id})
 		}
 	}
