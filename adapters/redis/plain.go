@@ -12,7 +12,7 @@ import (
 // mayReadPlainly reports whether a plain command may read what nobody has had yet. On a cluster it may not: the
 // cluster's client would send it again when its connection breaks.
 func (r *receiver) mayReadPlainly(s *seat, want portion) bool {
-	return r.cluster == nil && s.keys.plain.Load() && len(s.read) == 0 && !s.ensure &&
+	return r.cluster == nil && !r.waited && s.keys.plain.Load() && len(s.read) == 0 && !s.ensure &&
 		want.most > 0 && want.mostBytes == 0 && r.req.AgeAfter == 0 && !want.recover
 }
 

@@ -45,6 +45,7 @@ type receiver struct {
 	*core
 	req    *stem.ReceiveRequest
 	places []seat
+	waited bool // the streams have told it what is new
 }
 
 // seat is a receiver at one of its queues.
@@ -79,6 +80,7 @@ func (r *receiver) receive(ctx context.Context) ([]stem.Delivery, error) {
 			return nil, r.ended(ctx)
 		}
 		// What was read in the last moment is lent, or goes back.
+		r.waited = true
 	}
 }
 

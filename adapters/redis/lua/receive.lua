@@ -144,12 +144,8 @@ local function abandon(session, room)
 	return moved
 end
 
--- Does what has become due, at most so much of each kind, and finds out what is next.
-local function ripen()
-	local room = 200
-	for _, other in ipairs(redis.call('ZRANGEBYSCORE', LAPSES, '-inf', int(now), 'LIMIT', 0, 16)) do
-		if room > 0 and other ~= session then room = room - abandon(other, room) end
-	end
+-- Puts entries in line that have become due, at most so many of each kind.
+local function ripenEntries()
 	for _, set in ipairs({HELD, REST}) do
 		for _, addr in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', int(now), 'LIMIT', 0, 500)) do
 			redis.call('ZREM', set, addr)
@@ -168,8 +164,18 @@ local function ripen()
 		used = append(p, used, unpack(fields))
 	end
 	if due[1] then redis.call('ZREMRANGEBYRANK', DELAYED, 0, #due / 2 - 1) end
+end
+
+-- Does what has become due, at most so much of each kind, and finds out what is next.
+local function ripen()
+	local room = 200
+	for _, other in ipairs(redis.call('ZRANGEBYSCORE', LAPSES, '-inf', int(now), 'LIMIT', 0, 16)) do
+		if room > 0 and other ~= session then room = room - abandon(other, room) end
+	end
+	local timed = redis.call('EXISTS', HELD, REST, DELAYED) > 0 -- sessions are all that a quiet queue has
+	if timed then ripenEntries() end
 	next = nil
-	for _, set in ipairs({LAPSES, HELD, REST, DELAYED}) do
+	for _, set in ipairs(timed and {LAPSES, HELD, REST, DELAYED} or {LAPSES}) do
 		local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
 		if first[2] and (not next or tonumber(first[2]) < next) then next = tonumber(first[2]) end
 	end
