@@ -48,7 +48,7 @@ func (s *settler) retry() {
 			}
 			var again []ending
 			if again, err = s.try(&own, batch); err == nil {
-				if failing != (stall{}) {
+				if failing != (stall{}) && !s.w.stops.over.raised() { // a stop that is over has asked nobody
 					s.w.storeRecovered(s.w.base, "settle")
 				}
 				failing = stall{}

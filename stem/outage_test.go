@@ -162,13 +162,19 @@ func TestAStoreThatTakesNoSettlementStopsTheWorkerFromRunningOn(t *testing.T) {
 		}
 		stop := r.work(stem.WorkerConfig{Slots: 2, Grace: time.Minute})
 		time.Sleep(time.Hour)
-		// 2 + 10 failed, at most 2 slots beyond that wait with one each.
+		// 4 + 10 failed, at most 2 slots beyond that wait with one each.
 		if got := runs.Load(); got > 20 {
 			t.Errorf("got %d runs without a settlement, want them bounded", got)
 		}
 		begin := time.Now()
 		if err := stop(); err == nil || time.Since(begin) != time.Minute {
 			t.Errorf("got %v after %v, want an error after the grace period of 1m", err, time.Since(begin))
+		}
+		synctest.Wait()
+		for _, e := range eventsOf[stem.StoreRecovered](r) {
+			if e.Operation == "settle" {
+				t.Error("it was told that the store settles again, which it never did")
+			}
 		}
 	})
 }

@@ -143,9 +143,13 @@ func ask(ctx context.Context, client *redis.Client) (facts, error) {
 	fsync, save := pipe.ConfigGet(ctx, "appendfsync"), pipe.ConfigGet(ctx, "save")
 	id, unblock := pipe.ClientID(ctx), pipe.ClientUnblock(ctx, 0)
 	_, err := pipe.Exec(ctx)
-	if err == nil || isReply(err) { // of the first that was refused
+	switch {
+	case hello.Err() != nil:
 		err = hello.Err()
+	case hello.Val() != nil:
+		err = nil // that of another one, which is looked at below
 	}
+	// Else nothing was sent: the driver does not tell the commands that it was refused while it connected.
 	if err != nil {
 		return f, fmt.Errorf("redis: server %s: %w", f.server, err)
 	}

@@ -404,3 +404,17 @@ func TestTheGuideGrantsTheRightsThatAreNeeded(t *testing.T) {
 		t.Errorf("docs/adapters/redis.md does not have the line\n%s", want)
 	}
 }
+
+// What the server refuses while the driver connects is what the error says.
+func TestWhatIsRefusedAtTheConnectionIsTold(t *testing.T) {
+	server := testredis.WithACL(t, "~*", "&*", "+@all")
+	for url, want := range map[string]string{
+		"redis://limited:wrong@" + server.Addr():            "WRONGPASS",
+		"redis://limited:secret@" + server.Addr() + "/9999": "DB index is out of range",
+	} {
+		_, err := redis.Open(t.Context(), url, redis.Config{})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("got %v, want an error that says %s", err, want)
+		}
+	}
+}

@@ -30,7 +30,8 @@ func (r *receiver) readPlainly(ctx context.Context, s *seat, most int) ([]stem.D
 	_ = pipe.Process(ctx, script)
 	_ = pipe.Process(ctx, read)
 	_, err := pipe.Exec(ctx)
-	if err != nil && !errors.Is(err, redis.Nil) && !isReply(err) {
+	sent := script.Err() != nil || script.Val() != nil // else the driver was refused while it connected
+	if err != nil && !errors.Is(err, redis.Nil) && (!isReply(err) || !sent) {
 		return nil, err
 	}
 	fresh, err := parseRead(read)
