@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +52,30 @@ func (b *table) peer() *redis.Store {
 	b.t.Cleanup(func() { _ = s.Close() })
 	b.clock.Set(s)
 	return s
+}
+
+// awaitBlocked returns when the server says that so many receivers wait.
+func (b *table) awaitBlocked(n int) {
+	b.t.Helper()
+	awaitBlocked(b.t, n, func() (any, error) { return b.raw.Info(b.t.Context(), "clients").Result() })
+}
+
+func awaitBlocked(t testing.TB, n int, info func() (any, error)) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		said, err := info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, _ := strings.Cut(fmt.Sprint(said), "blocked_clients:")
+		count, _, _ := strings.Cut(after, "\r")
+		if blocked, err := strconv.Atoi(count); err == nil && blocked >= n {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("got %s receivers that wait, want %d", count, n)
+		}
+	}
 }
 
 // do sends a command; of its words, ~name is a key of the queue.
@@ -154,7 +179,7 @@ func TestATokenThatIsLostIsReplaced(t *testing.T) {
 		b.receive("a", 1, 10*time.Second)
 		lent <- time.Now()
 	}()
-	time.Sleep(200 * time.Millisecond) // it waits
+	b.awaitBlocked(1)
 	due := time.Now().Add(100 * time.Millisecond)
 	b.publish(plainTask("delayed", func(e *stem.Envelope) { e.Delay = 100 * time.Millisecond }))
 	if late := (<-lent).Sub(due); late > 2*time.Second {
@@ -176,7 +201,7 @@ func TestReceiversThatWaitLeaveTheConnectionsToOthers(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(200 * time.Millisecond) // they wait
+	b.awaitBlocked(4)
 	b.publish(plainTask("a"))
 	cancel()
 	receivers.Wait() // their connections wait for the next

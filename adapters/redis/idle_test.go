@@ -49,7 +49,7 @@ func TestWhatWorkersThatWaitCostIsBounded(t *testing.T) {
 			for i := range 10 {
 				workers.Go(func() { waitAndAck(ctx, store, fmt.Sprint("worker-", i)) })
 			}
-			time.Sleep(500 * time.Millisecond) // they wait
+			awaitBlocked(t, 10, func() (any, error) { return server.Do("INFO", "clients") })
 			before := callsOf(t, server)
 			for i := range n {
 				if tt.publish != nil {

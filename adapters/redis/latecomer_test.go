@@ -31,7 +31,7 @@ func TestWhoIsAboutToWaitHearsOfWhatWasSetAside(t *testing.T) {
 		return lent
 	}
 	_ = receive(b.Store, "others")
-	time.Sleep(100 * time.Millisecond) // it waits
+	b.awaitBlocked(1)
 	lent := receive(late, "plain.task")
 	time.Sleep(200 * time.Millisecond) // it has looked
 	b.publish(plainTask("a"))
