@@ -53,7 +53,8 @@ type Broker interface {
 	// as before. All that the session holds is renewed; held only says what the
 	// worker believes to hold, and the notices name those among it that the
 	// session has lost or that were revoked. Those that it has settled may be
-	// named or not.
+	// named or not; those that a transaction completes or has completed (see
+	// [Completer]) are not named as lost.
 	Extend(ctx context.Context, s Session, held ...Delivery) ([]Notice, error)
 
 	// Settle ends deliveries. Each settlement is atomic and fenced: it is
@@ -62,7 +63,8 @@ type Broker interface {
 	// answers nil where the store can tell that this very delivery made it,
 	// else ErrLeaseLost; a worker reads that as settled or lost, and never as a
 	// reason to run the task again. A lapsed session may settle what nobody
-	// has taken over.
+	// has taken over. What it answers about a delivery that a transaction completes, or has
+	// completed, [Completer] says.
 	//
 	// A refused settlement is also news: the run came to its end after all, so it has not
 	// taken its process down. It takes back the interruption that was counted when

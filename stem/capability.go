@@ -7,7 +7,7 @@ import (
 
 // A capability is something that an adapter may be able to do beyond Broker and
 // Backend: an interface of one method, looked for once, at construction, with
-// [As]. Where it is absent there is a generic way, or an error that names the
+// [As], but for [Completer]. Where it is absent there is a generic way, or an error that names the
 // adapter and the capability. An adapter that lacks one in some mode (on a
 // cluster, say) is of another type there.
 
@@ -48,6 +48,39 @@ type SavingSettler interface {
 	// settlement leaves no result, and a result that Save would refuse
 	// (a newer delivery's stands) does not keep its delivery from being settled.
 	SaveAndSettle(ctx context.Context, ss ...Settlement) error
+}
+
+// Completer is a transaction of the user's, as an adapter wraps it, in which a handler ends
+// its own delivery: what the handler has written there and the end of its task stand or
+// fall together (see [TaskDefinition.Complete]). It is not looked for behind the broker: it is
+// the value that the user makes of a transaction, and most often the [Publisher] that Via takes as well.
+type Completer interface {
+	// Complete ends a delivery by VerdictAck in the transaction, and saves s.Result
+	// there if it has one. Nobody else sees anything of that before the transaction commits.
+	//
+	// It is fenced in the transaction itself, as Settle is: where the envelope has
+	// been lent again or is settled, it answers ErrLeaseLost; where another
+	// transaction has completed this very delivery and committed, ErrCompleted. Both mean that
+	// this transaction must not commit. It may wait for another one that
+	// ends the same delivery, for as long as ctx allows. Called again in the same
+	// transaction it answers nil. A delivery of another store is refused with an
+	// *OtherStoreError, and nothing is written. Whether the transaction can still be used
+	// after an error is for the adapter to say.
+	//
+	// While the transaction is open, nobody takes the delivery over, also if
+	// its session lapses, and Extend gives no notice that it is lost. Settle and SaveAndSettle
+	// refuse it by name with ErrTransactionOpen, at once, whatever the verdict, and
+	// handle the rest of their batch: no call of the broker waits for a user's transaction.
+	//
+	// When the transaction has committed, the envelope is gone and the store
+	// knows that this very delivery is completed, until it has been asked to settle it or its
+	// session has lapsed. VerdictAck is answered nil then, any other verdict with ErrCompleted,
+	// and neither changes anything: the record of the completion stands. Extend goes on to give no notice that
+	// the delivery is lost. A settlement that is repeated is answered as any that is, or with
+	// ErrCompleted once more.
+	//
+	// When the transaction has rolled back, everything is as if Complete had not been called.
+	Complete(ctx context.Context, s Settlement) error
 }
 
 // ResultWatcher waits for results without asking again and again.

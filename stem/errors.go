@@ -17,6 +17,14 @@ var (
 	// settled; nothing that its old holder writes is accepted. It is also the
 	// cause with which a handler's context is cancelled then.
 	ErrLeaseLost = errors.New("stem: the lease on this delivery is lost")
+	// ErrCompleted: a transaction has completed this very delivery, and committed
+	// (see TaskDefinition.Complete). What Complete answers in a second transaction, which must not
+	// commit its effects once more; and a store to the worker that would end the delivery
+	// otherwise than as done.
+	ErrCompleted = errors.New("stem: a transaction that has committed completed the task")
+	// ErrTransactionOpen: a transaction that completes the delivery has neither committed
+	// nor rolled back yet; nothing else ends the delivery until then.
+	ErrTransactionOpen = errors.New("stem: a transaction that completes the task is still open (does its handler end it before it returns?)")
 	// ErrRevoked: somebody cancelled the task; the cause with which a handler's
 	// context is cancelled, and what Enqueue answers such a handler.
 	ErrRevoked = errors.New("stem: the task was revoked")
@@ -75,6 +83,23 @@ type PayloadTooLargeError struct {
 func (e *PayloadTooLargeError) Error() string {
 	return fmt.Sprintf("stem: task %s: the encoded %s would take %d bytes, the limit is %d: pass a reference to the data, or raise ClientConfig.MaxPayload",
 		e.Task, e.What, e.Size, e.Limit)
+}
+
+// OtherStoreError says that a transaction cannot complete a delivery since another store lent it.
+type OtherStoreError struct {
+	// Delivery is the store that lent the delivery and Transaction the one whose transaction
+	// it is, as their adapters name them: without passwords. Where an adapter knows only
+	// that the delivery is not its own, it leaves Delivery empty.
+	Delivery, Transaction string
+}
+
+// Error names both stores and the way out.
+func (e *OtherStoreError) Error() string {
+	lent := e.Delivery
+	if lent == "" {
+		lent = "another store"
+	}
+	return fmt.Sprintf("stem: the delivery came from %s, the transaction is of %s: complete it in a transaction of the store that lent it, or only return from the handler", lent, e.Transaction)
 }
 
 // DuplicateTaskError says that two registrations claim one name, each as its task's
