@@ -6,8 +6,8 @@
 //
 // [URL] answers a database of its own for each test, on one server that all tests of a process
 // share; [Template] lets such databases be copies of one that is prepared once.
-// [Start] gives a test a whole server, to kill, restart and configure, [TLS] a database that is
-// reached by TLS alone.
+// [Start] gives a test a whole server, to kill, restart and configure, and to have a [Server.Standby];
+// [TLS] a database that is reached by TLS alone. [Bounce] puts PgBouncer before a server.
 //
 // It is for the tests of this module; no user needs it.
 package testpostgres

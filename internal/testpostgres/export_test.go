@@ -26,3 +26,6 @@ func Folders(pid int) []string {
 
 // Programs looks for servers on PATH, and then in other places.
 func Programs(places ...string) (string, error) { return programs(places) }
+
+// Program looks for PgBouncer on PATH, and then in other places.
+func Program(places ...string) (string, error) { return bouncer(places) }

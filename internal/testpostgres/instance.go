@@ -34,8 +34,7 @@ type instance struct {
 	process  *testprocess.Process
 }
 
-// newInstance prepares a server, and lets prepare have its data, before it starts it. If
-// somebody else takes its port meanwhile it gets another.
+// newInstance prepares a server, and lets prepare have its data, before it starts it.
 func newInstance(settings []string, options url.Values, prepare func(i *instance) error) (*instance, error) {
 	in, err := installed()
 	if err != nil {
@@ -57,14 +56,21 @@ func newInstance(settings []string, options url.Values, prepare func(i *instance
 }
 
 func (i *instance) startSomewhere() error {
+	return somewhere(func(port int) error {
+		i.port = port
+		return i.start()
+	})
+}
+
+// somewhere starts a program on a free port, and on another if somebody takes that meanwhile.
+func somewhere(start func(port int) error) error {
 	var failures []error
 	for range 3 {
 		port, err := freeport.Find()
 		if err != nil {
 			return err
 		}
-		i.port = port
-		if err = i.start(); err == nil {
+		if err = start(port); err == nil {
 			return nil
 		}
 		failures = append(failures, err)
@@ -100,14 +106,17 @@ func (i *instance) start() error {
 }
 
 // ready waits until the server lets us in. No other does: the password is that of this process.
-func (i *instance) ready() error {
+func (i *instance) ready() error { return answers(i.process, i.url("postgres"), "SELECT 1") }
+
+// answers waits until a program lets us in.
+func answers(p *testprocess.Process, url, sql string) error {
 	var err error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		if _, err = query(i.url("postgres"), "SELECT 1"); err == nil {
+		if _, err = query(url, sql); err == nil {
 			return nil
 		}
-		if i.process.Ended(5 * time.Millisecond) {
-			return fmt.Errorf("it ended (%v)", i.process.State())
+		if p.Ended(5 * time.Millisecond) {
+			return fmt.Errorf("it ended (%v)", p.State())
 		}
 	}
 	return fmt.Errorf("it does not answer: %w", err)
@@ -133,8 +142,11 @@ func (i *instance) url(database string) string {
 }
 
 // log gives the end of what the server has written.
-func (i *instance) log() string {
-	text, err := os.ReadFile(i.logFile())
+func (i *instance) log() string { return tail(i.logFile()) }
+
+// tail gives the end of a file.
+func tail(name string) string {
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return err.Error()
 	}

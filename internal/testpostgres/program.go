@@ -27,6 +27,28 @@ var places = []string{
 	"/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
 }
 
+var errNoBouncer = errors.New("there is no PgBouncer here (pgbouncer on PATH, or where Debian and Homebrew have it): " +
+	"install it (apt-get install pgbouncer, brew install pgbouncer)")
+
+// bouncers are where PgBouncer is that PATH does not have.
+var bouncers = []string{
+	"/usr/sbin/pgbouncer", // Debian
+	"/usr/bin/pgbouncer",  // Red Hat
+	"/opt/homebrew/opt/pgbouncer/bin/pgbouncer",
+	"/usr/local/opt/pgbouncer/bin/pgbouncer",
+	"/home/linuxbrew/.linuxbrew/opt/pgbouncer/bin/pgbouncer",
+}
+
+// bouncer finds PgBouncer, on PATH or in the places.
+func bouncer(places []string) (string, error) {
+	for _, name := range append([]string{"pgbouncer"}, places...) {
+		if found, err := exec.LookPath(name); err == nil {
+			return found, nil
+		}
+	}
+	return "", errNoBouncer
+}
+
 // programs finds the folder with initdb and postgres: that on PATH, or the newest in the places.
 func programs(places []string) (string, error) {
 	if initdb, err := exec.LookPath("initdb"); err == nil {

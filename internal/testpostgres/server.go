@@ -4,8 +4,10 @@ package testpostgres
 
 import (
 	"net/url"
+	"strconv"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Config says how a server is to be.
@@ -59,6 +61,41 @@ func (s *Server) PID() int { return s.process.PID() }
 
 // Query runs SQL in the database postgres and answers the rows of the last statement as text.
 func (s *Server) Query(sql string) ([][]string, error) { return query(s.URL(), sql) }
+
+// Set changes a setting of the running server, one that needs no restart and that its Config did not name, such as
+// default_transaction_read_only. New connections have it, and the others from their next statement on.
+func (s *Server) Set(name, value string) {
+	s.t.Helper()
+	const loaded = "SELECT pg_conf_load_time()"
+	before := s.value(loaded)
+	s.value("ALTER SYSTEM SET " + name + " = '" + value + "'")
+	s.value("SELECT pg_reload_conf()")
+	for deadline := time.Now().Add(patience); s.value(loaded) == before; {
+		if time.Now().After(deadline) {
+			s.t.Errorf("postgres on %s: it has not read its configuration after %v", s.Addr(), patience)
+			return
+		}
+	}
+}
+
+// Terminate ends all connections of clients, as an administrator does, and answers how many there were.
+func (s *Server) Terminate() int {
+	s.t.Helper()
+	n, err := strconv.Atoi(s.value("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"))
+	s.check(err)
+	return n
+}
+
+// value runs SQL and answers the first value that it gives, if any.
+func (s *Server) value(sql string) string {
+	s.t.Helper()
+	rows, err := s.Query(sql)
+	s.check(err)
+	if len(rows) == 0 {
+		return ""
+	}
+	return rows[0][0]
+}
 
 // Kill kills the first process by SIGKILL and waits until the others have noticed and are gone,
 // too: an idle one does so at once, a busy one when its statement is done.
