@@ -8,6 +8,7 @@
 package faults_test
 
 import (
+	"flag"
 	"log/slog"
 	"os"
 	"testing"
@@ -22,5 +23,9 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	slog.SetDefault(slog.New(slog.DiscardHandler))
+	// Most of what these tests do is wait.
+	if err := flag.Set("test.parallel", "4"); err != nil { // unless the command line says otherwise
+		panic(err)
+	}
 	goleak.VerifyTestMain(m)
 }

@@ -46,10 +46,10 @@ func (n *network) set(f faultnet.Faults) {
 }
 
 // under runs a load with faults, which the answer of each may end, and balances the ledger.
-func (n *network) under(want ledger.Expected, faults func()) {
+func (n *network) under(want ledger.Expected, faults func(), opts ...stem.Option) {
 	n.t.Helper()
 	n.staff(2, orders{Lease: 10 * time.Second})
-	enough := n.load("chore")
+	enough := n.load("chore", opts...)
 	n.progress(20)
 	faults()
 	n.set(faultnet.Faults{})
@@ -109,14 +109,32 @@ func TestConnectionsAreHalfOpen(t *testing.T) {
 	}
 }
 
-// Each way takes a quarter of a second.
+// Each way takes its time, now more and now less, or lets only so much through.
 func TestTheNetworkIsSlow(t *testing.T) {
 	t.Parallel()
-	n := newNetwork(t)
-	n.under(ledger.Expected{}, func() {
-		n.set(faultnet.Faults{Latency: 250 * time.Millisecond})
-		n.progress(50)
-	})
+	for what, c := range map[string]struct {
+		faults faultnet.Faults
+		bulk   int           // of each task
+		least  time.Duration // that 50 tasks take
+	}{
+		"1ms with jitter":  {faultnet.Faults{Latency: time.Millisecond, Jitter: 5 * time.Millisecond}, 0, 2 * time.Millisecond},
+		"50ms with jitter": {faultnet.Faults{Latency: 50 * time.Millisecond, Jitter: 50 * time.Millisecond}, 0, 100 * time.Millisecond},
+		"250ms":            {faultnet.Faults{Latency: 250 * time.Millisecond}, 0, 500 * time.Millisecond},
+		"64kB/s":           {faultnet.Faults{Bandwidth: 64_000}, 4_000, time.Second},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			n := newNetwork(t)
+			n.under(ledger.Expected{}, func() {
+				n.set(c.faults)
+				began := time.Now()
+				n.progress(50)
+				if took := time.Since(began); took < c.least {
+					t.Errorf("50 tasks took %v, want %v at least: the network was not slow", took, c.least)
+				}
+			}, stem.Header("bulk", strings.Repeat("x", c.bulk)))
+		})
+	}
 }
 
 // Nothing arrives for a time that is shorter than the leases: nothing is done twice.

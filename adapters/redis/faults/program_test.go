@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -34,6 +35,10 @@ type orders struct {
 	Grace time.Duration
 	Slots int
 	Says  bool // the test reads what it says
+	// Prefetch is the worker's; 0 is the default.
+	Prefetch int
+	// Threads is how many run at once; 0 leaves it to Go.
+	Threads int
 }
 
 // Place is where the store lies: a server, the master that Sentinels name, or a cluster.
@@ -80,6 +85,7 @@ func work(args []string, ready func()) error {
 	if err := json.Unmarshal([]byte(args[0]), &o); err != nil {
 		return err
 	}
+	runtime.GOMAXPROCS(o.Threads)
 	book, err := ledger.Open(o.Book, o.Name)
 	if err != nil {
 		return err
@@ -104,7 +110,7 @@ func work(args []string, ready func()) error {
 		return err
 	}
 	worker, err := stem.NewWorker(client, registry, stem.WorkerConfig{
-		Name: o.Name, Lease: o.Lease, Grace: o.Grace, Slots: o.Slots, Observer: h,
+		Name: o.Name, Lease: o.Lease, Grace: o.Grace, Slots: o.Slots, Prefetch: o.Prefetch, Observer: h,
 	})
 	if err != nil {
 		return err

@@ -85,7 +85,7 @@ func TestAServerIsAwayAndNobodySpins(t *testing.T) {
 	s.balance(ledger.Expected{Tasks: tasks, Duplicates: workers * 8})
 }
 
-// outage is how long a server is away where that is what a test is about: STEM_TEST_OUTAGE, or 5 s.
+// outage is how long a server is away, or workers are overloaded, where that is what a test is about: STEM_TEST_OUTAGE, or 5 s.
 func outage() time.Duration {
 	if d, err := time.ParseDuration(os.Getenv("STEM_TEST_OUTAGE")); err == nil {
 		return d

@@ -109,7 +109,7 @@ func (s *site) staff(n int, o orders) {
 func (s *site) enqueue(ctx context.Context, task *stem.TaskDefinition[string, string], id, args string, opts ...stem.Option) error {
 	for {
 		once, cancel := context.WithTimeout(ctx, 5*time.Second)
-		_, err := task.Via(s.client).Enqueue(once, args, append(opts, stem.WithID(id))...)
+		_, err := task.Via(s.client).Enqueue(once, args, append([]stem.Option{stem.WithID(id)}, opts...)...)
 		cancel()
 		if err == nil {
 			return s.book.Append(ledger.Entry{Kind: ledger.Enqueued, ID: id})
@@ -123,7 +123,7 @@ func (s *site) enqueue(ctx context.Context, task *stem.TaskDefinition[string, st
 
 // load has eight clients enqueue chores of up to 20 ms, some 800 a second, until the answer is called, which waits for
 // what is not acknowledged yet and tells how many there are.
-func (s *site) load(name string) (enough func() int) {
+func (s *site) load(name string, opts ...stem.Option) (enough func() int) {
 	var count atomic.Int64
 	var clients sync.WaitGroup
 	ctx, cancel := context.WithTimeout(s.t.Context(), 3*patience+outage())
@@ -133,7 +133,7 @@ func (s *site) load(name string) (enough func() int) {
 		clients.Go(func() {
 			for {
 				id := fmt.Sprint(name, "-", count.Add(1))
-				if err := s.enqueue(ctx, chore, id, fmt.Sprint(1+random.IntN(20), "ms")); err != nil {
+				if err := s.enqueue(ctx, chore, id, fmt.Sprint(1+random.IntN(20), "ms"), opts...); err != nil {
 					s.t.Errorf("an enqueue was never acknowledged: %v", err)
 					return
 				}
@@ -184,10 +184,12 @@ func (s *site) progress(n int) {
 // quiet waits until the queue is empty.
 func (s *site) quiet() {
 	s.t.Helper()
-	s.until("the queue is empty", patience, func() bool {
-		counts, err := s.store.CountQueue(s.t.Context(), stem.DefaultQueue)
-		return err == nil && counts.Ready+counts.Delayed+counts.Running == 0
-	})
+	s.until("the queue is empty", patience, s.isQuiet)
+}
+
+func (s *site) isQuiet() bool {
+	counts, err := s.store.CountQueue(s.t.Context(), stem.DefaultQueue)
+	return err == nil && counts.Ready+counts.Delayed+counts.Running == 0
 }
 
 // until waits until something is so.

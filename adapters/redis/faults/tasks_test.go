@@ -25,6 +25,8 @@ var (
 	// vigil says "held", waits until it is cancelled, says "ended", and succeeds nevertheless, unless its args say that it is
 	// unfinished then.
 	vigil = stem.Define(stem.TaskSpec{Name: "fault.vigil"}, text, text)
+	// grind computes without a pause for as long as its args say.
+	grind = stem.Define(stem.TaskSpec{Name: "fault.grind"}, text, text)
 	// poison takes its process down, in the way that its args say.
 	poison = stem.Define(stem.TaskSpec{Name: "fault.poison"}, text, text)
 )
@@ -37,7 +39,7 @@ type hand struct {
 
 func (h *hand) registry() (*stem.Registry, error) {
 	r := new(stem.Registry)
-	return r, errors.Join(stem.Handle(r, chore, h.chore), stem.Handle(r, vigil, h.vigil), stem.Handle(r, poison, h.poison))
+	return r, errors.Join(stem.Handle(r, chore, h.chore), stem.Handle(r, vigil, h.vigil), stem.Handle(r, grind, h.grind), stem.Handle(r, poison, h.poison))
 }
 
 func (h *hand) chore(ctx context.Context, span string) (string, error) {
@@ -55,6 +57,12 @@ func (h *hand) chore(ctx context.Context, span string) (string, error) {
 	return h.effect(ctx)
 }
 
+// begin enters into the ledger that a run has begun.
+func (h *hand) begin(ctx context.Context) (stem.TaskInfo, error) {
+	info, _ := stem.Info(ctx)
+	return info, h.book.Append(ledger.Entry{Kind: tried, ID: info.ID, Attempt: info.Attempt, Delivery: info.Delivery})
+}
+
 func (h *hand) effect(ctx context.Context) (string, error) {
 	info, _ := stem.Info(ctx)
 	err := h.book.Append(ledger.Entry{Kind: ledger.Effect, ID: info.ID, Attempt: info.Attempt, Delivery: info.Delivery})
@@ -62,8 +70,8 @@ func (h *hand) effect(ctx context.Context) (string, error) {
 }
 
 func (h *hand) vigil(ctx context.Context, args string) (string, error) {
-	info, _ := stem.Info(ctx)
-	if err := h.book.Append(ledger.Entry{Kind: tried, ID: info.ID, Attempt: info.Attempt, Delivery: info.Delivery}); err != nil {
+	info, err := h.begin(ctx)
+	if err != nil {
 		return "", err
 	}
 	h.say("held %s %d %d %d %d", info.ID, info.Delivery, info.Attempt, info.Interruptions, info.Releases)
@@ -75,12 +83,30 @@ func (h *hand) vigil(ctx context.Context, args string) (string, error) {
 	return h.effect(ctx)
 }
 
-// tried is a kind of ledger entry that tells that a run has begun.
-const tried ledger.Kind = "tried"
+func (h *hand) grind(ctx context.Context, span string) (string, error) {
+	d, err := time.ParseDuration(span)
+	if err != nil {
+		return "", stem.Permanent(err)
+	}
+	if _, err := h.begin(ctx); err != nil {
+		return "", err
+	}
+	for began := time.Now(); time.Since(began) < d; {
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+	}
+	return h.effect(ctx)
+}
+
+// Kinds of ledger entries.
+const (
+	tried   ledger.Kind = "tried"   // a run has begun
+	rescued ledger.Kind = "rescued" // a delivery was taken over from a session that had lapsed
+)
 
 func (h *hand) poison(ctx context.Context, kind string) (string, error) {
-	info, _ := stem.Info(ctx)
-	if err := h.book.Append(ledger.Entry{Kind: tried, ID: info.ID, Attempt: info.Attempt, Delivery: info.Delivery}); err != nil {
+	if _, err := h.begin(ctx); err != nil {
 		return "", err
 	}
 	poisons[kind]()
@@ -92,6 +118,10 @@ func (h *hand) Observe(_ context.Context, e stem.Event) {
 	switch e := e.(type) {
 	case stem.TaskSucceeded:
 		if err := h.book.Append(ledger.Entry{Kind: ledger.Settled, ID: e.ID, Attempt: e.Attempt, Delivery: e.Delivery}); err != nil {
+			h.say("%v", err)
+		}
+	case stem.TaskInterrupted:
+		if err := h.book.Append(ledger.Entry{Kind: rescued, ID: e.ID, Attempt: e.Attempt, Delivery: e.Delivery}); err != nil {
 			h.say("%v", err)
 		}
 	case stem.LeaseLost:
