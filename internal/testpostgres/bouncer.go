@@ -60,7 +60,7 @@ func newBouncer(server string, settings []string) (*Bouncer, error) {
 	if b.program, err = bouncer(bouncers); err != nil {
 		return nil, err
 	}
-	if b.dir, err = in.newFolder(); err != nil {
+	if b.dir, err = in.newFolder(root()); err != nil {
 		return nil, err
 	}
 	err = somewhere(func(port int) error {

@@ -21,7 +21,7 @@ var shared = sync.OnceValues(func() (string, error) {
 	if server := os.Getenv(urlVariable); server != "" {
 		return server, nil
 	}
-	i, err := newInstance(nil, plain, func(*instance) error { return nil })
+	i, err := newInstance(Config{}, plain, func(*instance) error { return nil })
 	if err != nil {
 		return "", fmt.Errorf("%w; or let %s name a server on which the tests may create databases", err, urlVariable)
 	}
@@ -117,7 +117,7 @@ func within(server, name string) string {
 	return u.String()
 }
 
-// Suite is the tests of a package, and then the end of what they shared.
+// Suite is the tests of a package, or another program, and then the end of what they shared.
 type Suite struct{ tests runner }
 
 type runner interface{ Run() int }

@@ -11,7 +11,7 @@ import (
 
 // Hold runs a server and closes standard output, and does nothing more.
 func Hold() {
-	if _, err := newInstance(nil, plain, func(*instance) error { return nil }); err != nil {
+	if _, err := newInstance(Config{}, plain, func(*instance) error { return nil }); err != nil {
 		panic(err)
 	}
 	os.Stdout.Close()

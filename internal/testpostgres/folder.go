@@ -33,7 +33,7 @@ var installed = sync.OnceValues(func() (*installation, error) {
 	if in.owner, err = owner(); err != nil {
 		return nil, err
 	}
-	dir, err := in.newFolder()
+	dir, err := in.newFolder(root())
 	if err != nil {
 		return nil, err
 	}
@@ -86,9 +86,9 @@ func (in *installation) give(name string) error {
 // prefix is that of the names of all folders.
 const prefix = "testpostgres"
 
-// newFolder makes a folder for a server.
-func (in *installation) newFolder() (string, error) {
-	dir, err := testprocess.Folder(root(), prefix)
+// newFolder makes a folder for a server below another one.
+func (in *installation) newFolder(below string) (string, error) {
+	dir, err := testprocess.Folder(below, prefix)
 	if err != nil {
 		return "", err
 	}

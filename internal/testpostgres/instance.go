@@ -3,6 +3,7 @@
 package testpostgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,16 +36,16 @@ type instance struct {
 }
 
 // newInstance prepares a server, and lets prepare have its data, before it starts it.
-func newInstance(settings []string, options url.Values, prepare func(i *instance) error) (*instance, error) {
+func newInstance(cfg Config, options url.Values, prepare func(i *instance) error) (*instance, error) {
 	in, err := installed()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := in.newFolder()
+	dir, err := in.newFolder(cmp.Or(cfg.Folder, root()))
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{installation: in, dir: dir, settings: settings, options: options}
+	i := &instance{installation: in, dir: dir, settings: cfg.Settings, options: options}
 	if err = errors.Join(in.copyTo(dir, i.data()), prepare(i)); err == nil {
 		err = i.startSomewhere()
 	}

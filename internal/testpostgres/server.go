@@ -15,6 +15,8 @@ type Config struct {
 	// Settings are what postgresql.conf may say, such as "statement_timeout=1s". Default: the
 	// server's own, and fsync is one of them.
 	Settings []string
+	// Folder is where the server has a folder of its own. Default: memory, where there is room for some.
+	Folder string
 }
 
 // Server is a PostgreSQL server of one test. Its methods may be called from any goroutine, one at
@@ -31,12 +33,12 @@ var plain = url.Values{"sslmode": {"disable"}}
 // with the test.
 func Start(t testing.TB, cfg Config) *Server {
 	t.Helper()
-	return run(t, cfg.Settings, plain, func(*instance) error { return nil })
+	return run(t, cfg, plain, func(*instance) error { return nil })
 }
 
-func run(t testing.TB, settings []string, options url.Values, prepare func(*instance) error) *Server {
+func run(t testing.TB, cfg Config, options url.Values, prepare func(*instance) error) *Server {
 	t.Helper()
-	i, err := newInstance(settings, options, prepare)
+	i, err := newInstance(cfg, options, prepare)
 	if err != nil {
 		t.Fatal(err)
 	}

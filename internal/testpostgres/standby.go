@@ -14,7 +14,7 @@ import (
 // those of Config.
 func (s *Server) Standby(t testing.TB, settings ...string) *Server {
 	t.Helper()
-	return run(t, settings, plain, func(i *instance) error {
+	return run(t, Config{Settings: settings}, plain, func(i *instance) error {
 		if err := os.RemoveAll(i.data()); err != nil {
 			return err
 		}

@@ -45,7 +45,7 @@ func startTLS(t testing.TB) (server, ca string) {
 	certs := testcert.New(t, "postgres")
 	settings := []string{"ssl=on", "ssl_cert_file=server.pem", "ssl_key_file=server.key"}
 	options := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {certs.CA}}
-	s := run(t, settings, options, func(i *instance) error {
+	s := run(t, Config{Settings: settings}, options, func(i *instance) error {
 		return errors.Join(
 			i.copyIn(certs.ServerCert, "server.pem"), i.copyIn(certs.ServerKey, "server.key"),
 			i.write(filepath.Join(i.data(), "pg_hba.conf"), []byte("hostssl all all 127.0.0.1/32 scram-sha-256\n")),
