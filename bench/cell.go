@@ -21,6 +21,7 @@ type cell struct {
 	System  string
 	Before  bool // the part before the measure
 	Addr    string
+	PID     int // of the server
 	For     time.Duration
 	Due     time.Time // when scheduled tasks are due
 	Profile string    // what the names of profiles begin with; "" for none
@@ -66,12 +67,16 @@ func child(ctx context.Context, text string) error {
 }
 
 func (c cell) do(ctx context.Context, m measure) (figures, error) {
-	t := new(trips)
-	system, err := newSystem(ctx, c.System, c.Addr, t)
+	store, t := storeOf(c.System), new(trips)
+	system, err := store.connect(ctx, c, t)
 	if err != nil {
 		return figures{}, err
 	}
-	b := &bench{cell: c, system: system, meter: newMeter(c.Addr, t)}
+	gauge, err := store.gauge(ctx, c)
+	if err != nil {
+		return figures{}, err
+	}
+	b := &bench{cell: c, system: system, meter: &meter{gauge: gauge, trips: t}}
 	if c.Before {
 		return figures{}, m.before(ctx, b)
 	}

@@ -40,9 +40,9 @@ func idle(queues int) func(context.Context, *bench) (figures, error) {
 	}
 }
 
-// stored tells how much memory of the server a task takes that waits. Its payload does not count.
+// stored tells how much a task takes on the server that waits. Its payload does not count.
 func stored(ctx context.Context, b *bench) (figures, error) {
-	s, err := b.meter.sample(ctx)
+	bytes, err := b.meter.gauge.stored(ctx)
 	n := b.prepared()
-	return figures{Tasks: n, Stored: float64(s.memory)/float64(n) - payloadSize}, err
+	return figures{Tasks: n, Stored: float64(bytes)/float64(n) - payloadSize}, err
 }

@@ -31,6 +31,7 @@ func main() {
 	flag.StringVar(&systems, "system", ".", "a regular expression: only these systems")
 	flag.BoolVar(&cfg.json, "json", false, "print JSON")
 	flag.StringVar(&cfg.profiles, "profile", "", "a folder for profiles of the clients: CPU and allocations")
+	flag.StringVar(&cfg.folder, "folder", "", "where servers have their data, on a disk perhaps; memory unless it is set")
 	flag.Parse()
 	var err error
 	if cfg.measures, err = regexp.Compile(only); err != nil {
@@ -52,6 +53,7 @@ type config struct {
 	systems  *regexp.Regexp
 	json     bool
 	profiles string
+	folder   string
 }
 
 // run measures and prints, where something has failed what was found before.
@@ -87,7 +89,7 @@ func compare(ctx context.Context, cfg config, m measure) ([]outcome, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", m.name, next.System, err)
 			}
-			fmt.Fprintf(os.Stderr, "%s, %s: %s\n", m.name, next.System, row{figures: f}.headline())
+			fmt.Fprintf(os.Stderr, "%s, %s: %s\n", m.name, next.System, row{outcome: *next, figures: f}.headline())
 			next.Rounds = append(next.Rounds, f)
 		}
 	}
@@ -111,12 +113,12 @@ func one(ctx context.Context, cfg config, m measure, system string) (figures, er
 func attempt(ctx context.Context, cfg config, m measure, system string, lead time.Duration) (figures, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	s, err := startServer(ctx)
+	s, err := storeOf(system).start(ctx, cfg.folder)
 	if err != nil {
 		return figures{}, err
 	}
 	defer s.stop()
-	c := cell{Measure: m.name, System: system, Addr: s.addr, For: cfg.during, Due: time.Now().Add(lead)}
+	c := cell{Measure: m.name, System: system, Addr: s.addr, PID: s.pid, For: cfg.during, Due: time.Now().Add(lead)}
 	if m.before != nil {
 		c.Before = true
 		if _, err := spawn(ctx, c); err != nil {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -22,30 +24,43 @@ func writeJSON(out io.Writer, all []outcome) error {
 	return e.Encode(all)
 }
 
-// writeTables prints, in Markdown, what was found and which bars were reached.
+// writeTables prints, in Markdown, what was found on each store and which bars were reached.
 func writeTables(out io.Writer, all []outcome) error {
-	rows := rowsOf(all)
-	found := newTable(out, "measure", "system", "median", "× asynq", "× raw-fenced", "× asynq by CPU",
-		"CPU client", "CPU server", "allocs", "commands", "trips")
+	for _, s := range stores {
+		of := slices.DeleteFunc(rowsOf(all), func(r row) bool { return !slices.Contains(s.systems, r.System) })
+		if len(of) == 0 {
+			continue
+		}
+		fmt.Fprintf(out, "### %s\n\n", s.name)
+		if err := errors.Join(writeFigures(out, s, of), writeBars(out, of)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeFigures(out io.Writer, s *store, rows []row) error {
+	t := newTable(out, "measure", "system", "median", "× "+s.peer, "× "+s.limit, "× "+s.peer+" by CPU",
+		"CPU client", "CPU server", "allocs", s.asked, s.more)
 	for _, r := range rows {
-		found.row(r.Measure, r.System, r.headline(),
-			digits(r.byRate[theirs], 1), digits(r.byRate[rawFenced], 2), digits(r.byCPU[theirs], 1),
-			digits(r.ClientCPU, 2), digits(r.ServerCPU, 2), digits(r.Allocs, 1), digits(r.Commands, 3), digits(r.Trips, 3))
+		t.row(r.Measure, r.System, r.headline(),
+			digits(r.byRate[s.peer], 1), digits(r.byRate[s.limit], 2), digits(r.byCPU[s.peer], 1),
+			digits(r.ClientCPU, 2), digits(r.ServerCPU, 2), digits(r.Allocs, 1), digits(r.Commands, 3), s.moreOf(r))
 	}
-	if err := found.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintln(out)
-	reached := newTable(out, "measure", "system", "bar", "found", "")
+	return t.end()
+}
+
+func writeBars(out io.Writer, rows []row) error {
+	t := newTable(out, "measure", "system", "bar", "found", "")
 	for _, r := range rows {
 		for _, b := range bars {
 			if b.measure == r.Measure && b.system == r.System {
 				value, verdict := b.verdict(r)
-				reached.row(b.measure, b.system, b.String(), value, verdict)
+				t.row(b.measure, b.system, b.String(), value, verdict)
 			}
 		}
 	}
-	return reached.Flush()
+	return t.end()
 }
 
 // headline is the figure that the measure is about.
@@ -58,7 +73,7 @@ func (r row) headline() string {
 	case r.Rate > 0:
 		return fmt.Sprintf("%.1fk/s", r.Rate/1000)
 	default:
-		return fmt.Sprintf("%.2f commands/s", r.Idle)
+		return fmt.Sprintf("%.2f %s/s", r.Idle, storeOf(r.System).asked)
 	}
 }
 
@@ -87,3 +102,9 @@ func newTable(out io.Writer, columns ...string) table {
 }
 
 func (t table) row(cells ...string) { fmt.Fprintln(t, "| "+strings.Join(cells, "\t| ")+"\t|") }
+
+// end writes the table and a line after it.
+func (t table) end() error {
+	fmt.Fprintln(t)
+	return t.Flush()
+}

@@ -52,6 +52,7 @@ func medians(rounds []figures) figures {
 		Allocs:    of(func(f figures) float64 { return f.Allocs }),
 		Commands:  of(func(f figures) float64 { return f.Commands }),
 		Trips:     of(func(f figures) float64 { return f.Trips }),
+		WAL:       of(func(f figures) float64 { return f.WAL }),
 		Stored:    of(func(f figures) float64 { return f.Stored }),
 		Idle:      of(func(f figures) float64 { return f.Idle }),
 	}
