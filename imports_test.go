@@ -73,6 +73,7 @@ var importRules = map[string]rule{
 	"internal/testpostgres": {local: []string{"internal/freeport", "internal/testcert", "internal/testprocess"}, modules: []string{"github.com/jackc/pgx/v5/pgconn"}},
 	"internal/faultnet":     {local: []string{"internal/freeport"}},
 	"internal/crashworker":  {local: []string{"internal/testprocess"}},
+	"internal/txmemory":     {local: []string{"stem", "adapters/memory"}}, // a store that tests stand on
 	"internal/...":          {},
 
 	"cmd/...":      {local: []string{anything}},

@@ -61,8 +61,8 @@ type Completer interface {
 	// It is fenced in the transaction itself, as Settle is: where the envelope has
 	// been lent again or is settled, it answers ErrLeaseLost; where another
 	// transaction has completed this very delivery and committed, ErrCompleted. Both mean that
-	// this transaction must not commit. It may wait for another one that
-	// ends the same delivery, for as long as ctx allows. Called again in the same
+	// this transaction must not commit. For another one that is still open and ends the
+	// same delivery it may wait, as long as ctx allows, or answer ErrTransactionOpen. Called again in the same
 	// transaction it answers nil. A delivery of another store is refused with an
 	// *OtherStoreError, and nothing is written. Whether the transaction can still be used
 	// after an error is for the adapter to say.

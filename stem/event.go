@@ -42,10 +42,12 @@ type TaskRef struct {
 // The events. A run begins with TaskStarted and has one event at its end, which is
 // told after the store has accepted it: the next run may have begun by then.
 type (
-	// TaskEnqueued: the store has the task, or had it already.
+	// TaskEnqueued: the store has the task, or had it already. InTransaction: a transaction
+	// has taken it, and the store has it once that commits; of that nobody tells.
 	TaskEnqueued struct {
 		TaskRef
-		Duplicate bool
+		Duplicate     bool
+		InTransaction bool
 	}
 	// TaskStarted: the handler is about to run.
 	TaskStarted struct {

@@ -47,8 +47,8 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 			if l.ctx.Err() != nil {
 				o.cause = context.Cause(&l.ctx)
 			}
-		} else if limit := w.client.cfg.MaxPayload; len(o.result) > limit {
-			o = outcome{err: Permanent(&PayloadTooLargeError{Task: l.Task, What: "result", Size: len(o.result), Limit: limit})}
+		} else if err := l.tooLarge(o.result); err != nil {
+			o = outcome{err: err}
 		}
 		l.ctx.end(nil)
 		if l.soft != nil {
@@ -82,7 +82,7 @@ func (w *Worker) conclude(l *loan, o outcome, ran time.Duration) {
 			w.conclude(l, o.simpler(), ran)
 		}
 	}()
-	j := judgeUnharmed(l.Delivery, o)
+	j := l.afterCompletion(judgeUnharmed(l.Delivery, o))
 	judged = true
 	j.ran = ran
 	if j.verdict == VerdictRetry || j.verdict == VerdictDeadLetter {

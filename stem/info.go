@@ -2,7 +2,6 @@ package stem
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -65,27 +64,21 @@ func Logger(ctx context.Context) *slog.Logger {
 
 // Progress reports how far the running task has come: percent is 0 to 100. It
 // is stored as the task's record, where Job.Status finds it, and is an event.
-// Each call is a write to the store. Where no result is kept only the event
-// remains. When the handler's context has ended, Progress answers why, for
+// Each call is a write to the store. Where no result is kept, or after Complete, only the
+// event remains. When the handler's context has ended, Progress answers why, for
 // example ErrLeaseLost; a report that comes after a takeover which neither side has
 // noticed yet may still be stored, until the new holder's record replaces it.
 func Progress(ctx context.Context, percent float64, message string) error {
-	l := loanFrom(ctx)
-	if l == nil {
-		return errors.New("stem: Progress: the context is not a handler's")
+	l, err := runningLoan(ctx, "Progress")
+	if err != nil {
+		return err
 	}
 	if !(percent >= 0 && percent <= 100) {
 		return &OptionError{Option: "progress", Value: fmt.Sprint(percent), Want: "0 to 100 percent"}
 	}
-	if !l.runs.Load() {
-		return errors.New("stem: Progress: the task's handler has returned")
-	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("stem: progress of task %s (%s): %w", l.Task, l.ID, context.Cause(ctx))
-	}
 	report := ProgressReport{Percent: percent, Message: text(message, longestMessage)}
 	l.worker.observe.tell(ctx, TaskProgressed{TaskRef: l.ref(), Progress: report})
-	if l.KeepResult == 0 || l.worker.client.cfg.Backend == nil {
+	if l.KeepResult == 0 || l.worker.client.cfg.Backend == nil || l.completion.Load() != nil {
 		return nil
 	}
 	record := l.record(StateRunning, l.Marks)

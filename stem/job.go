@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/gostem/gostem/stem/codec"
@@ -107,7 +106,7 @@ func (j Job[R]) Status(ctx context.Context) (Result, error) {
 // of another task may be of another type. What was enqueued under an alias is this
 // task's.
 func (j Job[R]) owns(r Result) error {
-	if r.Task != j.spec.Name && !slices.Contains(j.spec.Aliases, r.Task) {
+	if !j.spec.answersTo(r.Task) {
 		return fmt.Errorf("%w: the id is that of a task %s", ErrOtherTask, r.Task)
 	}
 	return nil

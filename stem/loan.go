@@ -26,6 +26,8 @@ type loan struct {
 	stuck   atomic.Pointer[stuckness] // where the handler goes on after the end of ctx
 	refusal *refusal                  // where the store has refused the record
 
+	completion atomic.Pointer[completion] // where a transaction of the handler's took one
+
 	runs     atomic.Bool // the handler does
 	asked    atomic.Bool // it has waited for a job
 	waits    int32       // for how many it waits now; guarded by hand.mu
@@ -75,6 +77,9 @@ func (l *loan) revoked() error {
 func (l *loan) dueFor(now time.Time) time.Duration {
 	return max(l.Age-l.Delay, 0) + now.Sub(*l.received)
 }
+
+// started is when the handler was called, or the middleware before it.
+func (l *loan) started() time.Time { return l.received.Add(l.waited - l.Waited) }
 
 func (l *loan) ref() TaskRef {
 	return TaskRef{ID: l.ID, Task: l.Task, Queue: l.Queue, Worker: l.worker.cfg.Name, Attempt: l.Attempt, Delivery: l.Number}

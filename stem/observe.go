@@ -128,8 +128,10 @@ func (o *observe) hand(t told) {
 	o.observer.Observe(ctx, t.event)
 }
 
-func (o *observe) enqueued(ctx context.Context, e *Envelope, p Published) {
+func (o *observe) enqueued(ctx context.Context, e *Envelope, p Published, inTransaction bool) {
 	if o.observer != nil {
-		o.tell(ctx, TaskEnqueued{TaskRef: TaskRef{ID: p.ID, Task: e.Task, Queue: e.Queue}, Duplicate: p.Duplicate})
+		o.tell(ctx, TaskEnqueued{
+			TaskRef: TaskRef{ID: p.ID, Task: e.Task, Queue: e.Queue}, Duplicate: p.Duplicate, InTransaction: inTransaction,
+		})
 	}
 }

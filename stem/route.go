@@ -68,7 +68,7 @@ func (r route) enqueue(ctx context.Context, spec *TaskSpec, payload []byte, opts
 	if err := client.line.send(ctx, p); err != nil {
 		return ticket{}, fmt.Errorf("stem: enqueue task %s: %w", spec.Name, ItemErr(err, 0))
 	}
-	return newTicket(ctx, client, &p.envs[0], p.answers[0]), nil
+	return r.ticket(ctx, client, &p.envs[0], p.answers[0]), nil
 }
 
 // enqueueMany makes one envelope per payload and publishes them all. Those that
@@ -103,15 +103,15 @@ func (r route) enqueueMany(ctx context.Context, spec *TaskSpec, payloads [][]byt
 	tickets := make([]ticket, len(envs))
 	for i := range tickets {
 		if !failed[i] {
-			tickets[i] = newTicket(ctx, client, &envs[i], answers[i])
+			tickets[i] = r.ticket(ctx, client, &envs[i], answers[i])
 		}
 	}
 	return tickets, err
 }
 
-func newTicket(ctx context.Context, client *Client, e *Envelope, p Published) ticket {
+func (r route) ticket(ctx context.Context, client *Client, e *Envelope, p Published) ticket {
 	if client != nil {
-		client.observe.enqueued(ctx, e, p)
+		client.observe.enqueued(ctx, e, p, r.via != nil)
 	}
 	return ticket{id: p.ID, queue: e.Queue, delay: e.Delay, duplicate: p.Duplicate, ignored: e.KeepResult == 0, client: client}
 }

@@ -135,8 +135,14 @@ func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
 		return nil, nil
 	}
 	for i, e := range batch {
-		itemErr := ItemErr(err, i)
-		if itemErr != nil && !errors.Is(itemErr, ErrLeaseLost) {
+		tell := s.tellEnd
+		switch itemErr := ItemErr(err, i); {
+		case itemErr == nil:
+		case errors.Is(itemErr, ErrLeaseLost):
+			tell = s.tellLost
+		case errors.Is(itemErr, ErrCompleted):
+			tell = s.tellCompleted
+		default:
 			again = append(again, e.refused(itemErr, time.Now()))
 			if first == nil {
 				first = itemErr
@@ -144,11 +150,7 @@ func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
 			continue
 		}
 		s.w.held.remove(batch[i : i+1])
-		if itemErr == nil {
-			s.tellEnd(e)
-		} else {
-			s.tellLost(e)
-		}
+		tell(e)
 	}
 	return again, first
 }

@@ -96,6 +96,11 @@ func (s TaskSpec) Envelope() (Envelope, error) {
 	return e, nil
 }
 
+// answersTo reports whether name is the task's own, or an alias of it.
+func (s *TaskSpec) answersTo(name string) bool {
+	return name == s.Name || slices.Contains(s.Aliases, name)
+}
+
 // mostTags is the most tags that a task has; beyond lies a mistake.
 const mostTags = 20
 

@@ -278,6 +278,9 @@ func (d *TaskDefinition[A, R]) encodeArgs(args A) ([]byte, error) {
 }
 
 func (d *TaskDefinition[A, R]) encodeResult(result R) ([]byte, error) {
+	if d.result.Append == nil {
+		return nil, d.check()
+	}
 	b := takeBox[R](&d.boxes.results)
 	defer b.giveBack(&d.boxes.results)
 	b.value = result

@@ -138,7 +138,7 @@ func (t *trip) blameResults(err error) error {
 	for i := range t.settlements {
 		switch itemErr := ItemErr(err, i); {
 		case itemErr == nil:
-		case t.settlements[i].Result != nil && !errors.Is(itemErr, ErrLeaseLost):
+		case t.settlements[i].Result != nil && !errors.Is(itemErr, ErrLeaseLost) && !errors.Is(itemErr, ErrCompleted):
 			items = append(items, ItemError{i, &refusedResult{itemErr}})
 		default:
 			items = append(items, ItemError{i, itemErr})
@@ -158,10 +158,10 @@ type refusedResult struct{ error }
 
 func (e *refusedResult) Unwrap() error { return e.error }
 
-// excused reports whether the record is not to blame: the store may have taken it, or
-// takes nothing at all.
+// excused reports whether the record is not to blame: the store may have taken it,
+// takes nothing at all, or waits for the handler's own transaction.
 func (e *refusedResult) excused() bool {
-	return errors.Is(e.error, ErrUnknownOutcome) || errors.Is(e.error, ErrBackpressure)
+	return errors.Is(e.error, ErrUnknownOutcome) || errors.Is(e.error, ErrBackpressure) || errors.Is(e.error, ErrTransactionOpen)
 }
 
 // refusalPatience is for how long a result is offered to a store that refuses it by
