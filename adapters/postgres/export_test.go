@@ -1,0 +1,25 @@
+package postgres
+
+import (
+	"context"
+	"io/fs"
+)
+
+// MigrateFiles migrates by other files than those of the program, and tells whether a program that has these can
+// work with the schema then.
+func MigrateFiles(ctx context.Context, db DB, schema string, files fs.FS) error {
+	steps, err := load(files)
+	if err != nil {
+		return err
+	}
+	return steps.migrate(ctx, db, schema)
+}
+
+// Suits tells whether a program that knows the steps up to a version can work with the schema.
+func Suits(ctx context.Context, db DB, schema string, version int) error {
+	is, err := look(ctx, db, schema)
+	if err != nil {
+		return err
+	}
+	return is.suits(version)
+}
