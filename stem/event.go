@@ -125,7 +125,8 @@ type (
 		Operation string // "receive", "extend", "settle", "revocations"
 		Err       error
 	}
-	// StoreRecovered: a call has gone well again after StoreFailed.
+	// StoreRecovered: calls go well again after StoreFailed. Of receives, of which some may fail while
+	// others bring tasks, it is told when none has failed for 5 s since one did.
 	StoreRecovered struct{ Operation string }
 	// QueueStalled: tasks of a queue that the worker serves wait for something else than a
 	// slot, because the queue is paused, or because so many are set aside that the worker does not

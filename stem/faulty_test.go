@@ -23,12 +23,18 @@ type faulty struct {
 	swallows atomic.Bool
 	hangs    atomic.Bool // Extend blocks until its context ends
 	calls    atomic.Int64
+	// flaps fails every second Receive.
+	flaps    atomic.Bool
+	receives atomic.Int64
 	// bad, if set, fails settlements: a whole batch, or items of it.
 	bad atomic.Pointer[func(ss []stem.Settlement) error]
 }
 
 func (f *faulty) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.Delivery, error) {
 	if f.calls.Add(1); f.away.Load() {
+		return nil, errAway
+	}
+	if f.receives.Add(1)%2 == 0 && f.flaps.Load() {
 		return nil, errAway
 	}
 	if f.empty.Load() {

@@ -7,20 +7,6 @@ import (
 	"time"
 )
 
-// Waits between calls to a store that fails.
-const (
-	firstBackoff = 50 * time.Millisecond
-	longestStall = 5 * time.Second
-)
-
-// stall grows the wait between failing calls; the zero value is the first.
-type stall struct{ last time.Duration }
-
-func (s *stall) next() time.Duration {
-	s.last = min(max(2*s.last, firstBackoff), longestStall)
-	return jitter(s.last)
-}
-
 // fetch receives deliveries for free slots, and a few ahead, until ctx ends. It
 // returns an error only where going on makes no sense.
 func (w *Worker) fetch(ctx context.Context) error {
@@ -41,10 +27,8 @@ func (w *Worker) fetch(ctx context.Context) error {
 		case err == nil:
 			w.markRevoked(ctx, deliveries)
 			w.accept(deliveries)
-			if failing != (stall{}) {
-				w.storeRecovered(ctx, "receive")
-			}
-			failing, idle.since = stall{}, time.Time{}
+			failing.answers()
+			idle.since = time.Time{}
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, ErrClosed):
@@ -61,6 +45,9 @@ func (w *Worker) fetch(ctx context.Context) error {
 				return nil
 			}
 			search.suspect()
+		}
+		if failing.over() {
+			w.storeRecovered(ctx, "receive")
 		}
 	}
 	return nil
@@ -121,7 +108,7 @@ func (s *search) suspect() { s.suspicious = time.Now().Add(s.lease) }
 func (s *search) next(now time.Time) (wait time.Duration, due bool) {
 	if now.Before(s.suspicious) {
 		s.last = now
-		return s.lease / 3, true
+		return min(s.lease/3, steadyAfter), true
 	}
 	if left := s.last.Add(searchEvery * s.lease).Sub(now); left > 0 {
 		return left, false

@@ -49,6 +49,54 @@ func TestABrokerThatDoesNotWaitIsAskedWithBackoff(t *testing.T) {
 	})
 }
 
+// A store without room for another connection serves a receive by an old one and refuses the next.
+func TestAStoreThatFailsInTurnsIsAskedWithBackoffAndRecoversOnce(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		hello := r.task("hello", greet)
+		r.work(stem.WorkerConfig{})
+		f.flaps.Store(true)
+		for range 600 {
+			r.enqueue(hello, "Stem")
+			time.Sleep(100 * time.Millisecond)
+		}
+		failed, recovered := len(eventsOf[stem.StoreFailed](r)), len(eventsOf[stem.StoreRecovered](r))
+		if failed < 40 || failed > 130 || recovered != 0 {
+			t.Errorf("got %d failures and %d recoveries in a minute, want back-off and none", failed, recovered)
+		}
+		f.flaps.Store(false)
+		if _, err := r.wait(r.enqueue(hello, "Stem")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Second)
+		if got := eventsOf[stem.StoreRecovered](r); len(got) != 1 {
+			t.Errorf("got %d recoveries, want one", len(got))
+		}
+	})
+}
+
+func TestAFailureNowAndThenCostsOneShortWait(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		hello := r.task("hello", greet)
+		r.work(stem.WorkerConfig{})
+		for range 60 {
+			f.eats.Store(true)
+			begin := time.Now()
+			for range 10 {
+				if got, err := r.wait(r.enqueue(hello, "Stem")); got != "Hello Stem" || err != nil {
+					t.Fatalf("got %q, %v; want Hello Stem", got, err)
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			if took := time.Since(begin); took > 200*time.Millisecond {
+				t.Fatalf("ten tasks and a failure took %v, want 200ms at most", took)
+			}
+		}
+		if failed := len(eventsOf[stem.StoreFailed](r)); failed != 60 {
+			t.Errorf("got %d failures, want 60", failed)
+		}
+	})
+}
+
 func TestAStoreOfAnUncomparableTypeWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type odd struct {

@@ -3,11 +3,15 @@
 package faults_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,6 +61,86 @@ func number(t *testing.T, server *testredis.Server, section, name string) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// A server takes no more connections: a worker has one by which it is lent tasks and none by which to wait for them. It backs off, and says
+// that the server answers again when that is so, not between two refusals.
+func TestAServerTakesNoMoreConnections(t *testing.T) {
+	t.Parallel()
+	server := testredis.Start(t, testredis.Config{Args: []string{"--maxclients", "16"}})
+	s := newSite(t, at(server.URL()), at(server.URL()))
+	h := &hand{book: s.book, say: func(string, ...any) {}}
+	registry, err := h.registry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told receives
+	worker, err := stem.NewWorker(s.client, registry, stem.WorkerConfig{Slots: 4, Observer: &told})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave := crowd(t, server)
+	done := make(chan error, 1)
+	go func() { done <- worker.Run(t.Context()) }()
+	began := time.Now()
+	const tasks = 40
+	for i := range tasks {
+		if err := s.enqueue(t.Context(), chore, fmt.Sprint("chore-", i), "1ms"); err != nil {
+			t.Fatal(err)
+		}
+		yield(20 * time.Millisecond)
+	}
+	s.quiet()
+	took, failed, recovered := time.Since(began), told.failed.Load(), told.recovered.Load()
+	if most := 10 + int64(took/(400*time.Millisecond)); failed < 3 || failed > most || recovered != 0 {
+		t.Errorf("got %d failures and %d recoveries in %v without room, want %d at most and none", failed, recovered, took, most)
+	}
+	leave()
+	if err := s.enqueue(t.Context(), chore, "last", "1ms"); err != nil {
+		t.Fatal(err)
+	}
+	s.until("the worker says that the server answers again", patience, func() bool { return told.recovered.Load() == 1 })
+	worker.Stop(stem.StopWarm)
+	if err := <-done; err != nil || told.recovered.Load() != 1 {
+		t.Errorf("the worker ended with %v after %d recoveries, want none and 1", err, told.recovered.Load())
+	}
+	s.balance(ledger.Expected{Tasks: tasks + 1})
+}
+
+// receives counts how often receives have failed, and recovered.
+type receives struct{ failed, recovered atomic.Int64 }
+
+func (r *receives) Observe(_ context.Context, e stem.Event) {
+	switch e := e.(type) {
+	case stem.StoreFailed:
+		if e.Operation == "receive" {
+			r.failed.Add(1)
+		}
+	case stem.StoreRecovered:
+		if e.Operation == "receive" {
+			r.recovered.Add(1)
+		}
+	}
+}
+
+// crowd takes all connections that a server of few has left, until the answer is called.
+func crowd(t *testing.T, server *testredis.Server) (leave func()) {
+	t.Helper()
+	var all []net.Conn
+	leave = sync.OnceFunc(func() {
+		for _, c := range all {
+			c.Close()
+		}
+	})
+	t.Cleanup(leave)
+	for range 32 {
+		c, err := net.Dial("tcp", server.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	return leave
 }
 
 // A master that is made a replica refuses writes, and says so; when it is a master again, workers go on by themselves.
