@@ -27,16 +27,16 @@ type DB interface {
 
 // Migrate brings the schema of the database of a URL to the version of this program, as [MigrateDB] does.
 func Migrate(ctx context.Context, url string, cfg Config) error {
-	target, cfg, err := parseURL(url, cfg)
+	target, err := parseURL(url, cfg)
 	if err != nil {
 		return err
 	}
-	conn, err := dial(ctx, target.ConnConfig)
+	conn, err := dial(ctx, target.pool.ConnConfig)
 	if err != nil {
 		return err
 	}
 	defer hangUp(conn)
-	return MigrateDB(ctx, conn, cfg)
+	return MigrateDB(ctx, conn, target.cfg)
 }
 
 // MigrateDB brings the schema to the version of this program: it makes what there is not yet, in one transaction under an
@@ -141,6 +141,19 @@ func (s step) named(quoted string) string {
 }
 
 func (s steps) version() int { return len(s) }
+
+var relation = regexp.MustCompile(`(?m)^CREATE (?:TABLE|SEQUENCE) \{schema\}\.(\w+)`)
+
+// relations names the tables and sequences that the steps make.
+func (s steps) relations() []string {
+	var names []string
+	for _, step := range s {
+		for _, match := range relation.FindAllStringSubmatch(step.sql, -1) {
+			names = append(names, match[1])
+		}
+	}
+	return names
+}
 
 // script is the SQL of all steps. Each statement has a snapshot of its own, so that who had to wait for the lock sees what the
 // one before has done.

@@ -3,39 +3,47 @@ package postgres
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
+// target is what a URL says.
+type target struct {
+	pool *pgxpool.Config
+	cfg  Config
+	mode bool // the URL tells how statements are run (default_query_exec_mode)
+}
+
 // parseURL reads a URL. What it says of the store goes before the config.
-func parseURL(text string, cfg Config) (*pgxpool.Config, Config, error) {
+func parseURL(text string, cfg Config) (*target, error) {
 	if err := checkURL(text); err != nil {
-		return nil, cfg, err
+		return nil, err
 	}
-	text, sized, err := ours(text, &cfg)
+	text, names, err := ours(text, &cfg)
 	if err != nil {
-		return nil, cfg, err
+		return nil, err
 	}
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
-		return nil, cfg, err
+		return nil, err
 	}
-	target, err := pgxpool.ParseConfig(text)
+	pool, err := pgxpool.ParseConfig(text)
 	if err != nil {
-		return nil, cfg, badURL(err)
+		return nil, badURL(err)
 	}
-	if sized {
-		cfg.PoolSize = int(target.MaxConns)
+	if slices.Contains(names, "pool_max_conns") {
+		cfg.PoolSize = int(pool.MaxConns)
 	}
-	target.MaxConns = int32(min(cfg.PoolSize, 1<<16))
-	params := target.ConnConfig.RuntimeParams
-	if params["application_name"] == "" {
+	pool.MaxConns = int32(min(cfg.PoolSize, math.MaxInt32))
+	if params := pool.ConnConfig.RuntimeParams; params["application_name"] == "" {
 		params["application_name"] = "stem" // what operators see in pg_stat_activity
 	}
-	return target, cfg, nil
+	return &target{pool, cfg, slices.Contains(names, "default_query_exec_mode")}, nil
 }
 
 var errURL = errors.New("postgres: open: the URL cannot be read: want postgres://user:password@host:port/database, " +
@@ -72,41 +80,36 @@ func plain(scheme string) bool {
 	return len(scheme) > 0 && len(scheme) < 12
 }
 
-// ours takes the parameters out of a URL that are the store's, which the server would refuse. It tells whether the driver's
-// pool_max_conns is among those that stay.
-func ours(text string, cfg *Config) (rest string, sized bool, err error) {
+// ours takes the parameters out of a URL that are the store's, which the server would refuse. It answers the URL without
+// them, and the names of the others.
+func ours(text string, cfg *Config) (rest string, names []string, err error) {
 	base, query, _ := strings.Cut(text, "?")
-	var stay []string
+	var others []string
 	for pair := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(pair, "=")
-		name, _ = url.PathUnescape(name) // checkURL has
+		name, _ = url.PathUnescape(name) // checkURL has looked
 		value, _ = url.PathUnescape(value)
 		switch name {
 		case "schema":
-			cfg.Schema = value
-			if value == "" {
-				err = errors.New("postgres: open: schema in the URL: want a name")
+			if cfg.Schema = value; value == "" {
+				return "", nil, errors.New("postgres: open: schema in the URL: want a name")
 			}
 		case "poll_only":
 			if cfg.PollOnly, err = strconv.ParseBool(value); err != nil {
-				err = errors.New("postgres: open: poll_only in the URL: want true or false")
+				return "", nil, errors.New("postgres: open: poll_only in the URL: want true or false")
 			}
 		default:
-			stay = append(stay, pair)
-			sized = sized || name == "pool_max_conns"
-		}
-		if err != nil {
-			return "", false, err
+			others, names = append(others, pair), append(names, name)
 		}
 	}
-	if query = strings.Join(stay, "&"); query != "" {
+	if query = strings.Join(others, "&"); query != "" {
 		base += "?" + query
 	}
-	return base, sized, nil
+	return base, names, nil
 }
 
 // badURL passes on what the driver says of a URL, but neither the URL nor an error that has it.
 func badURL(err error) error {
 	text := err.Error()
-	return fmt.Errorf("postgres: open: the URL: %s", text[strings.LastIndex(text, "`: ")+1:])
+	return fmt.Errorf("postgres: open: the URL: %s", text[strings.LastIndex(text, "`: ")+len("`: "):])
 }
