@@ -10,6 +10,7 @@ import (
 
 	"github.com/gostem/gostem/adapters/memory"
 	"github.com/gostem/gostem/bench/task"
+	"github.com/gostem/gostem/internal/testpostgres"
 	"github.com/gostem/gostem/stem"
 )
 
@@ -19,15 +20,15 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(testpostgres.Main(m).Run())
 }
 
-// What Stem does is measured by each measure, and what the others do by two: what they share is the same
-// code. No figure is compared, since machines that run tests are never quiet.
+// What Stem does is measured by each measure, as is the loop on Postgres that is like it, and what the others do by
+// two: what they share is the same code. No figure is compared, since machines that run tests are never quiet.
 func TestAMeasureFindsThatWorkWasDone(t *testing.T) {
 	for _, m := range measures {
 		for _, system := range m.systems {
-			if system == ours || m.name == "enqueue ×16" || m.name == "drain c10" {
+			if system == ours || system == rawPGFenced || m.name == "enqueue ×16" || m.name == "drain c10" {
 				t.Run(m.name+", "+system, func(t *testing.T) {
 					t.Parallel()
 					f, err := one(context.Background(), config{during: 100 * time.Millisecond}, m, system)

@@ -10,7 +10,7 @@ import (
 // drain works until the store says that nothing is left of what was enqueued before.
 func drain(slots int) func(context.Context, *bench) (figures, error) {
 	return func(ctx context.Context, b *bench) (figures, error) {
-		n := b.prepared()
+		n := b.prepared(slots)
 		if err := b.meter.start(ctx); err != nil {
 			return figures{}, err
 		}

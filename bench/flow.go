@@ -53,11 +53,11 @@ func produceAndWork(ctx context.Context, b *bench) (figures, error) {
 }
 
 // schedule enqueues tasks that are due all at the same time.
-func schedule(ctx context.Context, b *bench) error { return b.fill(ctx, b.prepared(), b.Due) }
+func schedule(ctx context.Context, b *bench) error { return b.fill(ctx, b.prepared(100), b.Due) }
 
 // scheduled has a worker wait for them, and tells how quick they are from the first to the last.
 func scheduled(ctx context.Context, b *bench) (figures, error) {
-	n := b.prepared()
+	n := b.prepared(100)
 	var count atomic.Int64
 	var first time.Time
 	done := make(chan time.Time, 1)

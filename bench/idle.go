@@ -43,6 +43,6 @@ func idle(queues int) func(context.Context, *bench) (figures, error) {
 // stored tells how much a task takes on the server that waits. Its payload does not count.
 func stored(ctx context.Context, b *bench) (figures, error) {
 	bytes, err := b.meter.gauge.stored(ctx)
-	n := b.prepared()
+	n := b.prepared(100)
 	return figures{Tasks: n, Stored: float64(bytes)/float64(n) - payloadSize}, err
 }

@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/gostem/gostem/internal/testpostgres"
 )
 
 func main() {
@@ -23,6 +25,13 @@ func main() {
 		}
 		return
 	}
+	os.Exit(testpostgres.Main(command{}).Run())
+}
+
+// command is all but the children: testpostgres removes what its servers shared when it has run.
+type command struct{}
+
+func (command) Run() int {
 	var cfg config
 	var only, systems string
 	flag.DurationVar(&cfg.during, "for", 1500*time.Millisecond, "how long a measure takes, about")
@@ -35,14 +44,18 @@ func main() {
 	flag.Parse()
 	var err error
 	if cfg.measures, err = regexp.Compile(only); err != nil {
-		log.Fatal(err)
+		log.Print(err)
+		return 2
 	}
 	if cfg.systems, err = regexp.Compile(systems); err != nil {
-		log.Fatal(err)
+		log.Print(err)
+		return 2
 	}
 	if err := run(context.Background(), cfg, os.Stdout); err != nil {
-		log.Fatal(err)
+		log.Print(err)
+		return 1
 	}
+	return 0
 }
 
 // config says what to compare.

@@ -21,43 +21,55 @@ type bench struct {
 	meter *meter
 }
 
+// The systems that are looked at by more than one measure.
 var (
-	all         = []string{ours, oursNoResult, theirs, raw, rawFenced}
-	atTheirBest = []string{ours, theirs, theirsQuick, raw, rawFenced}
-	withBacklog = []string{ours, oursNoResult, rawFenced}
-	frameworks  = []string{ours, theirs}
+	atTheirBest = []string{ours, oursNoResult, theirs, raw, rawFenced, theirsPGTuned, rawPG, rawPGFenced}
+	asIs        = append(atTheirBest[:len(atTheirBest):len(atTheirBest)], theirsPG)
+	answering   = []string{ours, theirs, theirsQuick, raw, rawFenced, theirsPG, theirsPGTuned, rawPG, rawPGFenced}
+	withBacklog = []string{ours, oursNoResult, rawFenced, rawPGFenced}
+	frameworks  = []string{ours, theirs, theirsPG, theirsPGTuned}
+	onPostgres  = []string{theirsPGTuned, theirsPG, rawPG, rawPGFenced}
 )
 
 // measures are all, in the order in which they run.
 var measures = []measure{
-	{name: "enqueue ×1", systems: all, run: enqueue(1)},
-	{name: "enqueue ×16", systems: all, run: enqueue(16)},
-	{name: "batch of 1,000", systems: all, run: batch},
-	{name: "drain c10", systems: all, before: preload, run: drain(10)},
-	{name: "drain c100", systems: all, before: preload, run: drain(100)},
-	{name: "produce+work", systems: all, run: produceAndWork},
-	{name: "scheduled", systems: all, before: schedule, run: scheduled},
-	{name: "latency at 100/s", systems: atTheirBest, run: latency(100)},
-	{name: "latency at 1,000/s", systems: atTheirBest, run: latency(1000)},
+	{name: "enqueue ×1", systems: atTheirBest, run: enqueue(1)},
+	{name: "enqueue ×16", systems: atTheirBest, run: enqueue(16)},
+	{name: "batch of 1,000", systems: atTheirBest, run: batch},
+	{name: "drain c10", systems: asIs, before: preload(10), run: drain(10)},
+	{name: "drain c100", systems: asIs, before: preload(100), run: drain(100)},
+	{name: "drain c1000", systems: onPostgres, before: preload(1000), run: drain(1000)},
+	{name: "produce+work", systems: asIs, run: produceAndWork},
+	{name: "scheduled", systems: asIs, before: schedule, run: scheduled},
+	{name: "latency at 100/s", systems: answering, run: latency(100)},
+	{name: "latency at 1,000/s", systems: answering, run: latency(1000)},
 	{name: "backlog of 10k", systems: withBacklog, before: pile(10_000), run: fromPile},
 	{name: "backlog of 1M", systems: withBacklog, before: pile(1_000_000), run: fromPile},
 	{name: "idle, 1 queue", systems: frameworks, run: idle(1)},
 	{name: "idle, 10 queues", systems: frameworks, run: idle(10)},
-	{name: "stored", systems: all, before: preload, run: stored},
+	{name: "stored", systems: atTheirBest, before: preload(100), run: stored},
 }
 
-// quickness is about how many tasks a system does in a second; as many are prepared for it.
-func quickness(system string) float64 {
-	if system == theirs || system == theirsQuick {
+// quickness is about how many tasks a system does in a second by so many handlers; as many are prepared for it.
+func quickness(system string, slots int) float64 {
+	switch system {
+	case theirsPG:
+		return 10 * float64(slots) // it asks ten times a second for as many as there are handlers
+	case theirs, theirsQuick, theirsPGTuned:
 		return 25_000
+	default:
+		return 150_000
 	}
-	return 150_000
 }
 
 // prepared is how many tasks wait for a measure.
-func (b *bench) prepared() int64 { return int64(quickness(b.System) * b.For.Seconds()) }
+func (b *bench) prepared(slots int) int64 {
+	return max(1, int64(quickness(b.System, slots)*b.For.Seconds()))
+}
 
-func preload(ctx context.Context, b *bench) error { return b.fill(ctx, b.prepared(), time.Time{}) }
+func preload(slots int) func(context.Context, *bench) error {
+	return func(ctx context.Context, b *bench) error { return b.fill(ctx, b.prepared(slots), time.Time{}) }
+}
 
 // work runs a worker until ctx ends; its error, nil too, comes back.
 func (b *bench) work(ctx context.Context, queues []string, slots int, ran func(n int32)) <-chan error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -17,7 +16,6 @@ const (
 	delayed = "raw:delayed"
 	group   = "raw"
 	fetched = 256 // entries a read
-	settled = 500 // entries a pipeline or script
 )
 
 // rawSystem is a hand-written loop over a stream, with nothing of a framework: XADD one at a time, XREADGROUP
@@ -67,29 +65,7 @@ func (r *rawSystem) Work(ctx context.Context, _ []string, slots int, ran func(in
 		return err
 	}
 	go r.move(ctx)
-	settling := newGather(settled, func(done []entry) error {
-		if err := r.settle(context.WithoutCancel(ctx), done); err != nil {
-			fmt.Fprintln(os.Stderr, "settle:", err)
-		}
-		return nil
-	})
-	if slots == 0 {
-		slots = 20
-	}
-	tasks := make(chan entry, 2*slots)
-	var handlers sync.WaitGroup
-	for range slots {
-		handlers.Go(func() {
-			for e := range tasks {
-				ran(e.n)
-				settling.in <- parcel[entry]{item: e}
-			}
-		})
-	}
-	err = r.fetch(ctx, tasks)
-	close(tasks)
-	handlers.Wait()
-	return err
+	return loop[entry]{r.fetch, r.settle}.work(ctx, slots, func(e entry) { ran(e.n) })
 }
 
 func (r *rawSystem) fetch(ctx context.Context, tasks chan<- entry) error {

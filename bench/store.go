@@ -45,7 +45,7 @@ type reading struct {
 	byCommand map[string][2]float64 // calls and microseconds
 }
 
-var stores = []*store{redisStore}
+var stores = []*store{redisStore, postgresStore}
 
 // storeOf finds the store of a system, which there is for each that measures name.
 func storeOf(system string) *store {

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/gostem/gostem/internal/testpostgres"
+)
+
+// The systems on Postgres.
+const (
+	theirsPG      = "river"
+	theirsPGTuned = "river-tuned" // as its own benchmark sets it, and quicker still
+	rawPG         = "pg-raw"      // a hand-written loop over a table: the limit of the store
+	rawPGFenced   = "pg-raw-fenced"
+)
+
+var postgresStore = &store{
+	name:    "Postgres",
+	systems: []string{theirsPG, theirsPGTuned, rawPG, rawPGFenced},
+	peer:    theirsPGTuned,
+	limit:   rawPGFenced,
+	asked:   "statements",
+	more:    "WAL bytes",
+	moreOf:  func(r row) string { return digits(r.WAL, 0) },
+	start:   startPostgres,
+	gauge:   newPostgresGauge,
+	connect: connectPostgres,
+}
+
+func connectPostgres(ctx context.Context, c cell, _ *trips) (system, error) {
+	switch c.System {
+	case theirsPG:
+		return newRiver(ctx, c.Addr, false)
+	case theirsPGTuned:
+		return newRiver(ctx, c.Addr, true)
+	case rawPG:
+		return newRawPG(ctx, c.Addr)
+	default:
+		return newFencedPG(ctx, c.Addr)
+	}
+}
+
+// settings are those of a server in production, but that nothing is written in the midst of a measure which is
+// written every few minutes. It counts statements.
+var settings = []string{
+	"shared_buffers=512MB", "max_wal_size=16GB", "checkpoint_timeout=30min",
+	"shared_preload_libraries=pg_stat_statements",
+}
+
+// shown are the settings that are printed: what they are tells what the figures are worth.
+const shown = "fsync,synchronous_commit,full_page_writes,wal_level,shared_buffers,max_wal_size,autovacuum"
+
+var showSettings sync.Once
+
+// startPostgres runs a server. The role gauge is for looking at it: what it asks is not counted.
+func startPostgres(_ context.Context, folder string) (*server, error) {
+	s, err := testpostgres.Run(testpostgres.Config{Settings: settings, Folder: folder})
+	if err != nil {
+		return nil, err
+	}
+	stop := func() { _ = s.Stop() }
+	if _, err := s.Query("CREATE EXTENSION pg_stat_statements; CREATE ROLE gauge SUPERUSER"); err != nil {
+		stop()
+		return nil, fmt.Errorf("pg_stat_statements: %w: is the package installed that has the extensions of PostgreSQL (postgresql-contrib)?", err)
+	}
+	rows, err := s.Query("SELECT name || '=' || current_setting(name) FROM unnest('{server_version," + shown + "}'::text[]) AS name")
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	showSettings.Do(func() {
+		var all []string
+		for _, r := range rows {
+			all = append(all, r[0])
+		}
+		fmt.Fprintln(os.Stderr, "PostgreSQL:", strings.Join(all, ", "))
+	})
+	return &server{s.URL(), s.PID(), stop}, nil
+}
