@@ -66,6 +66,17 @@ func (b *bank) succeeded(job stem.Job[string], want string) {
 	}
 }
 
+func (b *bank) pauses(d time.Duration) {
+	b.t.Helper()
+	if err := b.client.Pause(b.t.Context(), "default"); err != nil {
+		b.t.Fatal(err)
+	}
+	time.Sleep(d)
+	if err := b.client.Resume(b.t.Context(), "default"); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // commits completes the task in a transaction that commits.
 func (b *bank) commits(ctx context.Context, def *stem.TaskDefinition[string, string], result string) error {
 	tx := b.store.Begin()
@@ -126,6 +137,8 @@ func TestACompletionWritesTheRecordThatTheWorkerWould(t *testing.T) {
 		})
 		b.work(stem.WorkerConfig{Name: "w"})
 		one, other := b.enqueue(returns, ""), b.enqueue(completes, "")
+		synctest.Wait()
+		b.pauses(time.Minute) // so that the second runs have waited
 		for _, job := range []stem.Job[string]{one, other} {
 			if got, err := b.wait(job); got != "done" || err != nil {
 				t.Fatalf("got %q, %v", got, err)

@@ -33,10 +33,11 @@ type exam struct {
 	patience time.Duration
 	sessions *int
 	other    *exam // what peer gives, once it was asked for
+	harness  Harness
 }
 
 func newExam(tb testing.TB, h Harness) *exam {
-	x := &exam{TB: tb, Stores: h.Open(tb), patience: h.Patience, sessions: new(int)}
+	x := &exam{TB: tb, Stores: h.Open(tb), patience: h.Patience, sessions: new(int), harness: h}
 	if x.patience <= 0 {
 		x.patience = patience
 	}
@@ -55,6 +56,9 @@ func (x *exam) peer() *exam {
 	}
 	return x.other
 }
+
+// elsewhere gives an exam of another store.
+func (x *exam) elsewhere() *exam { return newExam(x.TB, x.harness) }
 
 // bounded gives the context of a call that must answer.
 func (x *exam) bounded() (context.Context, context.CancelFunc) {

@@ -40,6 +40,18 @@ type Stores struct {
 	// Peer opens a second connection to the same store, as another process
 	// would. Where it is nil, the only connection is used in its place.
 	Peer func(t testing.TB) Stores
+	// Begin begins a transaction as the store's users do, where Broker and Backend are one
+	// store that has them; else it is nil. At the end of t it rolls back what has not ended.
+	Begin func(t testing.TB) Transaction
+}
+
+// Transaction is a transaction of a store's user. Its Publisher and its Completer are what
+// the adapter makes of it.
+type Transaction struct {
+	stem.Publisher
+	stem.Completer
+	// Commit and Rollback end it. Either is called at most once, and one of them only.
+	Commit, Rollback func() error
 }
 
 // Run examines an adapter that is broker and backend: every promise is a

@@ -63,7 +63,17 @@ var beyond = slices.Concat(
 	[]string{ // which value has a capability, and deliveries of other brokers
 		"has a SavingSettler of the broker's own", "knows revocations of its own deliveries only", "looks at nothing but ids",
 	},
+	faultsOf(transactionMutants), // programs have no transactions
 )
+
+// faultsOf gives what mutants do.
+func faultsOf(mutants []mutant) []string {
+	var faults []string
+	for _, m := range mutants {
+		faults = append(faults, m.does)
+	}
+	return faults
+}
 
 func TestModelCatchesMutants(t *testing.T) {
 	set(t, "rapid.nofailfile", "true")

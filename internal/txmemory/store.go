@@ -66,11 +66,13 @@ func dedupeKey(e stem.Envelope) string {
 }
 
 // Receive lends envelopes, but none that an open transaction completes: the lock on it,
-// as it were, keeps its session from lapsing.
+// as it were, keeps its session from lapsing, and it counts as not lost on its way.
 func (s *Store) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.Delivery, error) {
-	if err := s.keepLocked(ctx); err != nil {
+	locked, err := s.keepLocked(ctx)
+	if err != nil {
 		return nil, err
 	}
+	req.Held = slices.Concat(req.Held, locked)
 	ds, err := s.Store.Receive(ctx, req)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,19 +87,20 @@ func (s *Store) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.De
 	return ds, err
 }
 
-// keepLocked renews the sessions whose deliveries open transactions complete.
-func (s *Store) keepLocked(ctx context.Context) error {
+// keepLocked gives the deliveries that open transactions complete, and renews their sessions.
+func (s *Store) keepLocked(ctx context.Context) (locked []stem.Delivery, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.loans {
 		if l.tx == nil {
 			continue
 		}
+		locked = append(locked, l.Delivery)
 		if _, err := s.Store.Extend(ctx, stem.Session{ID: l.Session, Lease: time.Minute}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return locked, nil
 }
 
 // Extend renews a session, and is silent about what is completed.
