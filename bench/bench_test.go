@@ -31,7 +31,7 @@ func TestAMeasureFindsThatWorkWasDone(t *testing.T) {
 			if system == ours || system == rawPGFenced || m.name == "enqueue ×16" || m.name == "drain c10" {
 				t.Run(m.name+", "+system, func(t *testing.T) {
 					t.Parallel()
-					f, err := one(context.Background(), config{during: 100 * time.Millisecond}, m, system)
+					f, err := one(context.Background(), config{during: 100 * time.Millisecond, backlog: 100_000}, m, system)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -23,6 +23,7 @@ type cell struct {
 	Addr    string
 	PID     int // of the server
 	For     time.Duration
+	Backlog int64     // tasks that wait where many do
 	Due     time.Time // when scheduled tasks are due
 	Profile string    // what the names of profiles begin with; "" for none
 }

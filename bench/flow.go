@@ -117,7 +117,11 @@ func latency(rate int) func(context.Context, *bench) (figures, error) {
 		}
 		running.Wait()
 		f, err := b.meter.stop(ctx, int64(n))
-		f.P50, f.P99 = percentiles(called, begun)
+		waits := make([]time.Duration, n)
+		for i := range waits {
+			waits[i] = begun[i].Sub(called[i])
+		}
+		f.P50, f.P99 = percentiles(waits)
 		f.Rate = 0
 		return f, err
 	}
@@ -136,12 +140,9 @@ func openLoop(n int, every time.Duration, do func(i int) error) error {
 	return errors.Join(errs...)
 }
 
-// percentiles gives the median and the 99th percentile of what has passed, in milliseconds.
-func percentiles(from, to []time.Time) (p50, p99 float64) {
-	waits := make([]float64, len(from))
-	for i := range from {
-		waits[i] = to[i].Sub(from[i]).Seconds() * 1000
-	}
+// percentiles gives the median and the 99th percentile of waits, in milliseconds.
+func percentiles(waits []time.Duration) (p50, p99 float64) {
 	slices.Sort(waits)
-	return waits[len(waits)/2], waits[len(waits)*99/100]
+	in := func(d time.Duration) float64 { return d.Seconds() * 1000 }
+	return in(waits[len(waits)/2]), in(waits[len(waits)*99/100])
 }

@@ -38,6 +38,7 @@ func (command) Run() int {
 	flag.IntVar(&cfg.rounds, "rounds", 3, "how often each is measured; medians are shown")
 	flag.StringVar(&only, "measure", ".", "a regular expression: only these measures")
 	flag.StringVar(&systems, "system", ".", "a regular expression: only these systems")
+	flag.Int64Var(&cfg.backlog, "backlog", 1_000_000, "how many tasks wait where claims are timed")
 	flag.BoolVar(&cfg.json, "json", false, "print JSON")
 	flag.StringVar(&cfg.profiles, "profile", "", "a folder for profiles of the clients: CPU and allocations")
 	flag.StringVar(&cfg.folder, "folder", "", "where servers have their data, on a disk perhaps; memory unless it is set")
@@ -64,6 +65,7 @@ type config struct {
 	rounds   int
 	measures *regexp.Regexp
 	systems  *regexp.Regexp
+	backlog  int64
 	json     bool
 	profiles string
 	folder   string
@@ -124,14 +126,14 @@ func one(ctx context.Context, cfg config, m measure, system string) (figures, er
 
 // attempt measures on a server of its own.
 func attempt(ctx context.Context, cfg config, m measure, system string, lead time.Duration) (figures, error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute+time.Duration(cfg.backlog)*50*time.Microsecond)
 	defer cancel()
 	s, err := storeOf(system).start(ctx, cfg.folder)
 	if err != nil {
 		return figures{}, err
 	}
 	defer s.stop()
-	c := cell{Measure: m.name, System: system, Addr: s.addr, PID: s.pid, For: cfg.during, Due: time.Now().Add(lead)}
+	c := cell{Measure: m.name, System: system, Addr: s.addr, PID: s.pid, For: cfg.during, Backlog: cfg.backlog, Due: time.Now().Add(lead)}
 	if m.before != nil {
 		c.Before = true
 		if _, err := spawn(ctx, c); err != nil {

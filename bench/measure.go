@@ -45,6 +45,8 @@ var measures = []measure{
 	{name: "latency at 1,000/s", systems: answering, run: latency(1000)},
 	{name: "backlog of 10k", systems: withBacklog, before: pile(10_000), run: fromPile},
 	{name: "backlog of 1M", systems: withBacklog, before: pile(1_000_000), run: fromPile},
+	{name: "claim from a backlog", systems: []string{rawPGFenced}, run: claims},
+	{name: "held snapshot", systems: []string{theirsPGTuned, rawPG, rawPGFenced}, run: held},
 	{name: "idle, 1 queue", systems: frameworks, run: idle(1)},
 	{name: "idle, 10 queues", systems: frameworks, run: idle(10)},
 	{name: "stored", systems: atTheirBest, before: preload(100), run: stored},

@@ -28,6 +28,11 @@ type figures struct {
 	WAL float64 `json:"wal,omitempty"`
 	// Stored is in bytes for each task that waits, beyond its payload.
 	Stored float64 `json:"stored,omitempty"`
+	// Kept is how much of its rate a system has kept, and AtFirst what that was when it began to lose it.
+	Kept    float64 `json:"kept,omitempty"`
+	AtFirst float64 `json:"at_first,omitempty"`
+	// Slower is how many times as long something takes as it does elsewhere.
+	Slower float64 `json:"slower,omitempty"`
 	// Idle is in commands or statements per second and queue.
 	Idle float64 `json:"idle,omitempty"`
 	// TooLate tells that nothing was measured, since tasks were due too early.

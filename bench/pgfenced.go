@@ -15,6 +15,8 @@ type fencedPGSystem struct {
 	*rawPGSystem
 	enqueues *gather[[]byte]
 	waits    sync.Pool
+	bound    claimed   // what was due last of all that have been claimed
+	back     time.Time // when the bound went back
 }
 
 func newFencedPG(ctx context.Context, url string) (*fencedPGSystem, error) {
@@ -51,20 +53,26 @@ UPDATE raw_task SET state = 1, lease = lease + 1 WHERE id = ANY (ARRAY (
 RETURNING id, lease, due, payload`
 
 func (f *fencedPGSystem) fetch(ctx context.Context, tasks chan<- claimed) error {
-	var bound claimed // what was due last of all that have been claimed
-	back := time.Now()
-	return fetchPG(ctx, tasks, func() ([]claimed, error) {
-		if time.Since(back) > time.Second/2 {
-			bound.due, back = bound.due.Add(-2*time.Second), time.Now()
+	return fetchPG(ctx, tasks, func() ([]claimed, error) { return f.claimNext(ctx) })
+}
+
+func (f *fencedPGSystem) claimNext(ctx context.Context) ([]claimed, error) {
+	if time.Since(f.back) > time.Second/2 {
+		f.bound.due, f.back = f.bound.due.Add(-2*time.Second), time.Now()
+	}
+	batch, err := f.claim(ctx, fencedClaim, f.bound.due, f.bound.id)
+	for _, t := range batch {
+		if c := t.due.Compare(f.bound.due); c > 0 || c == 0 && t.id > f.bound.id {
+			f.bound = t
 		}
-		batch, err := f.claim(ctx, fencedClaim, bound.due, bound.id)
-		for _, t := range batch {
-			if c := t.due.Compare(bound.due); c > 0 || c == 0 && t.id > bound.id {
-				bound = t
-			}
-		}
-		return batch, err
-	})
+	}
+	return batch, err
+}
+
+// Claim claims once.
+func (f *fencedPGSystem) Claim(ctx context.Context) (int, func(context.Context) error, error) {
+	batch, err := f.claimNext(ctx)
+	return len(batch), func(ctx context.Context) error { return f.settle(ctx, batch) }, err
 }
 
 // fencedSettle deletes tasks whose lease is still that of their claim, and stores their results.

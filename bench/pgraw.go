@@ -135,6 +135,12 @@ func (r *rawPGSystem) claim(ctx context.Context, statement string, args ...any) 
 	return batch, err
 }
 
+// Claim claims once.
+func (r *rawPGSystem) Claim(ctx context.Context) (int, func(context.Context) error, error) {
+	batch, err := r.claim(ctx, rawClaim)
+	return len(batch), func(ctx context.Context) error { return r.remove(ctx, batch) }, err
+}
+
 func (r *rawPGSystem) remove(ctx context.Context, done []claimed) error {
 	ids := make([]int64, len(done))
 	for i, t := range done {

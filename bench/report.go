@@ -66,6 +66,10 @@ func writeBars(out io.Writer, rows []row) error {
 // headline is the figure that the measure is about.
 func (r row) headline() string {
 	switch {
+	case r.Slower > 0:
+		return fmt.Sprintf("%.2f / %.2f ms, %.1f ×", r.P50, r.P99, r.Slower)
+	case r.Kept > 0:
+		return fmt.Sprintf("%.1fk/s → %.1fk/s, %.2f ×", r.AtFirst/1000, r.Rate/1000, r.Kept)
 	case r.P50 > 0:
 		return fmt.Sprintf("%.2f / %.2f ms", r.P50, r.P99)
 	case r.Stored > 0:

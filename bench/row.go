@@ -54,6 +54,9 @@ func medians(rounds []figures) figures {
 		Trips:     of(func(f figures) float64 { return f.Trips }),
 		WAL:       of(func(f figures) float64 { return f.WAL }),
 		Stored:    of(func(f figures) float64 { return f.Stored }),
+		Kept:      of(func(f figures) float64 { return f.Kept }),
+		AtFirst:   of(func(f figures) float64 { return f.AtFirst }),
+		Slower:    of(func(f figures) float64 { return f.Slower }),
 		Idle:      of(func(f figures) float64 { return f.Idle }),
 	}
 }
