@@ -48,7 +48,7 @@ func (c *core) boot(ctx context.Context) error {
 	}
 	servers, err := c.survey(ctx)
 	if err != nil {
-		return err
+		return c.advise(ctx, err)
 	}
 	for i := range servers {
 		if err := servers[i].refuse(c.cluster != nil); err != nil {

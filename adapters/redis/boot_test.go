@@ -360,9 +360,14 @@ func TestURLsThatAreNoneSayWhatIsWanted(t *testing.T) {
 	for url, want := range map[string]string{
 		"postgres://localhost/app":          "the URL begins with postgres:, want redis, rediss, unix",
 		"redis://a:b@c@d:x":                 "special characters escaped",
-		"redis:6379":                        "names no host",
+		"redis:6379":                        "does not begin with redis:// or rediss:// or unix://: want redis://host:port",
+		"localhost:6379":                    "does not begin with redis://",
+		"10.0.0.1:6379/0":                   "does not begin with redis://",
+		"user:password@localhost:6379":      "does not begin with redis://",
+		"localhost":                         "does not begin with redis://",
+		"":                                  "does not begin with redis://",
+		"redis:app":                         "names no host",
 		"redis://":                          "names no host",
-		"":                                  "names no host",
 		"redis://localhost/zero":            `invalid database number: "zero"`,
 		"redis://localhost?poolsize=3":      "unexpected option: poolsize",
 		"redis://localhost?max_retries=3":   "max_retries in the URL: leave it out",
@@ -416,5 +421,28 @@ func TestWhatIsRefusedAtTheConnectionIsTold(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("got %v, want an error that says %s", err, want)
 		}
+	}
+}
+
+func TestWhoIsNotLetInIsToldWhatToDo(t *testing.T) {
+	locked, plain := testredis.Start(t, testredis.Config{}), testredis.Start(t, testredis.Config{})
+	if _, err := locked.Do("CONFIG", "SET", "requirepass", "another"); err != nil {
+		t.Fatal(err)
+	}
+	secure, _ := testredis.TLS(t)
+	for url, want := range map[string]string{
+		"redis://" + locked.Addr():                          "server " + locked.Addr() + " wants a password: put it into the URL, redis://user:password@host:port",
+		"rediss://" + plain.Addr() + "?dial_timeout=500ms":  "the server speaks no TLS there: use redis://",
+		"rediss://" + locked.Addr() + "?dial_timeout=500ms": "the server speaks no TLS there: use redis://",
+		"redis://" + secure.Addr():                          "the server speaks TLS there: use rediss://",
+		"rediss://" + secure.Addr():                         "for an authority of your own pass a client with TLSConfig.RootCAs",
+		"redis://127.0.0.1:1":                               "connection refused",
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			wantError(t, openURL(t, url, redis.Config{}), want)
+			_, err := redis.OpenCluster(t.Context(), url, redis.Config{})
+			wantError(t, err, want)
+		})
 	}
 }

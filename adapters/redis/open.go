@@ -99,6 +99,8 @@ func checkURL(text string, schemes ...string) error {
 	u, err := url.Parse(text)
 	scheme, _, found := strings.Cut(text, ":")
 	switch {
+	case !strings.Contains(text, "://") && isHostPort(text):
+		return fmt.Errorf("redis: open: the URL does not begin with %s://: want redis://host:port", strings.Join(schemes, ":// or "))
 	case found && !slices.Contains(schemes, scheme) && plain(scheme):
 		return fmt.Errorf("redis: open: the URL begins with %s:, want %s", scheme, strings.Join(schemes, ", "))
 	case err != nil, strings.Contains(u.EscapedPath()+u.RawQuery+u.EscapedFragment(), "@"):
@@ -108,6 +110,12 @@ func checkURL(text string, schemes ...string) error {
 		return errors.New("redis: open: the URL names no host: want redis://host:port")
 	}
 	return nil
+}
+
+// isHostPort reports whether a text is an address where a URL was wanted.
+func isHostPort(text string) bool {
+	_, port, found := strings.Cut(text[strings.LastIndexByte(text, '@')+1:], ":")
+	return !found || port != "" && '0' <= port[0] && port[0] <= '9'
 }
 
 // plain reports whether a text is a scheme and surely nothing else.
