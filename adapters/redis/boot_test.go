@@ -446,3 +446,27 @@ func TestWhoIsNotLetInIsToldWhatToDo(t *testing.T) {
 		})
 	}
 }
+
+// refusal is an answer of a server.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+func (r refusal) RedisError()   {}
+
+// Each call has a connection of its own, and one of them is refused: a store is not opened whose server has told nothing.
+func TestAConnectionThatIsRefusedWhileTheRightsAreLookedAtIsTold(t *testing.T) {
+	server := testredis.Start(t, testredis.Config{})
+	connected := 0
+	client := goredis.NewClient(&goredis.Options{
+		Addr: server.Addr(), MaxRetries: -1, ContextTimeoutEnabled: true, ConnMaxLifetime: time.Nanosecond,
+		OnConnect: func(context.Context, *goredis.Conn) error {
+			if connected++; connected > 1 {
+				return refusal("ERR max number of clients reached")
+			}
+			return nil
+		},
+	})
+	defer client.Close()
+	_, err := redis.New(t.Context(), client, redis.Config{})
+	wantError(t, err, "redis: look at the rights of user default: ERR max number of clients reached")
+}

@@ -56,7 +56,9 @@ func (c *core) missingRights(ctx context.Context) ([]string, error) {
 	pipe := c.client.Pipeline()
 	evalsha := pipe.Do(ctx, "evalsha", strings.Repeat("0", 40), 1, key)
 	eval := pipe.Do(ctx, args...)
-	if _, err := pipe.Exec(ctx); err != nil && !isReply(err) {
+	_, err := pipe.Exec(ctx)
+	sent := eval.Err() != nil || eval.Val() != nil // else the driver was refused while it connected
+	if err != nil && (!isReply(err) || !sent) {
 		return nil, err
 	}
 	var missing []string
