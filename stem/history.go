@@ -2,8 +2,6 @@ package stem
 
 import (
 	"fmt"
-	"hash/fnv"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -134,19 +132,4 @@ func (l *loan) remember(f *Failure) {
 		Attempt: l.Attempt, At: time.Now(), Worker: l.worker.cfg.Name, Kind: f.Kind,
 		Message: text(f.Message, longestInLine), StackDigest: stackDigest(f.Stack),
 	})
-}
-
-// stackDigest is a short name of the lines of code in a stack. The number of the
-// goroutine, args and offsets differ from one run to the next and are left out.
-func stackDigest(stack string) string {
-	if stack == "" {
-		return ""
-	}
-	digest := fnv.New64a()
-	for line := range strings.Lines(stack) {
-		if at, _, ok := strings.Cut(line, " +0x"); ok && strings.HasPrefix(line, "\t") {
-			_, _ = io.WriteString(digest, at)
-		}
-	}
-	return fmt.Sprintf("%016x", digest.Sum64())
 }

@@ -40,8 +40,9 @@ func (j Job[R]) Duplicate() bool { return j.duplicate }
 //
 // A task that failed or was cancelled gives a *TaskError (a cancelled one
 // matches ErrCancelled). When ctx ends first the error wraps ErrNoResult and
-// ctx.Err(): the task may be queued, running, or unknown. A result that is no
-// longer kept gives ErrResultExpired, an id that is another task's ErrOtherTask.
+// ctx.Err(): the task may be queued, running, or unknown. At ctx's deadline the broker is
+// asked, for a quarter of a second at most, whether something keeps the tasks of the queue
+// waiting, and the error's text tells it. A result that is no longer kept gives ErrResultExpired, an id that is another task's ErrOtherTask.
 //
 // Inside a handler, with a context made from the handler's, Wait lends the slot to
 // another task until the wait is over, and then waits for a free one before it returns
@@ -67,7 +68,7 @@ func (j Job[R]) Wait(ctx context.Context) (R, error) {
 		err = j.owns(record)
 	}
 	if err != nil {
-		return result, fmt.Errorf("stem: wait for task %s (%s): %w", j.spec.Name, j.id, err)
+		return result, fmt.Errorf("stem: wait for task %s (%s) in queue %s: %w%s", j.spec.Name, j.id, j.queue, err, j.obstacle(ctx, err))
 	}
 	if record.State != StateSucceeded {
 		return result, taskError(record)

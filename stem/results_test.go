@@ -196,6 +196,37 @@ func TestWaitTellsHowATaskEnded(t *testing.T) {
 	})
 }
 
+func TestAWaitTellsWhatKeepsTheTaskWaiting(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		program, hello := r.builtFor(firstBuild)
+		_, newer := r.builtFor(secondBuild)
+		other := stem.Define(stem.TaskSpec{Name: "other"}, text, text).Via(r.client)
+		wants := func(job stem.Job[string], want string) {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := job.Wait(ctx)
+			if !errors.Is(err, stem.ErrNoResult) || !errors.Is(err, context.DeadlineExceeded) ||
+				!strings.Contains(err.Error(), "("+job.ID()+") in queue default: ") || !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("got %v, want ErrNoResult at the deadline that names id and queue and ends in %q", err, want)
+			}
+		}
+		first := r.enqueue(hello, "")
+		wants(first, ": tasks that are ready in the queue: 1, and none runs")
+		if err := r.client.Pause(t.Context(), "default"); err != nil {
+			t.Fatal(err)
+		}
+		wants(first, ": the queue is paused until Client.Resume")
+		if err := r.client.Resume(t.Context(), "default"); err != nil {
+			t.Fatal(err)
+		}
+		strange, tooNew := r.enqueue(other, ""), r.enqueue(newer, "")
+		program.work(stem.WorkerConfig{})
+		wants(strange, ": no worker of the queue has registered the task; such tasks that wait: 1")
+		wants(tooNew, ": no worker of the queue was built for such args of the task; such tasks that wait: 1")
+	})
+}
+
 func TestAWaitForAnOldIDSaysThatTheResultMayBeGone(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
 		hello := r.task("hello", greet)

@@ -170,14 +170,22 @@ func (s *settler) tellEnd(e ending) {
 	switch e.verdict {
 	case VerdictRetry:
 		w.log.Warn("stem: task failed and is retried", "task", l.Task, "id", l.ID, "attempt", l.Attempt,
-			"retry_in", e.delay.Round(time.Millisecond), "kind", e.failure.Kind, "error", e.failure.Message)
+			"retry_in", e.delay.Round(time.Millisecond), "kind", e.failure.Kind, "error", e.failure.inLog())
 	case VerdictDeadLetter:
 		w.log.Error("stem: task failed and is a dead letter", "task", l.Task, "id", l.ID, "attempt", l.Attempt,
-			"kind", e.failure.Kind, "error", e.failure.Message)
+			"kind", e.failure.Kind, "error", e.failure.inLog())
 	}
 	if w.observe.on() {
 		w.observe.tell(w.base, e.event())
 	}
+}
+
+// inLog gives the message, and of a panic where it happened. The stack is in the record.
+func (f *Failure) inLog() string {
+	if at := panickedAt(f.Stack); at != "" {
+		return f.Message + ", at " + at
+	}
+	return f.Message
 }
 
 func (e ending) event() Event {

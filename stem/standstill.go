@@ -2,6 +2,8 @@ package stem
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -50,6 +52,46 @@ func (w *Worker) standstill(queue string, counts QueueCounts) QueueStalled {
 		}
 	}
 	return e
+}
+
+// obstacle tells, in a wait's error, what keeps tasks of the queue from running, where a deadline has passed
+// and the broker can tell soon; "" for nothing.
+func (j Job[R]) obstacle(ctx context.Context, err error) string {
+	if !errors.Is(err, ErrNoResult) || !errors.Is(ctx.Err(), context.DeadlineExceeded) || j.client.counter == nil {
+		return "" // of who is cancelled nobody reads the error
+	}
+	call := callContext(context.WithoutCancel(ctx), 250*time.Millisecond)
+	defer call.end(nil)
+	counts, err := j.client.counter.CountQueue(call, j.queue)
+	if err != nil {
+		return ""
+	}
+	return counts.obstacle(j.spec)
+}
+
+// obstacle tells what keeps tasks of a spec from running, as it follows an error.
+func (c *QueueCounts) obstacle(spec *TaskSpec) string {
+	strange, others := 0, 0
+	for schema, n := range c.Unknown {
+		switch {
+		case !spec.answersTo(schema.Task):
+		case schema.Fingerprint == 0:
+			strange += n
+		default:
+			others += n
+		}
+	}
+	switch {
+	case c.Paused:
+		return ": the queue is paused until Client.Resume"
+	case strange > 0:
+		return fmt.Sprintf(": no worker of the queue has registered the task; such tasks that wait: %d", strange)
+	case others > 0:
+		return fmt.Sprintf(": no worker of the queue was built for such args of the task; such tasks that wait: %d", others)
+	case c.Ready > 0 && c.Running == 0:
+		return fmt.Sprintf(": tasks that are ready in the queue: %d, and none runs", c.Ready)
+	}
+	return ""
 }
 
 func (w *Worker) tellStalled(ctx context.Context, e QueueStalled, counts QueueCounts) {
