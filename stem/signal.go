@@ -9,14 +9,16 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // RunUntilSignal runs workers until all have returned, and answers their errors. The
 // first SIGINT or SIGTERM, or the end of ctx, stops them warm, a second signal soft
 // and a third one hard (see StopMode). So the process ends within the longest grace
-// period of its workers, and sooner where somebody insists. While RunUntilSignal
-// runs, these signals do nothing else; what other goroutines of the program
-// do is not awaited.
+// period of its workers, and sooner where somebody insists. What comes within a second of a
+// signal that counted is taken for the same: a supervisor that stops a process and its group sends two.
+// While RunUntilSignal runs, these signals do nothing else; what other goroutines of the
+// program do is not awaited.
 //
 // When a worker returns an error before any signal, the others are stopped warm.
 func RunUntilSignal(ctx context.Context, workers ...*Worker) error {
@@ -52,16 +54,25 @@ func runUntil(ctx context.Context, signals <-chan os.Signal, workers []*Worker) 
 		running.Wait()
 		close(done)
 	}()
-	for mode := StopWarm; ; mode = min(mode+1, StopHard) {
+	mode, counted := StopWarm, time.Time{}
+	for {
 		select {
 		case s := <-signals:
+			if time.Since(counted) < sameSignal {
+				workers[0].log.Info(fmt.Sprintf("stem: %v: taken for the same as the signal before, within %v of it", s, sameSignal))
+				continue
+			}
 			workers[0].log.Info(fmt.Sprintf("stem: %v: %s", s, nextSteps[mode]))
 			stop(mode)
+			mode, counted = min(mode+1, StopHard), time.Now()
 		case <-done:
 			return errors.Join(errs...)
 		}
 	}
 }
+
+// sameSignal is within what time after a signal another one is taken for the same.
+const sameSignal = time.Second
 
 // nextSteps tells whoever sent a signal what it does, and what another would.
 var nextSteps = map[StopMode]string{

@@ -198,24 +198,28 @@ func TestSignals(t *testing.T) {
 	for _, c := range []struct {
 		program string
 		signals int
-		within  time.Duration // after the last signal
+		apart   time.Duration // the signals
+		after   time.Duration // the last signal, at the earliest
+		within  time.Duration // and at the latest
 		left    bool          // handlers are left behind
 	}{
-		{"obeys 1s", 1, time.Second, false},      // soft after four fifths of the grace
-		{"ignores 1s", 1, time.Second, true},     // hard at its end
-		{"obeys 1m", 2, 0, false},                // soft at once
-		{"ignores 1m", 3, time.Second, true},     // hard at once
-		{"ignores 3s", 2, 3 * time.Second, true}, // soft at once, hard at the end
+		{"obeys 1s", 1, 0, 0, time.Second, false},                                                // soft after four fifths of the grace
+		{"ignores 1s", 1, 0, 0, time.Second, true},                                               // hard at its end
+		{"obeys 1m", 2, insists, 0, 0, false},                                                    // soft at once
+		{"ignores 1m", 3, insists, 0, time.Second, true},                                         // hard at once
+		{"ignores 3s", 2, insists, 0, 3 * time.Second, true},                                     // soft at once, hard at the end
+		{"obeys 2s", 2, 20 * time.Millisecond, time.Second, 2 * time.Second, false},              // one signal, sent twice
+		{"ignores 2s", 3, 20 * time.Millisecond, 1500 * time.Millisecond, 2 * time.Second, true}, // or three times
 	} {
 		for range rounds {
 			running.Go(func() {
-				name := fmt.Sprintf("%s, %d signals", c.program, c.signals)
-				r, took, err := signalProcess(t.Context(), c.program, c.signals)
+				name := fmt.Sprintf("%s, %d signals every %v", c.program, c.signals, c.apart)
+				r, took, err := signalProcess(t.Context(), c.program, c.signals, c.apart)
 				switch {
 				case err != nil:
 					t.Errorf("%s: %v", name, err)
-				case took > c.within+slack:
-					t.Errorf("%s: it stopped after %v, want %v", name, took, c.within)
+				case took < c.after, took > c.within+slack:
+					t.Errorf("%s: it stopped after %v, want %v to %v", name, took, c.after, c.within)
 				case r.Enqueued < 100 || r.Ended != r.Enqueued || r.Lost > 0 || r.Spent > 0 || r.Interrupted > 0:
 					t.Errorf("%s: got %+v, want nothing lost, no attempt spent, no interruption", name, r)
 				case (r.Err != "") != c.left, !c.left && (r.Twice > 0 || r.Released == 0):
@@ -229,9 +233,12 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// insists is how long somebody waits who wants a second signal to count.
+const insists = 1100 * time.Millisecond
+
 // signalProcess runs the program, sends it signals when it is at work, and answers its
 // report and how long after the last one its workers had stopped.
-func signalProcess(ctx context.Context, program string, signals int) (r report, took time.Duration, err error) {
+func signalProcess(ctx context.Context, program string, signals int, apart time.Duration) (r report, took time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
@@ -250,7 +257,7 @@ func signalProcess(ctx context.Context, program string, signals int) (r report, 
 		case "ready":
 			for i := range signals {
 				if i > 0 {
-					time.Sleep(200 * time.Millisecond) // or the system makes two signals one
+					time.Sleep(apart)
 				}
 				last = time.Now()
 				if err := cmd.Process.Signal([]os.Signal{syscall.SIGTERM, os.Interrupt}[i%2]); err != nil {
