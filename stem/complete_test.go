@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,7 +16,6 @@ import (
 	"github.com/gostem/gostem/adapters/memory"
 	"github.com/gostem/gostem/internal/txmemory"
 	"github.com/gostem/gostem/stem"
-	"github.com/gostem/gostem/stem/codec"
 )
 
 // bank is a rig on a store that has transactions, with its log.
@@ -338,77 +335,6 @@ func TestATransactionLeftOpenHoldsUpItsOwnTaskOnly(t *testing.T) {
 	}
 }
 
-func TestCompleteSaysWhyItCannot(t *testing.T) {
-	foreign := func(ctx context.Context, b *bank, def *stem.TaskDefinition[string, string]) error {
-		return def.Complete(ctx, new(txmemory.Store).Begin(), "")
-	}
-	for name, tt := range map[string]struct {
-		cfg  stem.ClientConfig
-		call func(ctx context.Context, b *bank, def *stem.TaskDefinition[string, string]) error
-		want string
-	}{
-		"outside a handler": {call: func(_ context.Context, b *bank, def *stem.TaskDefinition[string, string]) error {
-			return b.commits(context.Background(), def, "")
-		}, want: "stem: Complete: the context is not a handler's"},
-		"another task's definition": {call: func(ctx context.Context, b *bank, _ *stem.TaskDefinition[string, string]) error {
-			return b.commits(ctx, stem.Define(stem.TaskSpec{Name: "other"}, text, text), "")
-		}, want: "stem: Complete of task \"other\": the handler that calls it runs task task: call it on the definition of that one"},
-		"a context that has ended": {call: func(ctx context.Context, b *bank, def *stem.TaskDefinition[string, string]) error {
-			ended, cancel := context.WithCancelCause(ctx)
-			cancel(errors.New("enough"))
-			return b.commits(ended, def, "")
-		}, want: "stem: Complete of task task (id): enough"},
-		"no transaction": {call: func(ctx context.Context, _ *bank, def *stem.TaskDefinition[string, string]) error {
-			return def.Complete(ctx, nil, "")
-		}, want: "stem: Complete of task task (id): the transaction is nil: pass the adapter's, for example postgres.Tx(tx)"},
-		"no definition": {call: func(ctx context.Context, b *bank, _ *stem.TaskDefinition[string, string]) error {
-			return b.commits(ctx, nil, "")
-		}, want: "stem: the task definition is nil or zero: make it with stem.Define"},
-		"no codec": {call: func(ctx context.Context, b *bank, _ *stem.TaskDefinition[string, string]) error {
-			return b.commits(ctx, stem.Define(stem.TaskSpec{Name: "task"}, text, codec.Codec[string]{}), "")
-		}, want: "stem: task \"task\": a codec is missing: use reflectcodec.Of, or let stemgen write the definition"},
-		"a result that is too large": {cfg: stem.ClientConfig{MaxPayload: 8}, call: func(ctx context.Context, b *bank, def *stem.TaskDefinition[string, string]) error {
-			return b.commits(ctx, def, "123456789")
-		}, want: "stem: task task: the encoded result would take 10 bytes, the limit is 8: pass a reference to the data, or raise ClientConfig.MaxPayload"},
-		"a transaction of another store": {call: foreign,
-			want: "stem: Complete of task task (id): stem: the delivery came from a *txmemory.Store, the transaction is of a txmemory.Store: complete it in a transaction of the store that lent it, or only return from the handler"},
-		"results in another store": {cfg: stem.ClientConfig{Backend: new(memory.Store)}, call: func(ctx context.Context, b *bank, def *stem.TaskDefinition[string, string]) error {
-			return b.commits(ctx, def, "")
-		}, want: "stem: Complete of task task (id): its result is kept by a *memory.Store and its delivery by a *txmemory.Store, so no transaction ends both: keep results in the broker's store, or enqueue with stem.IgnoreResult()"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBank(t, tt.cfg, func(t *testing.T, b *bank) {
-				var task *stem.TaskDefinition[string, string]
-				task = b.task("task", func(ctx context.Context, _ string) (string, error) {
-					if err := tt.call(ctx, b, task); err == nil || err.Error() != tt.want {
-						t.Errorf("got  %v\nwant %s", err, tt.want)
-					}
-					return "back", nil
-				})
-				b.work(stem.WorkerConfig{})
-				if got, err := b.wait(b.enqueue(task, "", stem.WithID("id"))); got != "back" || err != nil {
-					t.Errorf("got %q, %v; want what the handler returned", got, err)
-				}
-			})
-		})
-	}
-}
-
-func TestCompleteIsOverWhenTheHandlerIs(t *testing.T) {
-	inBank(t, stem.ClientConfig{}, func(t *testing.T, b *bank) {
-		var escaped context.Context
-		task := b.task("task", func(ctx context.Context, _ string) (string, error) {
-			escaped = ctx
-			return "", nil
-		})
-		b.work(stem.WorkerConfig{})
-		_, _ = b.wait(b.enqueue(task, ""))
-		if err := b.commits(escaped, task, ""); err == nil || !strings.Contains(err.Error(), "the task's handler has returned") {
-			t.Errorf("got %v, want an error that says so", err)
-		}
-	})
-}
-
 func TestATaskWhoseResultNobodyKeepsIsCompletedWithoutOne(t *testing.T) {
 	for name, cfg := range map[string]stem.ClientConfig{"": {}, "results elsewhere": {Backend: new(memory.Store)}} {
 		t.Run(name, func(t *testing.T) {
@@ -465,88 +391,6 @@ func TestProgressAfterCompleteIsAnEventOnly(t *testing.T) {
 		b.succeeded(b.enqueue(task, "", stem.WithID("id")), "committed")
 		if n := len(eventsOf[stem.TaskProgressed](b.rig)); n != 1 {
 			t.Errorf("got %d TaskProgressed, want 1", n)
-		}
-	})
-}
-
-func TestTasksEnqueuedInATransactionAreItsOwn(t *testing.T) {
-	inBank(t, stem.ClientConfig{}, func(t *testing.T, b *bank) {
-		var ran []string
-		task := b.task("task", func(_ context.Context, args string) (string, error) {
-			ran = append(ran, args)
-			return "", nil
-		})
-		b.work(stem.WorkerConfig{Slots: 1})
-		kept, dropped := b.store.Begin(), b.store.Begin()
-		for name, tx := range map[string]*txmemory.Tx{"kept": kept, "dropped": dropped} {
-			jobs, err := task.Via(tx).EnqueueMany(t.Context(), []string{name + " 1", name + " 2"})
-			if err != nil || len(jobs) != 2 {
-				t.Fatalf("got %d jobs, %v; want 2", len(jobs), err)
-			}
-			if _, err := task.Via(tx).Enqueue(t.Context(), name+" 3", stem.IdempotencyKey("3")); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if synctest.Wait(); ran != nil {
-			t.Errorf("before the commit: got runs of %q, want none", ran)
-		}
-		if err := errors.Join(dropped.Rollback(), kept.Commit()); err != nil {
-			t.Fatal(err)
-		}
-		if synctest.Wait(); !slices.Equal(ran, []string{"kept 1", "kept 2", "kept 3"}) {
-			t.Errorf("got runs of %q, want those of the transaction that committed", ran)
-		}
-		if n := len(eventsOf[stem.TaskEnqueued](b.rig)); n != 6 {
-			t.Errorf("got %d TaskEnqueued, want 6", n)
-		}
-		b.enqueue(task, "direct")
-		for i, e := range eventsOf[stem.TaskEnqueued](b.rig) {
-			if want := i < 6; e.InTransaction != want {
-				t.Errorf("event %d: got InTransaction %v, want %v", i, e.InTransaction, want)
-			}
-		}
-	})
-}
-
-// meeting is a transaction whose publish returns when the other's has begun.
-type meeting struct {
-	arrives, other chan struct{}
-	got            []string
-}
-
-func (m *meeting) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Published, error) {
-	close(m.arrives)
-	answers := make([]stem.Published, len(envs))
-	for i, e := range envs {
-		answers[i].ID = e.ID
-		m.got = append(m.got, e.ID)
-	}
-	select {
-	case <-m.other:
-		return answers, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("the other transaction waits in line: %w", ctx.Err())
-	}
-}
-
-func TestTransactionsShareNoRoundTrip(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
-		a, b := make(chan struct{}), make(chan struct{})
-		one, other := &meeting{arrives: a, other: b}, &meeting{arrives: b, other: a}
-		task := stem.Define(stem.TaskSpec{Name: "task"}, text, text).Via(r.client)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		done := make(chan error)
-		go func() {
-			_, err := task.Via(one).Enqueue(ctx, "", stem.WithID("one"))
-			done <- err
-		}()
-		_, err := task.Via(other).Enqueue(ctx, "", stem.WithID("other"))
-		if err := errors.Join(err, <-done); err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(one.got, []string{"one"}) || !slices.Equal(other.got, []string{"other"}) {
-			t.Errorf("got %q and %q, want each its own", one.got, other.got)
 		}
 	})
 }
