@@ -159,8 +159,8 @@ func TestAServerWithFewConnectionsLeftIsToldOf(t *testing.T) {
 		if err := openURL(t, s.URL(), cfg); err != nil {
 			t.Fatal(err)
 		}
-		if got := log.warnings(); len(got) != want || want > 0 && !strings.Contains(got[0], "left=6 pool=7") {
-			t.Errorf("a pool of %d: got the warnings %q, want %d, and how many are left", size, got, want)
+		if got := log.warnings(); len(got) != want || want > 0 && !strings.Contains(got[0], "pool=7") {
+			t.Errorf("a pool of %d: got the warnings %q, want %d", size, got, want)
 		}
 	}
 	for range 7 {
@@ -292,12 +292,9 @@ func TestMissingRightsToTablesAreNamedWithTheSQLThatGivesThem(t *testing.T) {
 		`GRANT SELECT ON "my stem".stem_migration TO app`, `GRANT SELECT, DELETE ON "my stem".one TO app`)
 	app := connect(t, as(t, owner, "app", "secret"))
 	err := postgres.MissingRights(t.Context(), app, "my stem", files)
-	wantError(t, err, `user "app" lacks rights in schema "my stem" of database "postgres" (INSERT, UPDATE on "one"; USAGE on "counter")`,
-		`GRANT SELECT, INSERT, UPDATE, DELETE ON "my stem"."one" TO "app"; GRANT USAGE ON SEQUENCE "my stem"."counter" TO "app";`)
-	if err != nil {
-		_, sql, _ := strings.Cut(err.Error(), "let its owner run: ")
-		exec(t, owner, sql)
-	}
+	wantError(t, err, `user "app" lacks rights in schema "my stem" of database "postgres" (INSERT, UPDATE on "one"; SELECT, UPDATE on "counter")`,
+		`GRANT SELECT, INSERT, UPDATE, DELETE ON "my stem"."one" TO "app"; GRANT SELECT, UPDATE ON SEQUENCE "my stem"."counter" TO "app";`)
+	grant(t, owner, err)
 	if err := postgres.MissingRights(t.Context(), app, "my stem", files); err != nil {
 		t.Errorf("after the grant: %v", err)
 	}

@@ -35,7 +35,7 @@ func upTo(version int) fstest.MapFS {
 }
 
 // connect opens a connection that ends with the test.
-func connect(t *testing.T, url string) *pgx.Conn {
+func connect(t testing.TB, url string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
@@ -46,7 +46,7 @@ func connect(t *testing.T, url string) *pgx.Conn {
 }
 
 // exec runs statements.
-func exec(t *testing.T, url string, statements ...string) {
+func exec(t testing.TB, url string, statements ...string) {
 	t.Helper()
 	conn := connect(t, url)
 	for _, sql := range statements {
@@ -77,7 +77,7 @@ func wantError(t *testing.T, err error, parts ...string) {
 }
 
 // as gives the URL for another user.
-func as(t *testing.T, server, user, password string) string {
+func as(t testing.TB, server, user, password string) string {
 	t.Helper()
 	u, err := url.Parse(server)
 	if err != nil {
@@ -223,6 +223,19 @@ func TestFilesThatAreNoStepsAreErrors(t *testing.T) {
 	wantError(t, postgres.MigrateFiles(t.Context(), nil, "stem", files), "it needs version 5, want 1 to its own")
 }
 
+// grant runs what an error says that the owner should run.
+func grant(t testing.TB, owner string, err error) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("got no error, want one that says what to run")
+	}
+	_, sql, found := strings.Cut(err.Error(), "let its owner run: ")
+	if sql, _, _ = strings.Cut(sql, " or make"); !found {
+		t.Fatalf("got error %v, want one that says what to run", err)
+	}
+	exec(t, owner, sql)
+}
+
 func TestAMissingRightIsNamedWithTheSQLThatGivesIt(t *testing.T) {
 	owner := testpostgres.Start(t, testpostgres.Config{}).URL()
 	exec(t, owner, "CREATE ROLE app LOGIN PASSWORD 'secret'")
@@ -231,24 +244,12 @@ func TestAMissingRightIsNamedWithTheSQLThatGivesIt(t *testing.T) {
 		return postgres.MigrateFiles(t.Context(), connect(t, app), "stem", upTo(version))
 	}
 
-	// grant runs the SQL that an error names as what the owner should run.
-	grant := func(err error) {
-		t.Helper()
-		if err == nil {
-			t.Fatal("got no error")
-		}
-		_, sql, found := strings.Cut(err.Error(), "let its owner run: ")
-		if sql, _, _ = strings.Cut(sql, " or make"); !found {
-			t.Fatalf("got error %v, want one that says what to run", err)
-		}
-		exec(t, owner, sql)
-	}
 	err := migrate(1)
 	wantError(t, err, `user "app" has no right to create schema "stem"`, `GRANT CREATE ON DATABASE "`, `CREATE SCHEMA "stem" AUTHORIZATION "app"`)
 	exec(t, owner, "CREATE SCHEMA stem") // of the owner's
 	err = migrate(1)
 	wantError(t, err, "has no right to create tables in", `GRANT USAGE, CREATE ON SCHEMA "stem" TO "app"`)
-	grant(err)
+	grant(t, owner, err)
 	if err := migrate(1); err != nil {
 		t.Errorf("after the grant: %v", err)
 	}
@@ -260,7 +261,7 @@ func TestAMissingRightIsNamedWithTheSQLThatGivesIt(t *testing.T) {
 	}
 	err = migrate(1)
 	wantError(t, err, "has no right to read the version of schema", "GRANT USAGE ON SCHEMA")
-	grant(err)
+	grant(t, owner, err)
 	if err := migrate(1); err != nil {
 		t.Errorf("nothing to do: %v", err)
 	}

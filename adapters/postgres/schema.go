@@ -87,7 +87,7 @@ const missingSQL = `
 SELECT c.relkind = 'S', c.relname::text, string_agg(p.name, ', ' ORDER BY p.n)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN unnest(CASE c.relkind WHEN 'S' THEN ARRAY['USAGE'] ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] END) WITH ORDINALITY AS p(name, n)
+CROSS JOIN unnest(CASE c.relkind WHEN 'S' THEN ARRAY['SELECT', 'UPDATE'] ELSE ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE'] END) WITH ORDINALITY AS p(name, n)
 WHERE n.nspname = $1::text AND c.relname = ANY ($2::text[])
 	AND NOT CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, p.name) ELSE has_table_privilege(c.oid, p.name) END
 GROUP BY 1, 2
@@ -123,7 +123,7 @@ func (is schemaState) missingRights(ctx context.Context, conn *pgx.Conn, relatio
 		grants = append(grants, "GRANT SELECT, INSERT, UPDATE, DELETE ON "+strings.Join(tables, ", ")+" TO "+quote(is.user))
 	}
 	if len(sequences) > 0 {
-		grants = append(grants, "GRANT USAGE ON SEQUENCE "+strings.Join(sequences, ", ")+" TO "+quote(is.user))
+		grants = append(grants, "GRANT SELECT, UPDATE ON SEQUENCE "+strings.Join(sequences, ", ")+" TO "+quote(is.user))
 	}
 	return errors.New("postgres: user " + quote(is.user) + " lacks rights in schema " + quote(is.schema) + " of database " + quote(is.database) +
 		" (" + strings.Join(missing, "; ") + "): let its owner run: " + strings.Join(grants, "; ") + ";")
