@@ -285,3 +285,12 @@ type Settlement struct {
 	// for none. Settle does not look at it.
 	Result *Result
 }
+
+// Validate reports a verdict that is none. Adapters call it for each settlement of a batch and
+// refuse those alone that it refuses; workers never make such settlements.
+func (s *Settlement) Validate() error {
+	if s.Verdict < VerdictAck || s.Verdict > VerdictRelease {
+		return &OptionError{Option: "verdict", Value: fmt.Sprint(uint8(s.Verdict)), Want: "one of the five"}
+	}
+	return nil
+}

@@ -58,6 +58,7 @@ var beyond = slices.Concat(
 		"takes names for patterns", "overflows when a delay is added to the clock", "refuses an empty batch",
 		"refuses an empty batch of records", "lends nothing where the first payload is too large",
 		"refuses a batch for one of its revocations", "revokes a family from its first task on",
+		"takes a verdict that is none for an ack",
 		"forgets progress", "forgets attempts", "forgets stacks", "tells no time",
 	},
 	[]string{ // which value has a capability, and deliveries of other brokers

@@ -1,6 +1,7 @@
 package adaptertest
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,6 +26,7 @@ var settlePromises = []promise{
 	{name: "a settlement that is repeated does nothing more", check: repeatedSettlement},
 	{name: "a delivery that stands twice in a batch is settled once", check: twiceInBatch},
 	{name: "a second, different settlement is refused", check: secondVerdictRefused},
+	{name: "a verdict that is none is refused alone", check: noVerdictRefused},
 }
 
 // verdicts are all there are.
@@ -289,4 +291,20 @@ func secondVerdictRefused(x *exam) {
 			x.settle(ack(x.takeOne(x.session()))...)
 		}
 	}
+}
+
+// "Adapters … refuse those alone that it refuses": their deliveries stay on loan.
+func noVerdictRefused(x *exam) {
+	x.publish(tasks("a", 3)...)
+	s := x.session()
+	ds := x.take(s, 3)
+	err := x.trySettle(end(ds[0], 0), end(ds[1], stem.VerdictAck), end(ds[2], stem.VerdictRelease+1))
+	for i, refused := range []bool{true, false, true} {
+		var option *stem.OptionError
+		if item := stem.ItemErr(err, i); errors.As(item, &option) != refused || !refused && item != nil {
+			x.Errorf("settlement %d: got error %v, want an *OptionError: %v", i, item, refused)
+		}
+	}
+	x.nothing()
+	x.settle(ack(ds[0], ds[2])...)
 }

@@ -73,6 +73,8 @@ var settleMutants = []mutant{
 		"Broker/a release keeps the marks that stand, or brings its own",
 	}},
 
+	{"takes a verdict that is none for an ack", settlement(instead(0, stem.VerdictAck)), []string{"Broker/a verdict that is none is refused alone"}},
+
 	{"ignores a settlement's delay", settlement(func(s *stem.Settlement) { s.Delay = 0 }), []string{
 		"Broker/retry adds an attempt and waits its delay",
 		"Broker/snooze costs no attempt and waits its delay",

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"maps"
 
 	"github.com/gostem/gostem/stem"
@@ -25,8 +24,8 @@ func (s *Store) settleAll(ctx context.Context, ss []stem.Settlement, save bool) 
 // settle ends one delivery, and saves its result if it is asked to, or answers
 // why it may do neither.
 func (s *Store) settle(st *stem.Settlement, save bool, now instant) error {
-	if st.Verdict < stem.VerdictAck || st.Verdict > stem.VerdictRelease {
-		return &stem.OptionError{Option: "verdict", Value: fmt.Sprint(uint8(st.Verdict)), Want: "one of the five"}
+	if err := st.Validate(); err != nil {
+		return err
 	}
 	d := &st.Delivery
 	e, ok := s.loaned(d)

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"github.com/gostem/gostem/stem"
@@ -36,12 +35,11 @@ func (c *core) settleAll(ctx context.Context, ss []stem.Settlement, save bool) e
 	for i := range ss {
 		d := &ss[i].Delivery
 		r, ok := d.Receipt.(*receipt)
-		switch {
-		case ss[i].Verdict < stem.VerdictAck || ss[i].Verdict > stem.VerdictRelease:
-			err := &stem.OptionError{Option: "verdict", Value: fmt.Sprint(uint8(ss[i].Verdict)), Want: "one of the five"}
+		if err := ss[i].Validate(); err != nil {
 			failed = append(failed, stem.ItemError{Index: i, Err: err})
 			continue
-		case !ok || d.Envelope == nil:
+		}
+		if !ok || d.Envelope == nil {
 			failed = append(failed, stem.ItemError{Index: i, Err: stem.ErrLeaseLost})
 			continue
 		}
