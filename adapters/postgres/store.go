@@ -19,6 +19,8 @@ type Config struct {
 	// PollOnly tells not to listen for what others announce, but to ask. It is so by itself behind a pooler, such as PgBouncer, where nobody
 	// can listen. Default: false.
 	PollOnly bool
+	// MaxDeadLetters is the most dead letters kept for each queue. One more, and the oldest goes within a minute. Default: 10,000.
+	MaxDeadLetters int
 	// Logger is told what an operator should know: what the checks at the start found. Default: slog.Default().
 	Logger *slog.Logger
 }
@@ -29,6 +31,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.PoolSize == 0 {
 		c.PoolSize = 4
+	}
+	if c.MaxDeadLetters == 0 {
+		c.MaxDeadLetters = 10_000
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -42,6 +47,9 @@ func (c Config) validate() error {
 	}
 	if c.PoolSize < 0 {
 		return &stem.OptionError{Option: "PoolSize", Value: fmt.Sprint(c.PoolSize), Want: "0 (for the default) or more"}
+	}
+	if c.MaxDeadLetters < 0 {
+		return &stem.OptionError{Option: "MaxDeadLetters", Value: fmt.Sprint(c.MaxDeadLetters), Want: "0 (for the default) or more"}
 	}
 	return nil
 }

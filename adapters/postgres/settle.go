@@ -1,0 +1,227 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/gostem/gostem/stem"
+)
+
+// Settle ends deliveries, by one call of a function.
+func (s *Store) Settle(ctx context.Context, ss ...stem.Settlement) error {
+	return s.settleAll(ctx, ss, false)
+}
+
+// SaveAndSettle saves results and settles deliveries in one statement.
+func (s *Store) SaveAndSettle(ctx context.Context, ss ...stem.Settlement) error {
+	return s.settleAll(ctx, ss, true)
+}
+
+func (s *Store) settleAll(ctx context.Context, ss []stem.Settlement, save bool) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	var failed []stem.ItemError
+	rows := newSettleRows(len(ss))
+	for i := range ss {
+		r, ok := ss[i].Delivery.Receipt.(*receipt)
+		switch {
+		case ss[i].Verdict < stem.VerdictAck || ss[i].Verdict > stem.VerdictRelease:
+			err := &stem.OptionError{Option: "verdict", Value: fmt.Sprint(uint8(ss[i].Verdict)), Want: "one of the five"}
+			failed = append(failed, stem.ItemError{Index: i, Err: err})
+		case !ok || r.schema != s.cfg.Schema || ss[i].Delivery.Envelope == nil:
+			failed = append(failed, stem.ItemError{Index: i, Err: stem.ErrLeaseLost})
+		default:
+			rows.add(i, &ss[i], r, save)
+		}
+	}
+	if len(rows.indices) == 0 {
+		return partial(failed)
+	}
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	refused, err := s.settle(ctx, rows)
+	if err != nil {
+		err = s.failed("settle", err)
+		if len(failed) == 0 {
+			return err
+		}
+		for _, i := range rows.indices {
+			refused = append(refused, stem.ItemError{Index: i, Err: fmt.Errorf("%w: %w", stem.ErrUnknownOutcome, err)})
+		}
+	}
+	s.tidyNowAndThen()
+	return partial(append(failed, refused...))
+}
+
+// settle settles the rows and names those that were refused. Where others hold one of them, or one id
+// has two results, it is done again with care.
+func (s *Store) settle(ctx context.Context, rows *settleRows) ([]stem.ItemError, error) {
+	refused, err := s.settleRows(ctx, rows, false)
+	switch code(err) {
+	case "55P03", "40P01", "40001": // lock_not_available, deadlock_detected, serialization_failure
+		return s.settleRows(ctx, rows, true)
+	case "21000", "23505": // cardinality_violation, unique_violation: two results of one id
+		return s.settleOneByOne(ctx, rows)
+	}
+	return refused, err
+}
+
+// settleOneByOne settles each row by itself. An error leaves those after it as they are, and says nothing of those before:
+// all are told as unknown.
+func (s *Store) settleOneByOne(ctx context.Context, rows *settleRows) (refused []stem.ItemError, err error) {
+	for i := range rows.indices {
+		some, err := s.settleRows(ctx, rows.only(i), true)
+		if err != nil {
+			return nil, err
+		}
+		refused = append(refused, some...)
+	}
+	return refused, nil
+}
+
+func (s *Store) settleRows(ctx context.Context, r *settleRows, careful bool) ([]stem.ItemError, error) {
+	rows, err := s.pool.Query(ctx, s.sql.settle, s.offset.Load(), careful, r.holders, r.seqs, r.numbers,
+		r.verdicts, r.delays, r.marks, r.reasons, r.ids, r.results, r.terminals, r.keeps, r.records)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var refused []stem.ItemError
+	announced := false
+	var place, code int32
+	for rows.Next() {
+		if err := rows.Scan(&place, &code); err != nil {
+			return nil, err
+		}
+		if place < 0 {
+			announced = code == 1
+			continue
+		}
+		if int(place) >= len(r.indices) || int(code) >= len(settleErrors) {
+			return nil, errAnswer
+		}
+		refused = append(refused, stem.ItemError{Index: r.indices[place], Err: settleErrors[code]})
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	s.settled(r, announced)
+	return refused, nil
+}
+
+var settleErrors = [...]error{1: stem.ErrLeaseLost, 2: stem.ErrCompleted, 3: stem.ErrTransactionOpen}
+
+// settled tells those who wait for what a settlement has changed.
+func (s *Store) settled(r *settleRows, announced bool) {
+	for queue := range r.back {
+		s.announceQueue(queue)
+	}
+	if len(r.results) > 0 {
+		s.watch.look(r.results)
+		if announced {
+			s.notifier.notify(resultChannel, "")
+		}
+	}
+}
+
+// settleRows are settlements by column, those of one kind only nil where there is none of the kind.
+type settleRows struct {
+	indices  []int // in the caller's list
+	holders  []int32
+	seqs     []int64
+	numbers  []int64
+	verdicts []int16
+	delays   []int64
+	marks    []*string
+	reasons  []*string
+	ids      []string
+	back     map[string]struct{} // queues to which something goes back
+
+	results   []*string
+	terminals []bool
+	keeps     []int64
+	records   [][]byte
+}
+
+func newSettleRows(n int) *settleRows {
+	return &settleRows{indices: make([]int, 0, n), holders: make([]int32, 0, n), seqs: make([]int64, 0, n), numbers: make([]int64, 0, n)}
+}
+
+func (r *settleRows) add(index int, s *stem.Settlement, receipt *receipt, save bool) {
+	n := len(r.indices)
+	r.indices = append(r.indices, index)
+	r.holders, r.seqs, r.numbers = append(r.holders, receipt.holder), append(r.seqs, receipt.seq), append(r.numbers, s.Delivery.Number)
+	if s.Verdict != stem.VerdictAck && r.verdicts == nil {
+		r.verdicts = make([]int16, n, cap(r.indices))
+		for i := range r.verdicts {
+			r.verdicts[i] = int16(stem.VerdictAck)
+		}
+		r.delays, r.marks, r.reasons, r.ids = make([]int64, n), make([]*string, n), make([]*string, n), make([]string, n)
+	}
+	if r.verdicts != nil {
+		r.addVerdict(s)
+	}
+	if save && s.Result != nil && r.results == nil {
+		c := cap(r.indices)
+		r.results, r.terminals, r.keeps, r.records = make([]*string, n, c), make([]bool, n, c), make([]int64, n, c), make([][]byte, n, c)
+	}
+	if r.results != nil {
+		r.addResult(s.Result, save)
+	}
+}
+
+func (r *settleRows) addVerdict(s *stem.Settlement) {
+	r.verdicts = append(r.verdicts, int16(s.Verdict))
+	r.delays = append(r.delays, micros(s.Delay))
+	r.marks = append(r.marks, marksText(s.Marks))
+	r.ids = append(r.ids, s.Delivery.ID)
+	var reason *string
+	if s.Verdict == stem.VerdictDeadLetter {
+		reason = &s.Reason
+	}
+	r.reasons = append(r.reasons, reason)
+	if s.Verdict == stem.VerdictRetry || s.Verdict == stem.VerdictSnooze || s.Verdict == stem.VerdictRelease {
+		if r.back == nil {
+			r.back = make(map[string]struct{})
+		}
+		r.back[s.Delivery.Queue] = struct{}{}
+	}
+}
+
+func (r *settleRows) addResult(result *stem.Result, save bool) {
+	if result == nil || !save {
+		r.results, r.terminals, r.keeps, r.records = append(r.results, nil), append(r.terminals, false), append(r.keeps, 0), append(r.records, nil)
+		return
+	}
+	r.results, r.terminals, r.keeps = append(r.results, &result.ID), append(r.terminals, result.State.Terminal()), append(r.keeps, max(micros(result.Keep), 1))
+	r.records = append(r.records, record(result))
+}
+
+// record gives the bytes of a result.
+func record(r *stem.Result) []byte { return stem.AppendResult(make([]byte, 0, 96+len(r.Payload)), r) }
+
+// only gives the rows without all but one.
+func (r *settleRows) only(i int) *settleRows {
+	one := &settleRows{indices: r.indices[i : i+1], holders: r.holders[i : i+1], seqs: r.seqs[i : i+1], numbers: r.numbers[i : i+1]}
+	if r.verdicts != nil {
+		one.verdicts, one.delays, one.marks = r.verdicts[i:i+1], r.delays[i:i+1], r.marks[i:i+1]
+		one.reasons, one.ids, one.back = r.reasons[i:i+1], r.ids[i:i+1], r.back
+	}
+	if r.results != nil {
+		one.results, one.terminals, one.keeps, one.records = r.results[i:i+1], r.terminals[i:i+1], r.keeps[i:i+1], r.records[i:i+1]
+	}
+	return one
+}
+
+// marksText gives marks as the server keeps them: NULL for none.
+func marksText(marks map[string]string) *string {
+	if len(marks) == 0 {
+		return nil
+	}
+	b, _ := json.Marshal(marks) // a map of strings: it never fails
+	text := string(b)
+	return &text
+}

@@ -1,0 +1,51 @@
+package postgres
+
+import "strings"
+
+// statements are what a store asks of the server, for its schema.
+type statements struct {
+	publish, publishOne, publishKeyed                      string
+	claim, extend, settle, save, complete                  string
+	load, await, clock, tidy, count                        string
+	pause, revoke, revoked, deadLetters, waiter, notWaiter string
+}
+
+func statementsOf(schema string) statements {
+	named := func(sql string) string { return strings.ReplaceAll(sql, "{schema}", quote(schema)) }
+	return statements{
+		publish: named(`INSERT INTO {schema}.task (due, published, fingerprint, size, priority, queue, task, visibility, envelope)
+SELECT c.now + u.delay * interval '1 microsecond', CASE WHEN u.delay > 0 THEN c.now END, u.print, u.size, u.priority, u.queue, u.task, u.visibility, u.envelope
+FROM (SELECT clock_timestamp() + $1::bigint * interval '1 microsecond') c(now),
+unnest($2::bigint[], $3::bigint[], $4::int[], $5::smallint[], $6::text[], $7::text[], $8::bigint[], $9::bytea[])
+u(delay, print, size, priority, queue, task, visibility, envelope)`),
+		publishOne: named(`INSERT INTO {schema}.task (due, published, fingerprint, size, priority, queue, task, visibility, envelope)
+SELECT c.now + $2::bigint * interval '1 microsecond', CASE WHEN $2::bigint > 0 THEN c.now END, $3::bigint, $4::int, $5::smallint, $6::text, $7::text, $8::bigint, $9::bytea
+FROM (SELECT clock_timestamp() + $1::bigint * interval '1 microsecond') c(now)`),
+		publishKeyed: named(`SELECT place, id FROM {schema}.publish_1($1::bigint, $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
+$7::int[], $8::smallint[], $9::text[], $10::text[], $11::bigint[], $12::bytea[])`),
+		claim: named(`SELECT place, seq, number, due, published, priority, cuts, failures, snoozes, releases, marks, envelope, note FROM {schema}.claim_1($1::bigint, $2::text, $3::bigint, $4::bool,
+$5::text[], $6::text[], $7::bigint[], $8::int, $9::bigint, $10::bigint, $11::bigint[], $12::bigint[], $13::bigint[], $14::bool, $15::bigint[], $16::bigint[])`),
+		extend: named(`SELECT place, lost FROM {schema}.extend_1($1::bigint, $2::text, $3::bigint, $4::bool, $5::int[], $6::bigint[], $7::bigint[])`),
+		settle: named(`SELECT place, code FROM {schema}.settle_1($1::bigint, $2::bool, $3::int[], $4::bigint[], $5::bigint[],
+$6::smallint[], $7::bigint[], $8::text[], $9::text[], $10::text[],
+$11::text[], $12::bool[], $13::bigint[], $14::bytea[])`),
+		save:     named(`SELECT place FROM {schema}.save_1($1::bigint, $2::text[], $3::bigint[], $4::bool[], $5::bigint[], $6::bytea[])`),
+		complete: named(`SELECT {schema}.complete_1($1::bigint, $2::int, $3::bigint, $4::bigint, $5::text, $6::bool, $7::bigint, $8::bytea)`),
+		load: named(`SELECT u.n::int - 1, r.expires > clock_timestamp() + $1::bigint * interval '1 microsecond', r.record
+FROM unnest($2::text[]) WITH ORDINALITY u(id, n) JOIN {schema}.result r ON r.id = u.id COLLATE "C"`),
+		await: named(`SELECT r.id, r.expires > clock_timestamp() + $1::bigint * interval '1 microsecond', r.record
+FROM {schema}.result r WHERE r.id = ANY ($2::text[]) AND r.terminal`),
+		tidy:  named(`SELECT {schema}.tidy_1($1::bigint, $2::int, $3::bigint)`),
+		count: named(`SELECT kind, task, print, n FROM {schema}.count_1($1::bigint, $2::text, $3::bigint)`),
+		pause: named(`INSERT INTO {schema}.queue AS q (name, paused) VALUES ($1::text, $2::bool) ON CONFLICT (name) DO UPDATE SET paused = excluded.paused`),
+		revoke: named(`INSERT INTO {schema}.revocation AS r (queue, id, family, until, reason)
+VALUES ($2::text, $3::text, $4::bool, clock_timestamp() + $1::bigint * interval '1 microsecond' + $5::bigint * interval '1 microsecond', $6::text)
+ON CONFLICT (queue, id, family) DO UPDATE SET until = greatest(r.until, excluded.until), reason = excluded.reason`),
+		revoked: named(`SELECT r.queue, r.id, r.family, r.reason FROM {schema}.revocation r
+WHERE r.until > clock_timestamp() + $1::bigint * interval '1 microsecond' AND r.queue = ANY ($2::text[]) AND r.id = ANY ($3::text[])`),
+		deadLetters: named(`SELECT id, task, reason, attempt, number, at, marks::text, envelope FROM {schema}.dead_letter WHERE queue = $1::text ORDER BY at DESC, seq DESC LIMIT $2::bigint`),
+		waiter: named(`INSERT INTO {schema}.waiter (id, until) VALUES ($2::text, clock_timestamp() + ($1::bigint + $3::bigint) * interval '1 microsecond')
+ON CONFLICT (id) DO UPDATE SET until = excluded.until`),
+		notWaiter: named(`DELETE FROM {schema}.waiter WHERE id = $1::text`),
+	}
+}
