@@ -136,6 +136,15 @@ func micros(d time.Duration) int64 {
 	return max(us, 0)
 }
 
+// unknown names all items of a part of a batch whose outcome nobody knows.
+func unknown(items []stem.ItemError, indices []int, err error) []stem.ItemError {
+	err = fmt.Errorf("%w: %w", stem.ErrUnknownOutcome, err)
+	for _, i := range indices {
+		items = append(items, stem.ItemError{Index: i, Err: err})
+	}
+	return items
+}
+
 // partial makes an error of items that failed.
 func partial(items []stem.ItemError) error {
 	if len(items) == 0 {

@@ -19,10 +19,12 @@ func (s *Store) Save(ctx context.Context, rs ...stem.Result) error {
 	}
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	refused, err := s.save(ctx, rs)
-	switch code(err) {
-	case "21000", "23505": // cardinality_violation, unique_violation: two records of one id
+	var refused []stem.ItemError
+	var err error
+	if twice(rs) {
 		refused, err = s.saveOneByOne(ctx, rs)
+	} else {
+		refused, err = s.save(ctx, rs)
 	}
 	if err != nil {
 		return s.failed("save results", err)
@@ -35,6 +37,18 @@ func (s *Store) Save(ctx context.Context, rs ...stem.Result) error {
 	s.notifier.notify(resultChannel, "")
 	s.tidyNowAndThen()
 	return partial(refused)
+}
+
+// twice reports whether two records have one id. One statement cannot save both.
+func twice(rs []stem.Result) bool {
+	seen := make(map[string]struct{}, len(rs))
+	for i := range rs {
+		if _, found := seen[rs[i].ID]; found {
+			return true
+		}
+		seen[rs[i].ID] = struct{}{}
+	}
+	return false
 }
 
 // save saves records of different ids.

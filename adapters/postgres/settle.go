@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/gostem/gostem/stem"
 )
@@ -23,37 +24,59 @@ func (s *Store) settleAll(ctx context.Context, ss []stem.Settlement, save bool) 
 		return err
 	}
 	defer s.calls.Done()
-	var failed []stem.ItemError
-	rows := newSettleRows(len(ss))
-	for i := range ss {
-		r, ok := ss[i].Delivery.Receipt.(*receipt)
-		switch {
-		case ss[i].Verdict < stem.VerdictAck || ss[i].Verdict > stem.VerdictRelease:
-			err := &stem.OptionError{Option: "verdict", Value: fmt.Sprint(uint8(ss[i].Verdict)), Want: "one of the five"}
-			failed = append(failed, stem.ItemError{Index: i, Err: err})
-		case !ok || r.schema != s.cfg.Schema || ss[i].Delivery.Envelope == nil:
-			failed = append(failed, stem.ItemError{Index: i, Err: stem.ErrLeaseLost})
-		default:
-			rows.add(i, &ss[i], r, save)
-		}
-	}
-	if len(rows.indices) == 0 {
-		return partial(failed)
-	}
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	refused, err := s.settle(ctx, rows)
-	if err != nil {
-		err = s.failed("settle", err)
-		if len(failed) == 0 {
-			return err
+	var failed []stem.ItemError
+	todo := make([]int, 0, len(ss))
+	for i := range ss {
+		if err := s.checkSettlement(&ss[i]); err != nil {
+			failed = append(failed, stem.ItemError{Index: i, Err: err})
+			continue
 		}
-		for _, i := range rows.indices {
-			refused = append(refused, stem.ItemError{Index: i, Err: fmt.Errorf("%w: %w", stem.ErrUnknownOutcome, err)})
+		todo = append(todo, i)
+	}
+	for known := len(failed); len(todo) > 0; {
+		var rows *settleRows
+		rows, todo = gather(ss, todo, save)
+		refused, err := s.settle(ctx, rows)
+		if err != nil {
+			err = s.failed("settle", err)
+			if len(rows.indices)+len(todo)+known == len(ss) {
+				return err
+			}
+			return partial(unknown(failed, slices.Concat(rows.indices, todo), err))
 		}
+		failed = append(failed, refused...)
 	}
 	s.tidyNowAndThen()
-	return partial(append(failed, refused...))
+	return partial(failed)
+}
+
+// checkSettlement tells why a settlement cannot be made, without asking the server.
+func (s *Store) checkSettlement(one *stem.Settlement) error {
+	if one.Verdict < stem.VerdictAck || one.Verdict > stem.VerdictRelease {
+		return &stem.OptionError{Option: "verdict", Value: fmt.Sprint(uint8(one.Verdict)), Want: "one of the five"}
+	}
+	if r, ok := one.Delivery.Receipt.(*receipt); !ok || r.schema != s.cfg.Schema || one.Delivery.Envelope == nil {
+		return stem.ErrLeaseLost
+	}
+	return nil
+}
+
+// gather makes rows of settlements. Of one delivery only the first is among them, the others are for the next call.
+func gather(ss []stem.Settlement, todo []int, save bool) (rows *settleRows, again []int) {
+	rows = newSettleRows(len(todo))
+	seen := make(map[int64]struct{}, len(todo))
+	for _, i := range todo {
+		r := ss[i].Delivery.Receipt.(*receipt)
+		if _, twice := seen[r.seq]; twice {
+			again = append(again, i)
+			continue
+		}
+		seen[r.seq] = struct{}{}
+		rows.add(i, &ss[i], r, save)
+	}
+	return rows, again
 }
 
 // settle settles the rows and names those that were refused. Where others hold one of them, or one id
