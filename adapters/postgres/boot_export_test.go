@@ -27,7 +27,7 @@ func (s *Store) Mode() pgx.QueryExecMode { return s.pool.Config().ConnConfig.Def
 func (s *Store) Most() int { return int(s.pool.Config().MaxConns) }
 
 // Listens tells whether a store listens.
-func (s *Store) Listens() bool { return s.target != nil }
+func (s *Store) Listens() bool { return s.listener != nil }
 
 // Ask runs a statement that answers one text on the pool of a store.
 func (s *Store) Ask(ctx context.Context, sql string, args ...any) (answer string, err error) {

@@ -1,11 +1,8 @@
 package postgres
 
 import (
-	"context"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Clock moves the clocks of stores of one schema.
@@ -38,24 +35,4 @@ func (k *Clock) Advance(d time.Duration) {
 		s.waiting.wakeAll()
 		s.watch.lookAtAll()
 	}
-}
-
-func OpenBare(ctx context.Context, url string, cfg Config) (*Store, error) {
-	cfg = cfg.withDefaults()
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, err
-	}
-	config.MaxConns = int32(cfg.PoolSize)
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	if err := MigrateDB(ctx, pool, cfg); err != nil {
-		pool.Close()
-		return nil, err
-	}
-	s := newStore(pool, config.ConnConfig.Copy(), cfg)
-	s.owned = true
-	return s, nil
 }

@@ -48,7 +48,7 @@ func harness(url string) adaptertest.Harness {
 }
 
 func stores(t testing.TB, url string, cfg postgres.Config, clock *postgres.Clock) adaptertest.Stores {
-	s, err := postgres.OpenBare(context.Background(), url, cfg)
+	s, err := postgres.Open(context.Background(), url, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
