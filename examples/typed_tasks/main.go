@@ -1,6 +1,6 @@
 // Command typed_tasks inspects text files with typed background tasks.
 //
-//	go run ./examples/typed_tasks [-all] [-broker url] [file or folder ...]
+//	go run ./examples/typed_tasks [-all] [-pace duration] [-broker url] [file or folder ...]
 //
 // Without arguments it takes the text files of the current folder, and does it all in
 // this process and in memory. It exits with 1 if a task has failed.
@@ -9,6 +9,8 @@
 // other processes take part, which are started in the same way:
 //
 //	go run ./examples/typed_tasks -worker -broker redis://127.0.0.1:6379
+//
+// With -pace 2s each file takes two seconds at least: time enough to watch, and to kill a worker.
 package main
 
 import (
@@ -22,6 +24,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/gostem/gostem/adapters"
 	"github.com/gostem/gostem/examples/typed_tasks/hello"
@@ -31,7 +34,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	// A second signal ends the process at once, but not one that a supervisor sends along with the first.
+	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -42,6 +46,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	all := flags.Bool("all", false, "show every file, not only the longest ones and the failures")
 	broker := flags.String("broker", "memory:", "the `url` of the store: memory: or redis://host:port")
 	only := flags.Bool("worker", false, "only run tasks of others, until interrupted")
+	pace := flags.Duration("pace", 0, "how long each file takes at least, up to 5s, so that there is something to watch")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
@@ -49,6 +54,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if *only && *broker == "memory:" {
 		fmt.Fprintln(stderr, "typed_tasks: -worker runs tasks of other processes: name a -broker that they reach")
+		return 2
+	}
+	if *pace < 0 || *pace > slowest {
+		fmt.Fprintf(stderr, "typed_tasks: -pace %v: want 0s to %v\n", *pace, slowest)
 		return 2
 	}
 	paths := flags.Args()
@@ -62,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case *only:
 		err = a.worker.Run(ctx)
 	default:
-		err = a.during(ctx, func(ctx context.Context) error { return job(ctx, paths, *all, stdout) })
+		err = a.during(ctx, func(ctx context.Context) error { return job(ctx, paths, *pace, *all, stdout) })
 	}
 	if err = errors.Join(err, a.close()); err != nil {
 		fmt.Fprintln(stderr, "typed_tasks:", err)
@@ -70,6 +79,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	return 0
 }
+
+// slowest is the most that a file may be made to take: its task has a timeout of 10 s.
+const slowest = 5 * time.Second
 
 // app is what every process of the program has: a store, which they share, a client
 // that enqueues there and a worker that runs what is enqueued.
@@ -119,7 +131,7 @@ func (a app) during(ctx context.Context, do func(context.Context) error) error {
 var errFailed = errors.New("not every task succeeded")
 
 // job enqueues everything, awaits typed results and prints what came of it.
-func job(ctx context.Context, paths []string, all bool, stdout io.Writer) error {
+func job(ctx context.Context, paths []string, pace time.Duration, all bool, stdout io.Writer) error {
 	greeting, err := hello.Enqueue(ctx, hello.HelloArgs{Name: "Stem"})
 	if err != nil {
 		return err
@@ -139,7 +151,7 @@ func job(ctx context.Context, paths []string, all bool, stdout io.Writer) error 
 		if err != nil {
 			return err
 		}
-		args = append(args, textfile.InspectArgs{Path: whole})
+		args = append(args, textfile.InspectArgs{Path: whole, Pace: pace})
 	}
 	inspections, err := textfile.Inspect.EnqueueMany(ctx, args)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -116,6 +117,26 @@ func TestManyFilesAreCutUnlessAllAreAskedFor(t *testing.T) {
 	}
 	if got := strings.Count(out.String(), dir); got != 40 {
 		t.Errorf("-all: got %d files, want 40", got)
+	}
+}
+
+func TestAPaceGivesTimeToWatch(t *testing.T) {
+	dir := write(t, map[string]string{"a.txt": "one\n", "b.txt": "two\n"})
+	const pace = 300 * time.Millisecond
+	var out bytes.Buffer
+	began := time.Now()
+	if code := run(t.Context(), []string{"-pace", pace.String(), dir}, &out, &out); code != 0 {
+		t.Errorf("got exit %d, want 0", code)
+	}
+	if took := time.Since(began); took < pace {
+		t.Errorf("two files took %v, want %v at least", took, pace)
+	}
+	if strings.Contains(out.String(), "WORKER") {
+		t.Errorf("got\n%s\nwant no table of workers where there is one", out.String())
+	}
+	out.Reset()
+	if code := run(t.Context(), []string{"-pace", "6s", dir}, &out, &out); code != 2 || !strings.Contains(out.String(), "-pace 6s: want 0s to 5s") {
+		t.Errorf("got exit %d and %q, want 2 and what is allowed", code, out.String())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,6 +78,30 @@ func printAll(w io.Writer, title string, files []row[textfile.Stats], tasks []ro
 			result = "FAILED: " + shown(reason(r.err))
 		}
 		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\n", r.name, result, r.record.Attempt, short(r.record.Waited), short(r.record.Ran))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	return printWorkers(w, files)
+}
+
+// printWorkers tells, where there was more than one, who inspected how many files, and how many inspections were
+// cut short elsewhere before.
+func printWorkers(w io.Writer, files []row[textfile.Stats]) error {
+	inspected, rescued := make(map[string]int), make(map[string]int)
+	for _, f := range files {
+		if f.record.Worker != "" {
+			inspected[f.record.Worker]++
+			rescued[f.record.Worker] += min(f.record.Interruptions, 1)
+		}
+	}
+	if len(inspected) < 2 {
+		return nil
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\nWORKER\tFILES\tOF WHICH CUT SHORT ELSEWHERE")
+	for _, name := range slices.Sorted(maps.Keys(inspected)) {
+		fmt.Fprintf(t, "%s\t%d\t%d\n", name, inspected[name], rescued[name])
 	}
 	return t.Flush()
 }

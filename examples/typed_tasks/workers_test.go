@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,8 +22,12 @@ import (
 // TestAWorkerIsKilledAndNothingIsLost does what the README shows: workers beside the program take
 // part in its job, and one is killed with tasks in its hands. The others run these when its lease is over.
 func TestAWorkerIsKilledAndNothingIsLost(t *testing.T) {
-	const files = 300
-	dir := heavy(t, files)
+	files := 80 * runtime.NumCPU() // more than two workers take in hand
+	texts := make(map[string]string)
+	for i := range files {
+		texts[fmt.Sprint(i, ".txt")] = "one two three\n"
+	}
+	dir := write(t, texts)
 	server := testredis.Start(t, testredis.Config{})
 	binary := filepath.Join(t.TempDir(), "typed_tasks")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
@@ -31,7 +37,7 @@ func TestAWorkerIsKilledAndNothingIsLost(t *testing.T) {
 	worker.says("worker started")
 	victim.says("worker started")
 
-	whole := start(t, binary, "-all", "-broker", server.URL(), dir)
+	whole := start(t, binary, "-all", "-pace", "1s", "-broker", server.URL(), dir)
 	within(t, time.Minute, "all three processes have tasks", func() bool {
 		return holders(t, server) == 3 || whole.Ended(0)
 	})
@@ -52,21 +58,12 @@ func TestAWorkerIsKilledAndNothingIsLost(t *testing.T) {
 	if want := fmt.Sprintf("in %d files;", files); !strings.Contains(out, want) {
 		t.Errorf("got\n%s\nwant a summary of results %s", out, want)
 	}
+	if !regexp.MustCompile(`(?m)^\S+ +\d+ +[1-9]\d*$`).MatchString(out) {
+		t.Errorf("got\n%s\nwant a worker with files that were cut short at the one who was killed", out)
+	}
 	if err := worker.End(syscall.SIGTERM, time.Minute); err != nil || !worker.State().Success() {
 		t.Errorf("a worker that was asked to stop: got %v, %v, want success", err, worker.State())
 	}
-}
-
-// heavy makes a folder with so many files of 2 MB, which are one on the disk.
-func heavy(t *testing.T, n int) string {
-	t.Helper()
-	dir := write(t, map[string]string{"0.txt": strings.Repeat("one two three four five six seven eight nine ten\n", 40_000)})
-	for i := 1; i < n; i++ {
-		if err := os.Link(filepath.Join(dir, "0.txt"), filepath.Join(dir, fmt.Sprint(i, ".txt"))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }
 
 // holders counts the workers that hold tasks.

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/gostem/gostem/stem"
 )
@@ -20,7 +21,11 @@ import (
 //go:generate go tool stemgen
 
 // InspectArgs names the file to look at.
-type InspectArgs struct{ Path string }
+type InspectArgs struct {
+	Path string
+	// Pace is how long to take for it at least, for those who want to watch.
+	Pace time.Duration `msgpack:",omitempty"`
+}
 
 // Stats is what there is to say about a text file.
 type Stats struct {
@@ -36,6 +41,13 @@ type Stats struct {
 //
 //stem:task name=textfile.inspect timeout=10s backoff=fixed(100ms)
 func inspect(ctx context.Context, args InspectArgs) (Stats, error) {
+	pace := time.NewTimer(args.Pace)
+	defer pace.Stop()
+	select {
+	case <-pace.C:
+	case <-ctx.Done():
+		return Stats{}, context.Cause(ctx)
+	}
 	data, err := read(args.Path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, errNotRegular) {
 		return Stats{}, stem.Permanent(err) // no retry mends it
