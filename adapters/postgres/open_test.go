@@ -96,6 +96,24 @@ func TestURLsThatAreNoneSayWhatIsWanted(t *testing.T) {
 	wantError(t, openURL(t, "postgres://localhost", postgres.Config{PoolSize: -1}), "PoolSize")
 }
 
+func TestWhoIsNotLetInIsToldWhatToDo(t *testing.T) {
+	plain := testpostgres.Start(t, testpostgres.Config{})
+	bouncer := testpostgres.Bounce(t, plain.URL())
+	encrypted, _ := testpostgres.TLS(t)
+	unverified, _, _ := strings.Cut(encrypted, "?")
+	for url, want := range map[string]string{
+		as(t, plain.URL(), "postgres", "wrong"):                               "password authentication failed for user \"postgres\" (SQLSTATE 28P01): the URL must have this user's password",
+		strings.Replace(plain.URL(), "/postgres?", "/nowhere?", 1):            "(SQLSTATE 3D000): make the database with CREATE DATABASE",
+		plain.URL() + "&poolsize=3":                                           `"poolsize" (SQLSTATE 42704): leave it out of the URL`,
+		bouncer.URL(plain.URL()) + "&poolsize=3":                              "poolsize (SQLSTATE 08P01): leave it out of the URL",
+		strings.Replace(plain.URL(), "sslmode=disable", "sslmode=require", 1): "it speaks no TLS: sslmode=disable in the URL",
+		unverified + "?sslmode=disable":                                       "no encryption (SQLSTATE 28000): it may let this user in by TLS: sslmode=verify-full",
+		unverified + "?sslmode=verify-full":                                   "its certificate as sslrootcert",
+	} {
+		wantError(t, openURL(t, url, postgres.Config{}), want)
+	}
+}
+
 func TestNoPasswordIsShown(t *testing.T) {
 	const secret = "hunter2"
 	server := testpostgres.Start(t, testpostgres.Config{})

@@ -1,0 +1,59 @@
+package postgres
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// connectError is what the driver says of servers that it did not reach, on one line and each thing once: it tries
+// again without TLS where that is only preferred.
+type connectError struct {
+	user string
+	err  error
+}
+
+func (e *connectError) Error() string {
+	var refused *pgconn.ConnectError
+	if !errors.As(e.err, &refused) {
+		return "postgres: connect: " + e.err.Error()
+	}
+	var lines []string
+	for line := range strings.Lines(refused.Unwrap().Error()) {
+		if line = strings.TrimSpace(line); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return fmt.Sprintf("postgres: connect as user %s: %s%s", e.user, strings.Join(lines, "; "), advice(e.err))
+}
+
+func (e *connectError) Unwrap() error { return e.err }
+
+// advice tells what to do about an error with which a server let nobody in, where that is known.
+func advice(err error) string {
+	var stranger *tls.CertificateVerificationError
+	text := err.Error()
+	switch code := code(err); {
+	case errors.As(err, &stranger):
+		return ": the URL must name the host as the certificate does, and for an authority of your own its certificate as sslrootcert"
+	case code == "" && strings.HasSuffix(text, "server refused TLS connection"):
+		return ": it speaks no TLS: sslmode=disable in the URL, if nobody on the way can listen"
+	case code == "28000" && strings.Contains(text, "no encryption"):
+		return ": it may let this user in by TLS: sslmode=verify-full in the URL"
+	case code == "28000" && strings.Contains(text, "pg_hba.conf"):
+		return ": its pg_hba.conf must let this user in from here"
+	case code == "28P01":
+		return ": the URL must have this user's password, special characters escaped, such as %40 for @"
+	case code == "3D000":
+		return ": make the database with CREATE DATABASE, or name another in the URL"
+	case code == "42704", strings.Contains(text, "unsupported startup parameter"): // the latter by PgBouncer
+		return ": leave it out of the URL: neither the driver nor the store has it"
+	case code == "53300":
+		return ": raise max_connections, or put PgBouncer before it"
+	}
+	return ""
+}
