@@ -21,7 +21,7 @@ func (c *core) finish(ctx context.Context, h holding, ss []stem.Settlement, indi
 	}
 	keys := c.keysOf(h.queue)
 	order := byStream(ss, indices)
-	call := finishScript.start(8+4*len(indices), nil)
+	call := finishScript.start(9+4*len(indices), nil)
 	// Runs of one stream are told by where they end.
 	var streams []run
 	for i, place := range order {
@@ -37,7 +37,7 @@ func (c *core) finish(ctx context.Context, h holding, ss []stem.Settlement, indi
 		buckets = c.bucketRuns(&call, ss, indices, order)
 	}
 	call.endKeys()
-	call.add(c.offset.Load(), h.session, h.epoch.takeovers, h.epoch.era, c.channel(), state)
+	call.add(c.offset.Load(), h.session, h.epoch.takeovers, h.epoch.era, c.channel(), state, now)
 	from := 0
 	for _, s := range streams {
 		call.add(s.key, s.end-from)

@@ -188,13 +188,13 @@ func TestWhatHasNoRoomForItsResultIsNotSettled(t *testing.T) {
 		id := "spoiled-" + verdict.String()
 		b.publish(plainTask(id))
 		d := b.receive("a", 1, 10*time.Second)[0]
-		b.do("set", b.cfg.Namespace+":results:="+id, "somebody's")
+		b.do("set", b.cfg.Namespace+":results:-"+id, "somebody's")
 		r := stem.Result{ID: id, Task: d.Task, Queue: d.Queue, State: stem.StateSucceeded, Delivery: d.Number, Keep: time.Hour}
 		s := stem.Settlement{Delivery: d, Verdict: verdict, Result: &r}
 		if err := b.SaveAndSettle(t.Context(), s); err == nil {
 			t.Fatalf("%s with a result that cannot be written: got no error, want one", verdict)
 		}
-		b.do("del", b.cfg.Namespace+":results:="+id)
+		b.do("del", b.cfg.Namespace+":results:-"+id)
 		if err := b.SaveAndSettle(t.Context(), s); err != nil {
 			t.Errorf("%s once there is room: got %v, want nil: it was settled without its result", verdict, err)
 		}

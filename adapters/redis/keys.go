@@ -37,8 +37,8 @@ const group = "stem"
 //
 // Results are not a queue's, so that they can be found by the id alone:
 //
-//	<namespace>:results:<bucket>    a hash: records by id; a bucket is 64 ms by the time in the id
-//	<namespace>:results:=<id>       the same for an id that carries no time
+//	<namespace>:results:<bucket>    a hash: records by id; a bucket is 256 ms by the time in the id
+//	<namespace>:results:-<id>       the same for an id that carries no time
 //	<namespace>:results             the channel on which buckets are announced that have new outcomes
 //	<namespace>:session:<id>        a set: the queues that a session has received from
 type queueKeys struct {
@@ -96,15 +96,15 @@ func (k *queueKeys) dedupe(key string) string { return k.prefix + "key:" + key }
 // tasks gives the key of a set of tasks.
 func (k *queueKeys) tasks(known knowledge) string { return k.prefix + "tasks:" + known.digest }
 
-// bucketBits: the ids of 64 ms share a hash, which is thousands at the pace of a busy server and a few otherwise.
-const bucketBits = 6
+// bucketBits: the ids of 256 ms share a hash, which is ten thousand at the pace of a busy server and a few otherwise.
+const bucketBits = 8
 
 // bucket gives the key of the hash in which the record of an id lies.
 func (c *core) bucket(id string) string {
 	if ms, ok := timeOf(id); ok {
 		return c.cfg.Namespace + ":results:" + strconv.FormatUint(ms>>bucketBits, 36)
 	}
-	return c.cfg.Namespace + ":results:=" + id
+	return c.cfg.Namespace + ":results:-" + id
 }
 
 // timeOf gives the Unix milliseconds that a UUIDv7 carries.

@@ -3,20 +3,22 @@
 -- beside their streams, and of which all have results or none. What is rarer is settle.lua's.
 --
 -- KEYS: the streams, then the state of the queue, then the hashes of the results.
--- ARGV: offset of the clock, session, the epoch (takeovers, era), channel of the results, the index of the state in KEYS;
+-- ARGV: offset of the clock, session, the epoch (takeovers, era), channel of the results, the index of the state in KEYS,
+--   the time as the caller knows it;
 --   for each stream its index in KEYS, how many entries, their ids; then the results, in the order of the
 --   entries, by runs of one hash: its index in KEYS, how many, how long to keep them in ms, whether
 --   one is final, then for each its id and what is stored.
 --
 -- It answers the places of those that are refused among all entries, or 0; or 'EPOCH' where it has done
 -- nothing, because somebody may have taken something from the session.
-local st = redis.call('HMGET', KEYS[tonumber(ARGV[6])], 'T:' .. ARGV[2], 'era')
+local STATE = KEYS[tonumber(ARGV[6])]
+local st = redis.call('HMGET', STATE, 'T:' .. ARGV[2], 'era', 'kept')
 if st[1] ~= ARGV[3] or st[2] ~= ARGV[4] then return 'EPOCH' end
 -- What stands in the hashes is read before anything is written: where that fails, nothing has been done.
-local at, runs = 7, {}
+local at, runs = 8, {}
 for _ = 1, ARGV[6] - 1 do at = at + 2 + ARGV[at + 1] end
 while ARGV[at] do
-	local run = {bucket = KEYS[tonumber(ARGV[at])], n = tonumber(ARGV[at + 1]), keep = ARGV[at + 2], final = ARGV[at + 3] == '1', ids = {}}
+	local run = {bucket = KEYS[tonumber(ARGV[at])], n = tonumber(ARGV[at + 1]), keep = tonumber(ARGV[at + 2]), final = ARGV[at + 3] == '1', ids = {}}
 	run.from, run.to = at + 4, at + 3 + 2 * run.n
 	for i = run.from, run.to, 2 do run.ids[#run.ids + 1] = ARGV[i] end
 	local standing = redis.call('HMGET', run.bucket, unpack(run.ids))
@@ -27,7 +29,7 @@ while ARGV[at] do
 end
 
 local count, refused, isRefused = 0, {}, {}
-at = 7
+at = 8
 for _ = 1, ARGV[6] - 1 do
 	local stream, n = KEYS[tonumber(ARGV[at])], tonumber(ARGV[at + 1])
 	local from, to = at + 2, at + 1 + n
@@ -44,11 +46,26 @@ for _ = 1, ARGV[6] - 1 do
 	count, at = count + n, to + 1
 end
 
+-- Until when the newest hash lives is remembered, and a little more is asked for than its records need: so not
+-- every batch has to say it.
+local newest, lives = string.match(st[3] or '', '^(%S+) (%d+)$')
+local now = tonumber(ARGV[7])
+lives = tonumber(lives or 0)
+local function outlive(run)
+	if run.bucket == newest and lives >= now + run.keep then return end
+	local keep = run.keep + math.min(run.keep, 60000)
+	expire(run.bucket, int(keep))
+	if run.bucket >= (newest or '') or lives < now then
+		newest, lives = run.bucket, now + keep
+		redis.call('HSET', STATE, 'kept', newest .. ' ' .. int(lives))
+	end
+end
+
 local ended, place = {}, 0
 for _, run in ipairs(runs) do
 	if not run.clash and not refused[1] then
 		redis.call('HSET', run.bucket, unpack(ARGV, run.from, run.to))
-		expire(run.bucket, run.keep)
+		outlive(run)
 	else -- with care, one after the other
 		local now, records = clock(tonumber(ARGV[1])), {}
 		for i = 1, run.n do
