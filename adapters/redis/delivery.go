@@ -38,37 +38,39 @@ type lent struct {
 	number  int64
 	epoch   epoch
 	wait    time.Duration
+	next    int64 // when something is next due, in ms
 	paused  bool
 	revoked bool // something is revoked on the queue
-	ordered bool // several priorities are in use
+	mixed   bool // not all that is ready is of priority 0 and fresh
 	full    bool // there is more, which did not fit
 	opened  bool // the session was not open on the queue
 	gone    int  // entries that were on loan, or in line, and not in their streams any more
 	entries []any
-	room    int // for loans that are added
 }
 
 var errReply = errors.New("a script gave an answer that is not understood: is another version at work in the same namespace?")
 
 func parseLent(reply any) (lent, error) {
 	list, ok := reply.([]any)
-	if !ok || len(list) < 7 || (len(list)-7)%3 != 0 {
+	if !ok || len(list) < 8 || (len(list)-8)%3 != 0 {
 		return lent{}, errReply
 	}
 	var l lent
 	now, _ := list[0].(string)
 	number, _ := list[1].(string)
-	var errs [2]error
+	next, _ := list[7].(string)
+	var errs [3]error
 	l.now, errs[0] = strconv.ParseInt(now, 10, 64)
 	l.number, errs[1] = strconv.ParseInt(number, 10, 64)
+	l.next, errs[2] = strconv.ParseInt(next, 10, 64)
 	l.epoch.takeovers, _ = list[2].(string)
 	l.epoch.era, _ = list[3].(string)
 	wait, _ := list[4].(int64)
 	flags, _ := list[5].(int64)
 	gone, _ := list[6].(int64)
 	l.wait, l.gone = time.Duration(wait)*time.Millisecond, int(gone)
-	l.paused, l.revoked, l.ordered, l.full, l.opened = flags&1 > 0, flags&2 > 0, flags&4 > 0, flags&8 > 0, flags&16 > 0
-	l.entries = list[7:]
+	l.paused, l.revoked, l.mixed, l.full, l.opened = flags&1 > 0, flags&2 > 0, flags&4 > 0, flags&8 > 0, flags&16 > 0
+	l.entries = list[8:]
 	return l, errors.Join(errs[:]...)
 }
 
@@ -89,7 +91,7 @@ type loan struct {
 // loans gives what the script has lent: for each entry "<priority> <id> <born or -> <due or -> [<interruptions>]", its
 // envelope, its state.
 func (l *lent) loans() []loan {
-	loans := make([]loan, len(l.entries)/3, len(l.entries)/3+l.room)
+	loans := make([]loan, len(l.entries)/3)
 	for i := range loans {
 		head, _ := l.entries[3*i].(string)
 		o := &loans[i]
@@ -155,20 +157,26 @@ func parseRead(cmd *redis.Cmd) ([]loan, error) {
 		o.id, _ = entry[0].(string)
 		fields, _ := entry[1].([]any)
 		for j := 0; j+1 < len(fields); j += 2 {
-			value, _ := fields[j+1].(string)
-			switch fields[j] {
-			case "e":
-				o.schema, o.envelope = cutSchema(value)
-			case "s":
-				o.state = value
-			case "b":
-				o.born = value
-			case "d":
-				o.due = value
-			}
+			name, _ := fields[j].(string)
+			o.set(name, fields[j+1])
 		}
 	}
 	return loans, nil
+}
+
+// set notes a field of an entry.
+func (o *loan) set(name string, value any) {
+	text, _ := value.(string)
+	switch name {
+	case "e":
+		o.schema, o.envelope = cutSchema(text)
+	case "s":
+		o.state = text
+	case "b":
+		o.born = text
+	case "d":
+		o.due = text
+	}
 }
 
 // deliveries makes deliveries of loans.

@@ -47,16 +47,17 @@ type queueKeys struct {
 	streams [stem.MaxPriority + 1]string
 	wake    string
 	all     []any // for scripts, in the order of keys_queue.lua
-	publish []any // the first keys of publish.lua
+	publish []any // the first keys of publish.lua, and of them the first two those of plain.lua
 	boxed   [stem.MaxPriority + 1]any
 	state   string
 	dead    string
 	burials string
 	revoked string
 
-	// plain tells that the queue was last seen with one priority in use and not paused, so that what nobody has had
-	// yet may be read by a plain command beside the script.
+	// plain tells that the queue was last seen not paused, and with nothing ready but what is of priority 0 and nobody
+	// has had yet: that may be read by a plain command.
 	plain atomic.Bool
+	calm  atomic.Pointer[calm]
 }
 
 // keyState is the place of the state in queueKeys.all.

@@ -3,6 +3,8 @@ package redis
 import (
 	"context"
 	"errors"
+	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -10,62 +12,94 @@ import (
 )
 
 // mayReadPlainly reports whether a plain command may read what nobody has had yet. On a cluster it may not: the
-// cluster's client would send it again when its connection breaks.
+// cluster's client would send it again when its connection breaks. Who has waited and been given nothing must ask what is due.
 func (r *receiver) mayReadPlainly(s *seat, want portion) bool {
-	return r.cluster == nil && !r.waited && s.keys.plain.Load() && len(s.read) == 0 && !s.ensure &&
+	return r.cluster == nil && (!r.waited || len(s.fresh) > 0) && s.keys.plain.Load() && len(s.read) == 0 && !s.ensure &&
 		want.most > 0 && want.mostBytes == 0 && r.req.AgeAfter == 0 && !want.recover
 }
 
-// readPlainly has the script lend what is not in the stream of priority 0 or has been there before, and reads that
-// stream, in one round trip. What is read and cannot be lent so stays at the seat, for the script to deal with.
+// readPlainly has a short script see to it that the session may have what a blocking read has given it and what is in the stream of
+// priority 0, and reads that stream, in one round trip. What is read and cannot be lent so stays at the seat, for the
+// long script to deal with.
 func (r *receiver) readPlainly(ctx context.Context, s *seat, most int) ([]stem.Delivery, error) {
 	if err := r.sessions.note(ctx, r.core, r.req.Session.ID, s.keys.queue); err != nil {
 		return nil, err
 	}
+	now, err := r.about(ctx)
+	if err != nil {
+		return nil, err
+	}
 	ctx = patient(ctx)
-	call := r.request(s, portion{most: most}, true)
+	call := plainScript.start(5, s.keys.publish[:2])
+	call.endKeys()
+	call.add(now, r.req.Session.ID, flag(len(s.fresh) > 0), s.epoch.takeovers, s.epoch.era)
 	script := call.command(ctx)
-	read := redis.NewCmd(ctx, "xreadgroup", "group", group, r.req.Session.ID, "count", most, "streams", s.keys.boxed[0], ">")
+	if !r.plainKnown.Load() {
+		script = call.text(ctx)
+	}
 	pipe := r.client.Pipeline()
 	_ = pipe.Process(ctx, script)
-	_ = pipe.Process(ctx, read)
-	_, err := pipe.Exec(ctx)
+	read := redis.NewCmd(ctx, "xreadgroup", "group", group, r.req.Session.ID, "count", most-len(s.fresh), "streams", s.keys.boxed[0], ">")
+	if most > len(s.fresh) {
+		_ = pipe.Process(ctx, read)
+	}
+	_, err = pipe.Exec(ctx)
 	sent := script.Err() != nil || script.Val() != nil // else the driver was refused while it connected
 	if err != nil && !errors.Is(err, redis.Nil) && (!isReply(err) || !sent) {
 		return nil, err
 	}
-	fresh, err := parseRead(read)
+	more, err := parseRead(read)
 	if err != nil {
 		s.ensure = true
 	}
-	reply, err := script.Result()
-	l := lent{}
-	if err == nil && reply != "TASKS" {
-		l, err = parseLent(reply)
-	}
-	if err != nil && !isReply(err) {
+	given := append(s.fresh, more...)
+	s.fresh = nil
+	l, simple, err := r.parsePlain(script)
+	if err != nil {
 		return nil, err
 	}
-	s.opened = s.opened || l.opened
-	if err != nil || reply == "TASKS" || (l.paused || l.ordered) && len(l.entries) == 0 {
-		// Not so simple after all.
-		s.keys.plain.Store(false)
-		s.leave(fresh)
+	if !simple || s.ensure {
+		s.leave(given)
 		return nil, nil
 	}
-	r.heard(l.now)
-	loans := l.loans()
-	for i := range fresh {
-		if len(loans) == most || !r.knows(fresh[i].schema) {
-			s.leave(fresh[i : i+1])
+	l.now, s.epoch, s.next = now, l.epoch, l.next
+	loans := given[:0]
+	for i := range given {
+		if len(loans) == most || !r.knows(given[i].schema) {
+			s.leave(given[i : i+1])
 		} else {
-			loans = append(loans, fresh[i])
+			loans = append(loans, given[i])
 		}
 	}
 	return r.lend(ctx, s, &l, loans)
 }
 
-// leave leaves what was read for the script to deal with.
+// parsePlain reads what plain.lua answers, and whether all was as simple as it must be.
+func (c *core) parsePlain(script *redis.Cmd) (l lent, simple bool, err error) {
+	reply, err := script.Result()
+	// Where the server does not know the script, the text is sent with the next call: what has just been read would be older than the
+	// epoch that it tells now.
+	c.plainKnown.Store(!redis.HasErrorPrefix(err, "NOSCRIPT"))
+	if err != nil {
+		return l, false, nil // it is for the long script to say what is wrong
+	}
+	list, ok := reply.([]any)
+	if !ok || len(list) != 5 {
+		return l, false, nil
+	}
+	number, _ := list[0].(string)
+	l.epoch.takeovers, _ = list[1].(string)
+	l.epoch.era, _ = list[2].(string)
+	revoked, _ := list[3].(int64)
+	l.revoked = revoked == 1
+	next, _ := list[4].(string)
+	if l.number, err = strconv.ParseInt(number, 10, 64); err == nil {
+		l.next, err = strconv.ParseInt(next, 10, 64)
+	}
+	return l, true, err
+}
+
+// leave leaves what was read for the long script to deal with.
 func (s *seat) leave(loans []loan) {
 	for i := range loans {
 		s.read = append(s.read, "0 "+loans[i].id)
@@ -79,4 +113,54 @@ func (r *receiver) knows(schema string) bool {
 	}
 	t := parseSchema(schema)
 	return r.req.Tasks.Has(t.Task, t.Fingerprint)
+}
+
+// calm is what a session knows of a queue from which it has just got the little that came while it waited.
+type calm struct {
+	session string
+	epoch   epoch
+	next    int64
+}
+
+const (
+	// longestCalm is how long a receiver waits at the streams of calm queues before it asks. It watches no time meanwhile, but for
+	// what it knows to be due: an earlier time comes with a token.
+	longestCalm = 100 * time.Millisecond
+	// mostWhenCalm is how many deliveries are little. Of more, the next are better asked for at once.
+	mostWhenCalm = 8
+)
+
+// calm tells how long the receiver may wait at its queues without asking anything first. What it would hear is what it heard when
+// it got the last task, and what has changed since wakes it: it saves two calls for each task that comes alone.
+func (r *receiver) calm(ctx context.Context) time.Duration {
+	wait := longestCalm
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < 2*wait {
+		return 0 // who ends a receive so soon wants to know what is due
+	}
+	now, err := r.about(ctx)
+	if err != nil {
+		return 0
+	}
+	for i := range r.places {
+		s := &r.places[i]
+		c := s.keys.calm.Load()
+		if c == nil || c.session != r.req.Session.ID || r.req.Recover || !r.mayReadPlainly(s, portion{most: r.req.Max, mostBytes: r.req.MaxBytes}) {
+			return 0
+		}
+		s.epoch, s.next = c.epoch, c.next
+		wait = min(wait, time.Duration(c.next-now)*time.Millisecond)
+	}
+	return wait
+}
+
+// noteCalm notes whether the queues are calm, when so many deliveries have come.
+func (r *receiver) noteCalm(got int) {
+	for i := range r.places {
+		s := &r.places[i]
+		if r.waited && got <= mostWhenCalm && got < r.req.Max {
+			s.keys.calm.Store(&calm{r.req.Session.ID, s.epoch, s.next})
+		} else {
+			s.keys.calm.Store(nil)
+		}
+	}
 }

@@ -52,9 +52,12 @@ type receiver struct {
 type seat struct {
 	keys   *queueKeys
 	read   []string // what a blocking read has given it and nobody has lent yet, as "<priority or w> <id>"
+	fresh  []loan   // the same, of what need not be looked up: it is of priority 0
 	paused bool
-	ensure bool // somebody has deleted a group or stream
-	opened bool // the session was not open here
+	ensure bool  // somebody has deleted a group or stream
+	opened bool  // the session was not open here
+	epoch  epoch // of the session here, and
+	next   int64 // when something is next due, in ms by the store's clock, both as the store said last
 }
 
 // turnTimeout bounds a turn. A turn does not end with the context of the call: what it has taken must arrive.
@@ -62,9 +65,21 @@ const turnTimeout = 10 * time.Second
 
 // receive takes turns until one has brought something.
 func (r *receiver) receive(ctx context.Context) ([]stem.Delivery, error) {
+	wait := r.calm(ctx)
 	for {
-		ds, wait, err := r.oneTurn(ctx)
+		if wait > 0 {
+			if err := r.wait(ctx, wait); err != nil {
+				return nil, err
+			}
+			if ctx.Err() != nil && !r.reads() {
+				return nil, r.ended(ctx)
+			}
+			// What was read in the last moment is lent, or goes back.
+			r.waited = true
+		}
+		ds, longest, err := r.oneTurn(ctx)
 		if len(ds) > 0 {
+			r.noteCalm(len(ds))
 			return ds, nil
 		}
 		if err != nil {
@@ -73,14 +88,7 @@ func (r *receiver) receive(ctx context.Context) ([]stem.Delivery, error) {
 		if ctx.Err() != nil {
 			return nil, r.ended(ctx)
 		}
-		if err := r.wait(ctx, wait); err != nil {
-			return nil, err
-		}
-		if ctx.Err() != nil && !r.reads() {
-			return nil, r.ended(ctx)
-		}
-		// What was read in the last moment is lent, or goes back.
-		r.waited = true
+		wait = longest
 	}
 }
 
@@ -103,12 +111,14 @@ func (r *receiver) ended(ctx context.Context) error {
 
 func (r *receiver) reads() bool {
 	for i := range r.places {
-		if len(r.places[i].read) > 0 {
+		if r.places[i].reads() {
 			return true
 		}
 	}
 	return false
 }
+
+func (s *seat) reads() bool { return len(s.read)+len(s.fresh) > 0 }
 
 // reopen opens the session on the other queues that it has received from, if it had to be opened on one: it has lapsed
 // on all of them, and what nobody has taken there stays its own.
@@ -158,7 +168,7 @@ func (r *receiver) turn(ctx context.Context) (ds []stem.Delivery, wait time.Dura
 		if full { // later queues wait for this one
 			want.most = 0
 		}
-		if want.most == 0 && len(s.read) == 0 {
+		if want.most == 0 && !s.reads() {
 			continue
 		}
 		more, longest, stopped, err := r.take(ctx, s, want)
@@ -184,8 +194,8 @@ type portion struct {
 	recover         bool // what the session holds and does not know of, and nothing else
 }
 
-// take takes what one queue has. Where it can, it has the script look after the rest, and reads
-// by a plain command what nobody has had yet: that costs the server half.
+// take takes what one queue has. Where there is nothing but what nobody has had yet, a plain command reads it: that
+// costs the server half.
 func (r *receiver) take(ctx context.Context, s *seat, want portion) (ds []stem.Delivery, wait time.Duration, full bool, err error) {
 	if r.mayReadPlainly(s, want) {
 		ds, err = r.readPlainly(ctx, s, want.most)
@@ -227,8 +237,10 @@ func (r *receiver) ask(ctx context.Context, s *seat, want portion) (lent, error)
 	if _, before := r.ensured.LoadOrStore(s.keys.queue, true); !before {
 		s.ensure = true
 	}
+	s.leave(s.fresh)
+	s.fresh = nil
 	for {
-		call := r.request(s, want, false)
+		call := r.request(s, want)
 		reply, err := r.run(ctx, &call)
 		if err != nil {
 			return lent{}, err
@@ -246,22 +258,23 @@ func (r *receiver) ask(ctx context.Context, s *seat, want portion) (lent, error)
 		if err == nil {
 			r.heard(l.now)
 			s.paused, s.opened = l.paused, s.opened || l.opened
-			s.keys.plain.Store(!l.paused && !l.ordered)
+			s.epoch, s.next = l.epoch, l.next
+			s.keys.plain.Store(!l.paused && !l.mixed)
 		}
 		return l, err
 	}
 }
 
 // request makes a call of the script.
-func (r *receiver) request(s *seat, want portion, plain bool) call {
+func (r *receiver) request(s *seat, want portion) call {
 	session := &r.req.Session
-	call := receiveScript.start(17+len(s.read)+len(r.req.Held), s.keys.all)
+	call := receiveScript.start(16+len(s.read)+len(r.req.Held), s.keys.all)
 	if r.req.Tasks != nil {
 		call.key(s.keys.tasks(r.knowledges.of(r.req.Tasks)))
 	}
 	call.endKeys()
 	call.add(r.offset.Load(), session.ID, millis(session.Lease), flag(session.Leaving), want.most, want.mostBytes, millis(r.req.AgeAfter),
-		flag(r.req.Tasks == nil), flag(!want.others), longestWait.Milliseconds(), flag(s.ensure), len(s.read), flag(want.recover), flag(plain))
+		flag(r.req.Tasks == nil), flag(!want.others), longestWait.Milliseconds(), flag(s.ensure), len(s.read), flag(want.recover))
 	for _, read := range s.read {
 		call.add(read)
 	}

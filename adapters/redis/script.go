@@ -23,6 +23,7 @@ type script struct {
 var (
 	publishScript = load("publish", "keys_publish", "base", "state")
 	receiveScript = load("receive", "keys_queue", "base", "state", "line")
+	plainScript   = load("plain", "keys_publish", "base", "state")
 	settleScript  = load("settle", "keys_queue", "base", "state", "line", "records")
 	finishScript  = load("finish", "base", "records")
 	extendScript  = load("extend", "keys_queue", "base", "state", "line")
@@ -83,6 +84,12 @@ func (c *call) command(ctx context.Context) *redis.Cmd {
 	return redis.NewCmd(ctx, c.args...)
 }
 
+// text gives the command that calls the script, and sends it along.
+func (c *call) text(ctx context.Context) *redis.Cmd {
+	c.args[0], c.args[1] = "eval", c.script.source
+	return redis.NewCmd(ctx, c.args...)
+}
+
 // run calls the script. Where the server does not know it (it is new, somebody has called SCRIPT FLUSH, a replica
 // has taken over), nothing has been done yet, and the whole text is sent.
 func (c *core) run(ctx context.Context, call *call) (any, error) {
@@ -91,8 +98,7 @@ func (c *core) run(ctx context.Context, call *call) (any, error) {
 	if err := c.once(ctx, cmd); err == nil || !redis.HasErrorPrefix(err, "NOSCRIPT") {
 		return cmd.Result()
 	}
-	call.args[0], call.args[1] = "eval", call.script.source
-	cmd = redis.NewCmd(ctx, call.args...)
+	cmd = call.text(ctx)
 	_ = c.once(ctx, cmd) // the command has the error
 	return cmd.Result()
 }

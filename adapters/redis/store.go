@@ -92,6 +92,7 @@ type core struct {
 	schemas    schemas
 	sessions   sessions
 	waiters    waiters
+	plainKnown atomic.Bool // the server has been told plain.lua
 	watch      watch
 
 	closing context.Context // ends when the store is closed

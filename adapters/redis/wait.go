@@ -80,7 +80,15 @@ func (r *receiver) waitAt(ctx context.Context, most time.Duration, seats []*seat
 			from = "w"
 		}
 		for _, m := range stream.Messages {
-			s.read = append(s.read, from+" "+m.ID)
+			if from != "0" {
+				s.read = append(s.read, from+" "+m.ID)
+				continue
+			}
+			one := loan{id: m.ID}
+			for name, value := range m.Values {
+				one.set(name, value)
+			}
+			s.fresh = append(s.fresh, one)
 		}
 	}
 	return nil

@@ -7,18 +7,17 @@
 --   8 whether the receiver knows all tasks, 9 whether it has got nothing yet and will wait for something,
 --   10 the longest wait in ms, 11 whether to look after the groups first, 12 how many entries it
 --   has been given by a plain read and waits to be lent, 13 whether to look for what the session
---   holds and does not know of, and for nothing else, 14 whether the caller reads by itself what nobody has had yet, right after
---   this; then those that wait to be lent as "p id" (those of WAKE as "w id"), then the deliveries
+--   holds and does not know of, and for nothing else; then those that wait to be lent as "p id" (those of WAKE as "w id"), then the deliveries
 --   that the session knows of as "<address> <number, or - if it has no life beside its stream>".
 --
--- It answers {now, number, count of takeovers from the session, era, wait, flags, gone, …} and for each
+-- It answers {now, number, count of takeovers from the session, era, wait, flags, gone, when something is due, …} and for each
 -- entry lent: where it is and what has become of it, its envelope, the state that a settlement left.
 -- Or 'TASKS' where the set of tasks has to be stored first: then it has done nothing.
 local offset, session, lease, leaving = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1'
 local most, mostBytes, age = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local knowsAll, waits, longest = ARGV[8] == '1', ARGV[9] == '1', tonumber(ARGV[10])
-local read, recovers, plain = tonumber(ARGV[12]), ARGV[13] == '1', ARGV[14] == '1'
-local FIRST = 15
+local read, recovers = tonumber(ARGV[12]), ARGV[13] == '1'
+local FIRST = 14
 
 local now, number = clock(offset)
 if ARGV[11] == '1' then ensure() end
@@ -32,7 +31,7 @@ end
 local paused, next, used = st[2], tonumber(st[3] or nil), st[6]
 local back, aside = st[4] == '1', st[5] == '1'
 local known
-if not knowsAll and not paused and (not plain or back or aside or read > 0 or recovers or not next or now >= next) then
+if not knowsAll and not paused then
 	known = redis.call('GET', KEYS[24])
 	if not known then return 'TASKS' end
 end
@@ -206,7 +205,10 @@ end
 -- those of each are looked at.
 local function recall()
 	local schemas = redis.call('HKEYS', SCHEMAS)
-	if not schemas[1] then redis.call('HSET', STATE, 'aside', 0) end
+	if not schemas[1] then
+		aside = false
+		redis.call('HSET', STATE, 'aside', 0)
+	end
 	for _, schema in ipairs(schemas) do
 		if knows(schema) and most > 0 then
 			if age == 0 then
@@ -444,9 +446,9 @@ else
 	if aside then recall() end
 	if recovers then recover() end
 	for _, priority in ipairs(recovers and {} or order()) do
-		if room() < 1 or full or plain and used ~= '0' then break end -- the caller may not read beside other priorities
+		if room() < 1 or full then break end
 		if back then lendBack(priority.p) end
-		if not plain and room() > 0 and not full then lendFresh(priority.p) end
+		if room() > 0 and not full then lendFresh(priority.p) end
 	end
 	if back and redis.call('ZCARD', BACK) == 0 then
 		back = false
@@ -454,7 +456,7 @@ else
 	end
 end
 local got = lent[1] ~= nil
-if got or plain then redis.call('HSET', STATE, 'number', int(number)) end
+if got then redis.call('HSET', STATE, 'number', int(number)) end
 
 -- Tell others that wait what they would not hear of by themselves.
 local told = false
@@ -479,22 +481,11 @@ end
 
 -- One of those who wait watches the time; the others look a second later, in case it has died.
 local wait = longest
-local watcher, till
-if st[8] then
-	watcher, till = string.match(st[8], '^(%S+) (%d+)$')
-	till = tonumber(till)
-end
 if got then
-	if watcher == session then
-		redis.call('HDEL', STATE, 'watch')
-		-- Another one takes over, if any waits. Whoever is alone finds its own token at its next wait; to write one for
-		-- each task would cost more than the task.
-		if next and now - (tonumber(st[12] or nil) or 0) > 250 then
-			redis.call('HSET', STATE, 'handed', int(now))
-			wake('timer')
-		end
-	end
-elseif waits and next and not paused and not plain then
+	unwatch(session, st[8], next, now, st[12])
+elseif waits and next and not paused then
+	local watcher, till = string.match(st[8] or '', '^(%S+) (%d+)$')
+	till = tonumber(till)
 	if not watcher or watcher == session or till > next or till < now - 1000 then
 		wait = math.max(1, math.min(longest, next - now))
 		redis.call('HSET', STATE, 'watch', session .. ' ' .. int(now + wait))
@@ -502,8 +493,8 @@ elseif waits and next and not paused and not plain then
 		wait = math.max(1, math.min(longest, next - now + 1000))
 	end
 end
-local flags = (paused and 1 or 0) + ((tonumber(st[11] or nil) or 0) > now and 2 or 0) + (used ~= '0' and 4 or 0) + (full and (got or not waits) and 8 or 0) + (opened and 16 or 0)
+local flags = (paused and 1 or 0) + ((tonumber(st[11] or nil) or 0) > now and 2 or 0) + ((used ~= '0' or back or aside) and 4 or 0) + (full and (got or not waits) and 8 or 0) + (opened and 16 or 0)
 if opened or recovers or remade then st = look() end -- the fence has moved
-local answer = {int(now), int(number), st[10] or '', st[7] or '', wait, flags, gone}
-for i = 1, #lent do answer[7 + i] = lent[i] end -- unpack ends at 8,000
+local answer = {int(now), int(number), st[10] or '', st[7] or '', wait, flags, gone, int(next or now + longest)}
+for i = 1, #lent do answer[8 + i] = lent[i] end -- unpack ends at 8,000
 return answer
