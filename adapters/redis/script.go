@@ -28,6 +28,7 @@ var (
 	finishScript  = load("finish", "base", "records")
 	extendScript  = load("extend", "keys_queue", "base", "state", "line")
 	saveScript    = load("save", "base", "records")
+	awaitScript   = load("await", "base", "records")
 	countScript   = load("count", "keys_queue", "base", "state", "line")
 	revokeScript  = load("revoke", "keys_queue", "base", "state")
 	pauseScript   = load("pause", "keys_queue", "base", "state")

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -16,8 +17,9 @@ import (
 // connection breaks.
 const lookAgain = 2 * time.Second
 
-// Await blocks until a record is final. Whoever saves outcomes announces the hashes that they went to; all calls of a process
-// share one subscription, and of each announced hash the process reads once what it waits for.
+// Await blocks until a record is final. Whoever waits leaves word of that in the hash in which the record will be; whoever saves
+// outcomes announces such hashes. All calls of a process share one subscription, and of each announced hash the process reads
+// once what it waits for.
 func (c *core) Await(ctx context.Context, id string) (stem.Result, error) {
 	if err := c.begin(); err != nil {
 		return stem.Result{}, err
@@ -48,11 +50,10 @@ func (c *core) await(ctx context.Context, id string) (stem.Result, error) {
 		case <-ctx.Done():
 			return stem.Result{}, ctx.Err()
 		}
-		rs, err := c.load(ctx, []string{id})
-		err = stem.ItemErr(err, 0)
+		r, err := c.look(ctx, id)
 		switch {
-		case err == nil && rs[0].State.Terminal():
-			return rs[0], nil
+		case err == nil && r.State.Terminal():
+			return r, nil
 		case err == nil || errors.Is(err, stem.ErrNoResult):
 		case ctx.Err() != nil:
 			return stem.Result{}, ctx.Err()
@@ -61,6 +62,34 @@ func (c *core) await(ctx context.Context, id string) (stem.Result, error) {
 		}
 		look.Reset(lookAgain)
 	}
+}
+
+// look reads a record, and leaves word that it is waited for if it is not final. Where nothing can be written it only reads.
+func (c *core) look(ctx context.Context, id string) (stem.Result, error) {
+	call := awaitScript.start(3, []any{c.bucket(id)})
+	call.endKeys()
+	call.add(c.offset.Load(), id, (2 * lookAgain).Milliseconds())
+	reply, err := c.run(ctx, &call)
+	if err != nil {
+		rs, err := c.load(ctx, []string{id})
+		if rs == nil {
+			return stem.Result{}, err
+		}
+		return rs[0], stem.ItemErr(err, 0)
+	}
+	list, ok := reply.([]any)
+	if !ok || len(list) != 2 {
+		return stem.Result{}, errReply
+	}
+	text, _ := list[0].(string)
+	now, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil:
+		return stem.Result{}, errReply
+	case list[1] == "":
+		return stem.Result{}, stem.ErrNoResult
+	}
+	return parseRecord(list[1], now)
 }
 
 // watch is what the calls of Await of a process share: one subscription, while there are any.

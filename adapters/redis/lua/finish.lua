@@ -21,7 +21,9 @@ while ARGV[at] do
 	local run = {bucket = KEYS[tonumber(ARGV[at])], n = tonumber(ARGV[at + 1]), keep = tonumber(ARGV[at + 2]), final = ARGV[at + 3] == '1', ids = {}}
 	run.from, run.to = at + 4, at + 3 + 2 * run.n
 	for i = run.from, run.to, 2 do run.ids[#run.ids + 1] = ARGV[i] end
+	run.ids[run.n + 1] = ''
 	local standing = redis.call('HMGET', run.bucket, unpack(run.ids))
+	run.awaited = standing[run.n + 1]
 	for i = 1, run.n do
 		if standing[i] then run.clash = true break end
 	end
@@ -46,14 +48,14 @@ for _ = 1, ARGV[6] - 1 do
 	count, at = count + n, to + 1
 end
 
--- Until when the newest hash lives is remembered, and a little more is asked for than its records need: so not
+-- Until when the newest hash lives is remembered, and a little more is asked for than its records need, a minute as a rule: so not
 -- every batch has to say it.
 local newest, lives = string.match(st[3] or '', '^(%S+) (%d+)$')
 local now = tonumber(ARGV[7])
 lives = tonumber(lives or 0)
 local function outlive(run)
 	if run.bucket == newest and lives >= now + run.keep then return end
-	local keep = run.keep + math.min(run.keep, 60000)
+	local keep = run.keep + math.min(run.keep / 16, 60000)
 	expire(run.bucket, int(keep))
 	if run.bucket >= (newest or '') or lives < now then
 		newest, lives = run.bucket, now + keep
@@ -77,7 +79,7 @@ for _, run in ipairs(runs) do
 		end
 		save(records, now)
 	end
-	if run.final then ended[#ended + 1] = run.bucket end
+	if run.final and run.awaited then ended[#ended + 1] = run.bucket end
 	place = place + run.n
 end
 if ended[1] then redis.call('PUBLISH', ARGV[5], table.concat(ended, '\n')) end

@@ -9,8 +9,8 @@ local function expire(bucket, keep)
 end
 
 -- Saves records, each {bucket, id, number, final, keep, record}, and gives the numbers of those that
--- are refused: a newer delivery has written, or this one has and it was final. Final ones are announced on
--- the channel, if there is one.
+-- are refused: a newer delivery has written, or this one has and it was final. Final ones of hashes of which somebody
+-- waits for one (see await.lua) are announced on the channel, if there is one.
 local function save(records, now, channel)
 	local refused, ended, announced = {}, {}, {}
 	local i = 1
@@ -22,7 +22,9 @@ local function save(records, now, channel)
 			seen[records[last][2]] = true
 			last = last + 1
 		end
+		ids[#ids + 1] = ''
 		local standing = redis.call('HMGET', bucket, unpack(ids))
+		local awaited = standing[#ids]
 		local fields, longest = {}, 0
 		for j = i, last - 1 do
 			local r, refuse = records[j], false
@@ -45,7 +47,7 @@ local function save(records, now, channel)
 				fields[#fields + 1] = r[2]
 				fields[#fields + 1] = int(now + keep) .. ' ' .. r[3] .. ' ' .. final .. ' ' .. r[6]
 				longest = math.max(longest, keep)
-				if final == '1' and not announced[bucket] then
+				if final == '1' and awaited and not announced[bucket] then
 					announced[bucket] = true
 					ended[#ended + 1] = bucket
 				end
