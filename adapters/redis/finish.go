@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -20,21 +21,20 @@ func (c *core) finish(ctx context.Context, h holding, ss []stem.Settlement, indi
 		return nil, false, err
 	}
 	keys := c.keysOf(h.queue)
-	order := byStream(ss, indices)
+	order := inRuns(ss, indices, save)
 	call := finishScript.start(9+4*len(indices), nil)
 	// Runs of one stream are told by where they end.
 	var streams []run
-	for i, place := range order {
-		p := ss[indices[place]].Delivery.Receipt.(*receipt).priority
-		if i == 0 || streams[len(streams)-1].priority != p {
-			streams = append(streams, run{priority: p, key: call.key(keys.boxed[p])})
+	for i, one := range order {
+		if i == 0 || order[i-1].priority != one.priority {
+			streams = append(streams, run{key: call.key(keys.boxed[one.priority])})
 		}
 		streams[len(streams)-1].end = i + 1
 	}
 	state := call.key(keys.all[keyState])
 	var buckets []run
 	if save {
-		buckets = c.bucketRuns(&call, ss, indices, order)
+		buckets = c.bucketRuns(&call, ss, order)
 	}
 	call.endKeys()
 	call.add(c.offset.Load(), h.session, h.epoch.takeovers, h.epoch.era, c.channel(), state, now)
@@ -42,14 +42,14 @@ func (c *core) finish(ctx context.Context, h holding, ss []stem.Settlement, indi
 	for _, s := range streams {
 		call.add(s.key, s.end-from)
 		for ; from < s.end; from++ {
-			call.add(ss[indices[order[from]]].Delivery.Receipt.(*receipt).id)
+			call.add(ss[order[from].index].Delivery.Receipt.(*receipt).id)
 		}
 	}
 	from = 0
 	for _, b := range buckets {
 		call.add(b.key, b.end-from, b.keep, flag(b.final))
 		for ; from < b.end; from++ {
-			r := ss[indices[order[from]]].Result
+			r := ss[order[from].index].Result
 			call.add(r.ID, stored(r, now))
 		}
 	}
@@ -62,32 +62,27 @@ func (c *core) finish(ctx context.Context, h holding, ss []stem.Settlement, indi
 	}
 	places, err := parseIndices(reply)
 	for i, place := range places {
-		places[i] = order[place]
+		places[i] = order[place].place
 	}
 	return places, true, err
 }
 
 // run is a part of a batch that goes to one stream or one hash.
 type run struct {
-	priority int
-	key      int // its index in KEYS
-	end      int // the place after its last one
-	keep     int64
-	final    bool
+	key   int // its index in KEYS
+	end   int // the place after its last one
+	keep  int64
+	final bool
 }
 
 // bucketRuns finds the hashes that the results go to, in the order of the batch.
-func (c *core) bucketRuns(call *call, ss []stem.Settlement, indices, order []int) []run {
+func (c *core) bucketRuns(call *call, ss []stem.Settlement, order []spot) []run {
 	var runs []run
-	var slot uint64
-	var timed bool // the id before had a time, in this slot
-	for i, place := range order {
-		r := ss[indices[place]].Result
-		ms, ok := timeOf(r.ID)
-		if i == 0 || !ok || !timed || ms>>bucketBits != slot {
+	for i, one := range order {
+		r := ss[one.index].Result
+		if i == 0 || one.slot == 0 || one.slot != order[i-1].slot {
 			runs = append(runs, run{key: call.key(c.bucket(r.ID))})
 		}
-		slot, timed = ms>>bucketBits, ok
 		last := &runs[len(runs)-1]
 		last.end = i + 1
 		last.keep = max(last.keep, millis(r.Keep), 1)
@@ -119,18 +114,30 @@ func areFinished(ss []stem.Settlement, indices []int, save bool) bool {
 	return true
 }
 
-// byStream gives the places in a batch, those of one priority together and else in order.
-func byStream(ss []stem.Settlement, indices []int) []int {
-	order := make([]int, 0, len(indices))
-	first := ss[indices[0]].Delivery.Receipt.(*receipt).priority
+// spot is where one of a batch is, and where it goes.
+type spot struct {
+	place, index int // among those of the call, and among all
+	priority     int
+	slot         uint64 // of the hash of its result; 0 where that is the id's own
+}
+
+// inRuns gives a batch so that what goes to one stream, and of that what goes to one hash, is together, and else in order.
+func inRuns(ss []stem.Settlement, indices []int, save bool) []spot {
+	order := make([]spot, len(indices))
 	mixed := false
 	for place, i := range indices {
-		order = append(order, place)
-		mixed = mixed || ss[i].Delivery.Receipt.(*receipt).priority != first
+		one := spot{place: place, index: i, priority: ss[i].Delivery.Receipt.(*receipt).priority}
+		if save {
+			if ms, ok := timeOf(ss[i].Result.ID); ok {
+				one.slot = ms >> bucketBits
+			}
+		}
+		order[place] = one
+		mixed = mixed || one.priority != order[0].priority || one.slot != order[0].slot
 	}
 	if mixed {
-		slices.SortStableFunc(order, func(a, b int) int {
-			return ss[indices[a]].Delivery.Receipt.(*receipt).priority - ss[indices[b]].Delivery.Receipt.(*receipt).priority
+		slices.SortStableFunc(order, func(a, b spot) int {
+			return cmp.Or(cmp.Compare(a.priority, b.priority), cmp.Compare(a.slot, b.slot))
 		})
 	}
 	return order
