@@ -57,6 +57,7 @@ type queueKeys struct {
 	// plain tells that the queue was last seen not paused, and with nothing ready but what is of priority 0 and nobody
 	// has had yet: that may be read by a plain command.
 	plain atomic.Bool
+	next  atomic.Int64 // when something was to become due, in ms by the store's clock, when last seen
 	calm  atomic.Pointer[calm]
 }
 

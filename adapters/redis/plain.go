@@ -13,22 +13,22 @@ import (
 
 // mayReadPlainly reports whether a plain command may read what nobody has had yet. On a cluster it may not: the
 // cluster's client would send it again when its connection breaks. Who has waited and been given nothing must ask what is due.
-func (r *receiver) mayReadPlainly(s *seat, want portion) bool {
-	return r.cluster == nil && (!r.waited || len(s.fresh) > 0) && s.keys.plain.Load() && len(s.read) == 0 && !s.ensure &&
+func (r *receiver) mayReadPlainly(s *seat, want portion, now int64) bool {
+	return r.cluster == nil && (!r.waited || len(s.fresh) > 0) && s.keys.plain.Load() && now < s.keys.next.Load() && len(s.read) == 0 && !s.ensure &&
 		want.most > 0 && want.mostBytes == 0 && r.req.AgeAfter == 0 && !want.recover
 }
+
+// mostPlain is how many are read plainly at once: the long script must not take long where it has to deal with them.
+const mostPlain = 500
 
 // readPlainly has a short script see to it that the session may have what a blocking read has given it and what is in the stream of
 // priority 0, and reads that stream, in one round trip. What is read and cannot be lent so stays at the seat, for the
 // long script to deal with.
-func (r *receiver) readPlainly(ctx context.Context, s *seat, most int) ([]stem.Delivery, error) {
+func (r *receiver) readPlainly(ctx context.Context, s *seat, most int, now int64) ([]stem.Delivery, error) {
 	if err := r.sessions.note(ctx, r.core, r.req.Session.ID, s.keys.queue); err != nil {
 		return nil, err
 	}
-	now, err := r.about(ctx)
-	if err != nil {
-		return nil, err
-	}
+	most = min(most, mostPlain)
 	ctx = patient(ctx)
 	call := plainScript.start(5, s.keys.publish[:2])
 	call.endKeys()
@@ -43,7 +43,7 @@ func (r *receiver) readPlainly(ctx context.Context, s *seat, most int) ([]stem.D
 	if most > len(s.fresh) {
 		_ = pipe.Process(ctx, read)
 	}
-	_, err = pipe.Exec(ctx)
+	_, err := pipe.Exec(ctx)
 	sent := script.Err() != nil || script.Val() != nil // else the driver was refused while it connected
 	if err != nil && !errors.Is(err, redis.Nil) && (!isReply(err) || !sent) {
 		return nil, err
@@ -62,7 +62,8 @@ func (r *receiver) readPlainly(ctx context.Context, s *seat, most int) ([]stem.D
 		s.leave(given)
 		return nil, nil
 	}
-	l.now, s.epoch, s.next = now, l.epoch, l.next
+	l.now, s.epoch = now, l.epoch
+	s.keys.next.Store(l.next)
 	loans := given[:0]
 	for i := range given {
 		if len(loans) == most || !r.knows(given[i].schema) {
@@ -119,7 +120,6 @@ func (r *receiver) knows(schema string) bool {
 type calm struct {
 	session string
 	epoch   epoch
-	next    int64
 }
 
 const (
@@ -144,11 +144,11 @@ func (r *receiver) calm(ctx context.Context) time.Duration {
 	for i := range r.places {
 		s := &r.places[i]
 		c := s.keys.calm.Load()
-		if c == nil || c.session != r.req.Session.ID || r.req.Recover || !r.mayReadPlainly(s, portion{most: r.req.Max, mostBytes: r.req.MaxBytes}) {
+		if c == nil || c.session != r.req.Session.ID || r.req.Recover || !r.mayReadPlainly(s, portion{most: r.req.Max, mostBytes: r.req.MaxBytes}, now) {
 			return 0
 		}
-		s.epoch, s.next = c.epoch, c.next
-		wait = min(wait, time.Duration(c.next-now)*time.Millisecond)
+		s.epoch = c.epoch
+		wait = min(wait, time.Duration(s.keys.next.Load()-now)*time.Millisecond)
 	}
 	return wait
 }
@@ -158,7 +158,7 @@ func (r *receiver) noteCalm(got int) {
 	for i := range r.places {
 		s := &r.places[i]
 		if r.waited && got <= mostWhenCalm && got < r.req.Max {
-			s.keys.calm.Store(&calm{r.req.Session.ID, s.epoch, s.next})
+			s.keys.calm.Store(&calm{r.req.Session.ID, s.epoch})
 		} else {
 			s.keys.calm.Store(nil)
 		}

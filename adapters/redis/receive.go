@@ -56,8 +56,7 @@ type seat struct {
 	paused bool
 	ensure bool  // somebody has deleted a group or stream
 	opened bool  // the session was not open here
-	epoch  epoch // of the session here, and
-	next   int64 // when something is next due, in ms by the store's clock, both as the store said last
+	epoch  epoch // of the session here, as the store said last
 }
 
 // turnTimeout bounds a turn. A turn does not end with the context of the call: what it has taken must arrive.
@@ -197,8 +196,12 @@ type portion struct {
 // take takes what one queue has. Where there is nothing but what nobody has had yet, a plain command reads it: that
 // costs the server half.
 func (r *receiver) take(ctx context.Context, s *seat, want portion) (ds []stem.Delivery, wait time.Duration, full bool, err error) {
-	if r.mayReadPlainly(s, want) {
-		ds, err = r.readPlainly(ctx, s, want.most)
+	now, err := r.about(ctx)
+	if err != nil {
+		return nil, 0, false, err
+	}
+	if r.mayReadPlainly(s, want, now) {
+		ds, err = r.readPlainly(ctx, s, want.most, now)
 		want.most -= len(ds)
 		if err != nil || len(ds) > 0 && len(s.read) == 0 {
 			return ds, 0, false, err
@@ -258,7 +261,8 @@ func (r *receiver) ask(ctx context.Context, s *seat, want portion) (lent, error)
 		if err == nil {
 			r.heard(l.now)
 			s.paused, s.opened = l.paused, s.opened || l.opened
-			s.epoch, s.next = l.epoch, l.next
+			s.epoch = l.epoch
+			s.keys.next.Store(l.next)
 			s.keys.plain.Store(!l.paused && !l.mixed)
 		}
 		return l, err
