@@ -22,7 +22,7 @@ type script struct {
 // The scripts. What they share is put behind the first line of each.
 var (
 	publishScript = load("publish", "keys_publish", "base", "state")
-	receiveScript = load("receive", "keys_queue", "base", "state", "line")
+	receiveScript = load("receive", "keys_queue", "base", "state", "line", "turn", "ripen")
 	plainScript   = load("plain", "keys_publish", "base", "state")
 	settleScript  = load("settle", "keys_queue", "base", "state", "line", "records")
 	finishScript  = load("finish", "base", "records")

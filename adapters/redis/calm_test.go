@@ -1,0 +1,141 @@
+package redis_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gostem/gostem/adapters/redis"
+	"github.com/gostem/gostem/internal/testredis"
+	"github.com/gostem/gostem/stem"
+)
+
+// A session that has just got a task that came alone waits without asking. Whatever happens meanwhile, it gets once, and at
+// once, what it may have, and can settle it.
+func TestAReceiverOfACalmQueueMissesNothing(t *testing.T) {
+	for _, tt := range []struct {
+		what  string
+		event func(b *table, other stem.Delivery)
+		want  string
+	}{
+		{"a task comes", func(b *table, _ stem.Delivery) { b.publish(plainTask("next")) }, "next"},
+		{"a task is given back", func(b *table, other stem.Delivery) {
+			if err := b.Settle(b.t.Context(), stem.Settlement{Delivery: other, Verdict: stem.VerdictRelease}); err != nil {
+				b.t.Error(err)
+			}
+		}, "other"},
+		{"a task comes that is due soon", func(b *table, _ stem.Delivery) {
+			b.publish(plainTask("next", func(e *stem.Envelope) { e.Delay = 30 * time.Millisecond }))
+		}, "next"},
+		{"a task of a priority that was not in use", func(b *table, _ stem.Delivery) {
+			b.publish(plainTask("next", func(e *stem.Envelope) { e.Priority = 9 }))
+		}, "next"},
+		{"something is taken from the session", func(b *table, _ stem.Delivery) {
+			b.do("hincrby", "~state", "T:calm", 1)
+			b.publish(plainTask("next"))
+		}, "next"},
+		{"the group is destroyed", func(b *table, _ stem.Delivery) {
+			b.do("xgroup", "destroy", "~0", "stem")
+		}, "other"},
+		{"the scripts are gone", func(b *table, _ stem.Delivery) {
+			b.do("script", "flush")
+			b.publish(plainTask("next"))
+		}, "next"},
+		{"the queue is paused for a while", func(b *table, _ stem.Delivery) {
+			if err := b.PauseQueue(b.t.Context(), tableQueue, true); err != nil {
+				b.t.Error(err)
+			}
+			b.publish(plainTask("next"))
+			time.Sleep(200 * time.Millisecond)
+			if counts, err := b.CountQueue(b.t.Context(), tableQueue); err != nil || counts.Running > 1 {
+				b.t.Errorf("got %d on loan, %v, want only what was before", counts.Running, err)
+			}
+			if err := b.PauseQueue(b.t.Context(), tableQueue, false); err != nil {
+				b.t.Error(err)
+			}
+		}, "next"},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			b := newTable(t, "")
+			b.publish(plainTask("other"))
+			other := b.receiveAll("other", 1)[0]
+			b.calmDown("calm")
+			got := make(chan []stem.Delivery, 1)
+			go func() { got <- b.receive("calm", 10, 5*time.Second) }()
+			b.awaitBlocked(1)
+			start := time.Now()
+			tt.event(b, other)
+			ds := <-got
+			if took := time.Since(start); len(ds) != 1 || ds[0].ID != tt.want || took > time.Second {
+				t.Fatalf("got %d deliveries after %v, want %s at once", len(ds), took, tt.want)
+			}
+			if more := b.receive("calm", 10, 20*time.Millisecond); len(more) > 0 && more[0].ID == tt.want {
+				t.Error("got the task twice")
+			}
+			if err := b.Settle(t.Context(), stem.Settlement{Delivery: ds[0], Verdict: stem.VerdictAck}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// calmDown lets a session wait until a task comes, and end it.
+func (b *table) calmDown(session string) {
+	b.t.Helper()
+	got := make(chan []stem.Delivery, 1)
+	go func() { got <- b.receive(session, 10, 5*time.Second) }()
+	b.awaitBlocked(1)
+	b.publish(plainTask("first"))
+	ds := <-got
+	if len(ds) != 1 {
+		b.t.Fatalf("got %d deliveries, want one", len(ds))
+	}
+	if err := b.Settle(b.t.Context(), stem.Settlement{Delivery: ds[0], Verdict: stem.VerdictAck}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// A task that comes alone costs a call of a script to be lent, and one to be settled.
+func TestATaskThatComesAloneCostsTwoScripts(t *testing.T) {
+	t.Parallel()
+	server := testredis.Start(t, testredis.Config{})
+	store, err := redis.Open(t.Context(), server.URL(), redis.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	var receiver sync.WaitGroup
+	defer receiver.Wait()
+	defer stop()
+	ended := make(chan struct{})
+	receiver.Go(func() {
+		for ctx.Err() == nil {
+			ds, _ := store.Receive(ctx, stem.ReceiveRequest{Session: sessionOf("s"), Queues: []string{"q"}, Max: 10})
+			for _, d := range ds {
+				_ = store.Settle(context.WithoutCancel(ctx), stem.Settlement{Delivery: d, Verdict: stem.VerdictAck})
+				ended <- struct{}{}
+			}
+		}
+	})
+	one := func(i int) {
+		if _, err := store.Publish(t.Context(), stem.Envelope{ID: fmt.Sprint(i), Task: "t", Queue: "q"}); err != nil {
+			t.Fatal(err)
+		}
+		<-ended
+	}
+	one(-1)
+	const n = 200
+	before := callsOf(t, server)
+	for i := range n {
+		one(i)
+	}
+	// Now and then the receiver asks for what is due.
+	if got := callsOf(t, server) - before; got > 2*n+n/2 {
+		t.Errorf("got %d calls for %d tasks, want two for each and a few", got, n)
+	} else {
+		t.Logf("%d calls", got)
+	}
+}
