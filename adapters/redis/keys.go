@@ -39,7 +39,8 @@ const group = "stem"
 //
 //	<namespace>:results:<bucket>    a hash: records by id; a bucket is 256 ms by the time in the id
 //	<namespace>:results:-<id>       the same for an id that carries no time
-//	<namespace>:results             the channel on which buckets are announced that have new outcomes
+//	                                a field without a name tells that somebody waits for one of them
+//	<namespace>:results             the channel on which such buckets are announced when they have new outcomes
 //	<namespace>:session:<id>        a set: the queues that a session has received from
 type queueKeys struct {
 	queue   string
