@@ -75,7 +75,8 @@ type Broker interface {
 }
 
 // Publisher is the half of a broker that enqueues. A transaction of an adapter
-// is one too: it stores envelopes with the user's own writes.
+// is one too: it stores envelopes with the user's own writes. It is given those of one
+// enqueue in one call, however many they are.
 type Publisher interface {
 	// Publish stores envelopes and answers one Published for each, in order,
 	// also where a *PartialError names some; the answers of those do not count.

@@ -7,9 +7,10 @@ import (
 
 // A capability is something that an adapter may be able to do beyond Broker and
 // Backend: an interface of one method, looked for once, at construction, with
-// [As], but for [Completer]. Where it is absent there is a generic way, or an error that names the
+// [As]. Where it is absent there is a generic way, or an error that names the
 // adapter and the capability. An adapter that lacks one in some mode (on a
-// cluster, say) is of another type there.
+// cluster, say) is of another type there. That of a transaction, [Completer], is not
+// looked for: it is handed over.
 
 // As gives store as a T: store itself, or the first of what its Unwrap() leads
 // to that is one. Wrappers of a broker or backend have a method
@@ -52,8 +53,8 @@ type SavingSettler interface {
 
 // Completer is a transaction of the user's, as an adapter wraps it, in which a handler ends
 // its own delivery: what the handler has written there and the end of its task stand or
-// fall together (see [TaskDefinition.Complete]). It is not looked for behind the broker: it is
-// the value that the user makes of a transaction, and most often the [Publisher] that Via takes as well.
+// fall together (see [TaskDefinition.Complete]). Most often the same value is the
+// [Publisher] that Via takes.
 type Completer interface {
 	// Complete ends a delivery by VerdictAck in the transaction, and saves s.Result
 	// there if it has one. Nobody else sees anything of that before the transaction commits.

@@ -97,6 +97,19 @@ func TestTransactionsShareNoRoundTrip(t *testing.T) {
 	})
 }
 
+func TestATransactionIsGivenABatchInOneCall(t *testing.T) {
+	c, tx := new(catcher), new(catcher)
+	client := enqueueing(t, c)
+	task := stem.Define(stem.TaskSpec{Name: "task"}, text, text).Via(client)
+	const many = 2500 // a client would make three trips of them
+	if jobs, err := task.Via(tx).EnqueueMany(t.Context(), make([]string, many)); err != nil || len(jobs) != many {
+		t.Fatalf("got %d jobs, %v; want %d", len(jobs), err, many)
+	}
+	if !slices.Equal(tx.trips, []int{many}) || c.trips != nil {
+		t.Errorf("got trips of %v, and of %v to the store, want one of %d and none", tx.trips, c.trips, many)
+	}
+}
+
 // Transactions commit and roll back, handlers fail, panic and outlast their workers, which are
 // stopped the hard way: what a transaction has written with a completion is written once.
 func TestEffectsCommittedWithACompletionAreThereOnce(t *testing.T) {

@@ -41,7 +41,8 @@ type Stores struct {
 	// would. Where it is nil, the only connection is used in its place.
 	Peer func(t testing.TB) Stores
 	// Begin begins a transaction as the store's users do, where Broker and Backend are one
-	// store that has them; else it is nil. At the end of t it rolls back what has not ended.
+	// store, with a stem.SavingSettler, that has transactions; else it is nil. At the end of t
+	// it rolls back what has not ended.
 	Begin func(t testing.TB) Transaction
 }
 

@@ -8,10 +8,10 @@ import (
 	"github.com/gostem/gostem/stem"
 )
 
-var transacts = capability{"Begin in its harness: transactions", func(s Stores) bool { return s.Begin != nil }}
+var transacts = capability{"Begin in its harness, or no stem.SavingSettler", func(s Stores) bool { return s.Begin != nil && savesAndSettles.in(s) }}
 
 // transactsAndWatches is a store with transactions whose results can be waited for.
-var transactsAndWatches = capability{"transactions and a stem.ResultWatcher", func(s Stores) bool { return transacts.in(s) && watches.in(s) }}
+var transactsAndWatches = capability{"Begin in its harness, or no stem.SavingSettler or stem.ResultWatcher", func(s Stores) bool { return transacts.in(s) && watches.in(s) }}
 
 var transactionPromises = []promise{
 	{name: "what a transaction publishes is lent once it commits", check: publishedByCommit, needs: transacts},
