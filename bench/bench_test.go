@@ -23,12 +23,12 @@ func TestMain(m *testing.M) {
 	os.Exit(testpostgres.Main(m).Run())
 }
 
-// What Stem does is measured by each measure, as is the loop on Postgres that is like it, and what the others do by
-// two: what they share is the same code. No figure is compared, since machines that run tests are never quiet.
+// What Stem does is measured by each measure, and what the others do by two: what they share is the same
+// code. No figure is compared, since machines that run tests are never quiet.
 func TestAMeasureFindsThatWorkWasDone(t *testing.T) {
 	for _, m := range measures {
 		for _, system := range m.systems {
-			if system == ours || system == rawPGFenced || m.name == "enqueue ×16" || m.name == "drain c10" {
+			if system == ours || system == oursPG || m.name == "enqueue ×16" || m.name == "drain c10" {
 				t.Run(m.name+", "+system, func(t *testing.T) {
 					t.Parallel()
 					f, err := one(context.Background(), config{during: 100 * time.Millisecond, backlog: 100_000}, m, system)
@@ -45,7 +45,7 @@ func TestAMeasureFindsThatWorkWasDone(t *testing.T) {
 }
 
 func TestAllBarsAreOfMeasuresThatExist(t *testing.T) {
-	for _, b := range bars {
+	for _, b := range barsOf(false) {
 		var of []string
 		for _, m := range measures {
 			if m.name == b.measure {
@@ -85,7 +85,7 @@ func TestTablesSayWhatWasFound(t *testing.T) {
 		{"drain c100", theirs, []figures{{Rate: 10_000, ClientCPU: 4, ServerCPU: 4}, {Rate: 10_000, ClientCPU: 4, ServerCPU: 4}}},
 	}
 	var out strings.Builder
-	if err := writeTables(&out, all); err != nil {
+	if err := writeTables(&out, all, barsOf(false)); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"runtime/pprof"
@@ -51,6 +52,7 @@ func spawn(ctx context.Context, c cell) (figures, error) {
 
 // child does a cell and prints its figures.
 func child(ctx context.Context, text string) error {
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	var c cell
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		return err

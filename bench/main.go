@@ -85,7 +85,7 @@ func run(ctx context.Context, cfg config, out io.Writer) error {
 	if cfg.json {
 		return errors.Join(failed, writeJSON(out, all))
 	}
-	return errors.Join(failed, writeTables(out, all))
+	return errors.Join(failed, writeTables(out, all, barsOf(cfg.folder != "")))
 }
 
 // compare takes the systems in turn, so that what is compared has run within a minute, and begins with another

@@ -23,12 +23,12 @@ type bench struct {
 
 // The systems that are looked at by more than one measure.
 var (
-	atTheirBest = []string{ours, oursNoResult, theirs, raw, rawFenced, theirsPGTuned, rawPG, rawPGFenced}
+	atTheirBest = []string{ours, oursNoResult, theirs, raw, rawFenced, oursPG, oursPGNoResult, theirsPGTuned, rawPG, rawPGFenced}
 	asIs        = append(atTheirBest[:len(atTheirBest):len(atTheirBest)], theirsPG)
-	answering   = []string{ours, theirs, theirsQuick, raw, rawFenced, theirsPG, theirsPGTuned, rawPG, rawPGFenced}
-	withBacklog = []string{ours, oursNoResult, rawFenced, rawPGFenced}
-	frameworks  = []string{ours, theirs, theirsPG, theirsPGTuned}
-	onPostgres  = []string{theirsPGTuned, theirsPG, rawPG, rawPGFenced}
+	onPostgres  = []string{oursPG, oursPGNoResult, theirsPGTuned, rawPG, rawPGFenced, theirsPG}
+	answering   = []string{ours, theirs, theirsQuick, raw, rawFenced, oursPG, theirsPG, theirsPGTuned, rawPG, rawPGFenced}
+	withBacklog = []string{ours, oursNoResult, rawFenced, oursPG, rawPGFenced}
+	frameworks  = []string{ours, theirs, oursPG, theirsPG, theirsPGTuned}
 )
 
 // measures are all, in the order in which they run.
@@ -45,8 +45,8 @@ var measures = []measure{
 	{name: "latency at 1,000/s", systems: answering, run: latency(1000)},
 	{name: "backlog of 10k", systems: withBacklog, before: pile(10_000), run: fromPile},
 	{name: "backlog of 1M", systems: withBacklog, before: pile(1_000_000), run: fromPile},
-	{name: "claim from a backlog", systems: []string{rawPGFenced}, run: claims},
-	{name: "held snapshot", systems: []string{theirsPGTuned, rawPG, rawPGFenced}, run: held},
+	{name: "claim from a backlog", systems: []string{oursPG, rawPGFenced}, run: claims},
+	{name: "held snapshot", systems: []string{oursPG, theirsPGTuned, rawPG, rawPGFenced}, run: held},
 	{name: "idle, 1 queue", systems: frameworks, run: idle(1)},
 	{name: "idle, 10 queues", systems: frameworks, run: idle(10)},
 	{name: "stored", systems: atTheirBest, before: preload(100), run: stored},

@@ -12,15 +12,17 @@ import (
 
 // The systems on Postgres.
 const (
-	theirsPG      = "river"
-	theirsPGTuned = "river-tuned" // as its own benchmark sets it, and quicker still
-	rawPG         = "pg-raw"      // a hand-written loop over a table: the limit of the store
-	rawPGFenced   = "pg-raw-fenced"
+	oursPG         = "pg-stem"          // results are stored and fenced
+	oursPGNoResult = "pg-stem-noresult" // tasks are fenced, results ignored
+	theirsPG       = "river"
+	theirsPGTuned  = "river-tuned" // as its own benchmark sets it, and quicker still
+	rawPG          = "pg-raw"      // a hand-written loop over a table: the limit of the store
+	rawPGFenced    = "pg-raw-fenced"
 )
 
 var postgresStore = &store{
 	name:    "Postgres",
-	systems: []string{theirsPG, theirsPGTuned, rawPG, rawPGFenced},
+	systems: []string{oursPG, oursPGNoResult, theirsPG, theirsPGTuned, rawPG, rawPGFenced},
 	peer:    theirsPGTuned,
 	limit:   rawPGFenced,
 	asked:   "statements",
@@ -33,6 +35,8 @@ var postgresStore = &store{
 
 func connectPostgres(ctx context.Context, c cell, _ *trips) (system, error) {
 	switch c.System {
+	case oursPG, oursPGNoResult:
+		return newStemPostgres(ctx, c.Addr, c.System == oursPGNoResult)
 	case theirsPG:
 		return newRiver(ctx, c.Addr, false)
 	case theirsPGTuned:

@@ -42,7 +42,7 @@ var redisStore = &store{
 func connectRedis(ctx context.Context, c cell, t *trips) (system, error) {
 	switch c.System {
 	case ours, oursNoResult:
-		return newStem(ctx, c.Addr, c.System == oursNoResult, t)
+		return newStemRedis(ctx, c.Addr, c.System == oursNoResult, t)
 	case theirs:
 		return newAsynq(c.Addr, 0, t), nil
 	case theirsQuick:

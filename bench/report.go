@@ -25,14 +25,14 @@ func writeJSON(out io.Writer, all []outcome) error {
 }
 
 // writeTables prints, in Markdown, what was found on each store and which bars were reached.
-func writeTables(out io.Writer, all []outcome) error {
+func writeTables(out io.Writer, all []outcome, bars []bar) error {
 	for _, s := range stores {
 		of := slices.DeleteFunc(rowsOf(all), func(r row) bool { return !slices.Contains(s.systems, r.System) })
 		if len(of) == 0 {
 			continue
 		}
 		fmt.Fprintf(out, "### %s\n\n", s.name)
-		if err := errors.Join(writeFigures(out, s, of), writeBars(out, of)); err != nil {
+		if err := errors.Join(writeFigures(out, s, of), writeBars(out, of, bars)); err != nil {
 			return err
 		}
 	}
@@ -50,11 +50,11 @@ func writeFigures(out io.Writer, s *store, rows []row) error {
 	return t.end()
 }
 
-func writeBars(out io.Writer, rows []row) error {
+func writeBars(out io.Writer, rows []row, bars []bar) error {
 	t := newTable(out, "measure", "system", "bar", "found", "")
 	for _, r := range rows {
 		for _, b := range bars {
-			if b.measure == r.Measure && b.system == r.System {
+			if b.measure == r.Measure && b.system == r.System && !b.unknown(r) {
 				value, verdict := b.verdict(r)
 				t.row(b.measure, b.system, b.String(), value, verdict)
 			}

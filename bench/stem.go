@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
-	"log/slog"
+	"errors"
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	stempostgres "github.com/gostem/gostem/adapters/postgres"
 	stemredis "github.com/gostem/gostem/adapters/redis"
 	"github.com/gostem/gostem/bench/task"
 	"github.com/gostem/gostem/stem"
@@ -14,21 +17,33 @@ import (
 
 // stemSystem is Stem as its README shows it.
 type stemSystem struct {
-	client *stem.Client
-	task   *stem.TaskDefinition[task.Args, int32]
-	store  *stemredis.Store
+	client  *stem.Client
+	task    *stem.TaskDefinition[task.Args, int32]
+	broker  stem.Broker
+	session stem.Session // of claims that no worker makes
 }
 
-func newStem(ctx context.Context, addr string, ignoreResult bool, t *trips) (*stemSystem, error) {
-	quiet := slog.New(slog.DiscardHandler)
-	// The client is that of stemredis.Open, whose trips could not be counted.
+// newStemRedis brings a client such as that of stemredis.Open, whose trips could not be counted.
+func newStemRedis(ctx context.Context, addr string, ignoreResult bool, t *trips) (*stemSystem, error) {
 	client := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, ContextTimeoutEnabled: true})
 	client.AddHook(t)
-	store, err := stemredis.New(ctx, client, stemredis.Config{Logger: quiet})
+	store, err := stemredis.New(ctx, client, stemredis.Config{})
 	if err != nil {
 		return nil, err
 	}
-	cfg := stem.ClientConfig{Logger: quiet}
+	return newStem(store, ignoreResult)
+}
+
+func newStemPostgres(ctx context.Context, url string, ignoreResult bool) (*stemSystem, error) {
+	store, err := stempostgres.Open(ctx, url, stempostgres.Config{})
+	if err != nil {
+		return nil, err
+	}
+	return newStem(store, ignoreResult)
+}
+
+func newStem(store stem.Broker, ignoreResult bool) (*stemSystem, error) {
+	var cfg stem.ClientConfig
 	if ignoreResult {
 		cfg.Defaults = []stem.Option{stem.IgnoreResult()}
 	}
@@ -36,7 +51,8 @@ func newStem(ctx context.Context, addr string, ignoreResult bool, t *trips) (*st
 	if err != nil {
 		return nil, err
 	}
-	return &stemSystem{c, task.HandlerRunTask.Via(c), store}, nil
+	session := stem.Session{ID: fmt.Sprint("bench-", os.Getpid()), Lease: time.Hour}
+	return &stemSystem{c, task.HandlerRunTask.Via(c), store, session}, nil
 }
 
 func (s *stemSystem) Enqueue(ctx context.Context, n int32) error {
@@ -69,7 +85,23 @@ func (s *stemSystem) Work(ctx context.Context, queues []string, slots int, ran f
 	return worker.Run(ctx)
 }
 
+// Claim receives once.
+func (s *stemSystem) Claim(ctx context.Context) (int, func(context.Context) error, error) {
+	lent, err := s.broker.Receive(ctx, stem.ReceiveRequest{Session: s.session, Queues: []string{stem.DefaultQueue}, Max: fetched})
+	return len(lent), func(ctx context.Context) error {
+		done := make([]stem.Settlement, 0, len(lent))
+		for _, d := range lent {
+			done = append(done, stem.Settlement{Delivery: d, Verdict: stem.VerdictAck})
+		}
+		return s.broker.Settle(ctx, done...)
+	}, err
+}
+
 func (s *stemSystem) Left(ctx context.Context) (int64, error) {
-	counts, err := s.store.CountQueue(ctx, stem.DefaultQueue)
+	counter, ok := stem.As[stem.QueueCounter](s.broker)
+	if !ok {
+		return 0, errors.New("the store does not count")
+	}
+	counts, err := counter.CountQueue(ctx, stem.DefaultQueue)
 	return int64(counts.Ready + counts.Delayed + counts.Running), err
 }
