@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gostem/gostem/adapters/memory"
+	"github.com/gostem/gostem/adapters/postgres"
 	"github.com/gostem/gostem/adapters/redis"
 	"github.com/gostem/gostem/stem"
 )
@@ -33,6 +34,7 @@ func (s Stores) Close() error {
 //	redis://host:port/database     a Redis server
 //	rediss://…                     the same with TLS
 //	redis+cluster://host:port      a Redis Cluster, by one of its nodes; rediss+cluster:// with TLS
+//	postgres://host:port/database  a PostgreSQL database, with ?sslmode=verify-full for TLS; its tables are made if they are missing
 //
 // All are opened with their defaults. Who needs more (another namespace, Sentinels, a client certificate) imports the adapter
 // and brings its config, or its client. An error shows no password.
@@ -49,10 +51,12 @@ func Open(ctx context.Context, url string) (Stores, error) {
 	case "redis+cluster", "rediss+cluster":
 		scheme, _, _ = strings.Cut(scheme, "+")
 		return stores(redis.OpenCluster(ctx, scheme+":"+rest, redis.Config{}))
+	case "postgres", "postgresql":
+		return stores(postgres.Open(ctx, url, postgres.Config{}))
 	case "redis+sentinel", "rediss+sentinel":
 		return Stores{}, fmt.Errorf("adapters: open: %s: has no URL: make a client with redis.NewFailoverClient of go-redis and pass it to redis.New", scheme)
 	default:
-		return Stores{}, fmt.Errorf("adapters: open: the URL begins with none of memory:, redis://, rediss://, redis+cluster:// and rediss+cluster://")
+		return Stores{}, fmt.Errorf("adapters: open: the URL begins with none of memory:, redis://, rediss://, redis+cluster://, rediss+cluster:// and postgres://")
 	}
 }
 

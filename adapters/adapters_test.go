@@ -87,7 +87,7 @@ func carries(ctx context.Context, stores adapters.Stores) error {
 
 func TestWhatCannotBeOpenedIsToldWithTheWayOut(t *testing.T) {
 	for url, want := range map[string]string{
-		"":                            "none of memory:, redis://, rediss://, redis+cluster:// and rediss+cluster://",
+		"":                            "none of memory:, redis://, rediss://, redis+cluster://, rediss+cluster:// and postgres://",
 		"localhost:6379":              "none of memory:",
 		"nats://me:hunter2@host":      "none of memory:",
 		"memory:hunter2":              "want memory: alone",

@@ -36,3 +36,14 @@ func (k *Clock) Advance(d time.Duration) {
 		s.watch.lookAtAll()
 	}
 }
+
+// ForTx lets a transaction follow the clock.
+func (k *Clock) ForTx() TxOption {
+	return func(t *Transaction) {
+		t.offset = func() int64 {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			return k.offset.Microseconds()
+		}
+	}
+}

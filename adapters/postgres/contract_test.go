@@ -58,5 +58,25 @@ func stores(t testing.TB, url string, cfg postgres.Config, clock *postgres.Clock
 		Broker: s, Backend: s, Close: s.Close,
 		Advance: clock.Advance,
 		Peer:    func(t testing.TB) adaptertest.Stores { return stores(t, url, cfg, clock) },
+		Begin:   func(t testing.TB) adaptertest.Transaction { return begin(t, url, cfg.Schema, clock) },
+	}
+}
+
+// begin begins a transaction on a connection of its own.
+func begin(t testing.TB, url, schema string, clock *postgres.Clock) adaptertest.Transaction {
+	conn, err := pgx.Connect(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	tx, err := conn.Begin(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := postgres.Tx(tx, postgres.Schema(schema), clock.ForTx())
+	return adaptertest.Transaction{
+		Publisher: own, Completer: own,
+		Commit:   func() error { return tx.Commit(context.Background()) },
+		Rollback: func() error { return tx.Rollback(context.Background()) },
 	}
 }

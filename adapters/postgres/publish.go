@@ -29,12 +29,8 @@ func (s *Store) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Publ
 
 // announce tells receivers of envelopes that are stored.
 func (s *Store) announce(envs []stem.Envelope) {
-	queue := ""
-	for i := range envs {
-		if envs[i].Queue != queue {
-			queue = envs[i].Queue
-			s.announceQueue(queue)
-		}
+	for _, queue := range queuesToTell(envs) {
+		s.announceQueue(queue)
 	}
 }
 
