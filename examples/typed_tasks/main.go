@@ -5,8 +5,9 @@
 // Without arguments it takes the text files of the current folder, and does it all in
 // this process and in memory. It exits with 1 if a task has failed.
 //
-// With a broker that others reach, such as -broker redis://127.0.0.1:6379, workers in
-// other processes take part, which are started in the same way:
+// With a broker that others reach, such as -broker redis://127.0.0.1:6379 or
+// -broker postgres://user:password@127.0.0.1:5432/database, workers in other
+// processes take part, which are started in the same way:
 //
 //	go run ./examples/typed_tasks -worker -broker redis://127.0.0.1:6379
 //
@@ -44,7 +45,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("typed_tasks", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	all := flags.Bool("all", false, "show every file, not only the longest ones and the failures")
-	broker := flags.String("broker", "memory:", "the `url` of the store: memory: or redis://host:port")
+	broker := flags.String("broker", "memory:", "the `url` of the store: memory:, redis://host:port or postgres://host:port/database")
 	only := flags.Bool("worker", false, "only run tasks of others, until interrupted")
 	pace := flags.Duration("pace", 0, "how long each file takes at least, up to 5s, so that there is something to watch")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {

@@ -153,7 +153,7 @@ func TestWrongFlagsAndInterrupts(t *testing.T) {
 		t.Errorf("a worker of a store that nobody reaches: got exit %d and %q, want 2", code, out.String())
 	}
 	out.Reset()
-	if code := run(t.Context(), []string{"-broker", "nats://localhost"}, &out, &out); code != 1 || !strings.Contains(out.String(), "redis://") {
+	if code := run(t.Context(), []string{"-broker", "nats://localhost"}, &out, &out); code != 1 || !strings.Contains(out.String(), "redis://") || !strings.Contains(out.String(), "postgres://") {
 		t.Errorf("an unknown store: got exit %d and %q, want 1 and those that there are", code, out.String())
 	}
 	ctx, cancel := context.WithCancel(t.Context())

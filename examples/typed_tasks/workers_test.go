@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/gostem/gostem/internal/testpostgres"
 	"github.com/gostem/gostem/internal/testprocess"
 	"github.com/gostem/gostem/internal/testredis"
 )
@@ -22,24 +24,36 @@ import (
 // TestAWorkerIsKilledAndNothingIsLost does what the README shows: workers beside the program take
 // part in its job, and one is killed with tasks in its hands. The others run these when its lease is over.
 func TestAWorkerIsKilledAndNothingIsLost(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "typed_tasks")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Run("Redis", func(t *testing.T) {
+		t.Parallel()
+		server := testredis.Start(t, testredis.Config{})
+		killAWorker(t, binary, server.URL(), func() int { return redisHolders(t, server) })
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		server := testpostgres.Start(t, testpostgres.Config{})
+		killAWorker(t, binary, server.URL(), func() int { return postgresHolders(t, server) })
+	})
+}
+
+func killAWorker(t *testing.T, binary, broker string, holders func() int) {
 	files := 80 * runtime.NumCPU() // more than two workers take in hand
 	texts := make(map[string]string)
 	for i := range files {
 		texts[fmt.Sprint(i, ".txt")] = "one two three\n"
 	}
 	dir := write(t, texts)
-	server := testredis.Start(t, testredis.Config{})
-	binary := filepath.Join(t.TempDir(), "typed_tasks")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	worker, victim := start(t, binary, "-worker", "-broker", server.URL()), start(t, binary, "-worker", "-broker", server.URL())
+	worker, victim := start(t, binary, "-worker", "-broker", broker), start(t, binary, "-worker", "-broker", broker)
 	worker.says("worker started")
 	victim.says("worker started")
 
-	whole := start(t, binary, "-all", "-pace", "1s", "-broker", server.URL(), dir)
+	whole := start(t, binary, "-all", "-pace", "1s", "-broker", broker, dir)
 	within(t, time.Minute, "all three processes have tasks", func() bool {
-		return holders(t, server) == 3 || whole.Ended(0)
+		return holders() == 3 || whole.Ended(0)
 	})
 	if err := victim.End(syscall.SIGKILL, time.Minute); err != nil {
 		t.Fatal(err)
@@ -66,8 +80,8 @@ func TestAWorkerIsKilledAndNothingIsLost(t *testing.T) {
 	}
 }
 
-// holders counts the workers that hold tasks.
-func holders(t *testing.T, server *testredis.Server) int {
+// redisHolders counts the workers that hold tasks.
+func redisHolders(t *testing.T, server *testredis.Server) int {
 	t.Helper()
 	pending, err := server.Do("XPENDING", "stem:{default}:0", "stem")
 	if err != nil && !strings.Contains(err.Error(), "NOGROUP") {
@@ -79,6 +93,20 @@ func holders(t *testing.T, server *testredis.Server) int {
 	}
 	consumers, _ := summary[3].([]any)
 	return len(consumers)
+}
+
+// postgresHolders is the same.
+func postgresHolders(t *testing.T, server *testpostgres.Server) int {
+	t.Helper()
+	rows, err := server.Query("SELECT count(DISTINCT holder) FROM stem.task WHERE holder > 0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	holders, err := strconv.Atoi(rows[0][0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return holders
 }
 
 // program is a process of the example. What it says is in files.
