@@ -27,6 +27,7 @@ func (w *Worker) fetch(ctx context.Context) error {
 		case err == nil:
 			w.markRevoked(ctx, deliveries)
 			w.accept(deliveries)
+			w.room.pace(time.Now(), free, deliveries)
 			failing.answers()
 			idle.since = time.Time{}
 		case ctx.Err() != nil:

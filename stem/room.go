@@ -11,10 +11,13 @@ import (
 // more there may be: one for each slot, and some ahead. How many ahead is what the
 // configuration says until tasks turn out to wait in hand beside other workers that may be
 // idle; from then on it is what the slots have lately taken in half a beat,
-// until that is as much again.
+// until that is as much again. Where the configuration leaves it open there are more while tasks are so short
+// that round trips would be what slots wait for.
 type room struct {
 	slots  int
-	full   int64        // the most ahead
+	full   int64        // the most ahead, as a rule
+	most   int64        // the most ahead while tasks are short
+	last   time.Time    // when tasks were last received
 	ahead  atomic.Int64 // how many there may be ahead now
 	inHand atomic.Int64
 	ended  atomic.Int64 // since the last look, counted while ahead is less than full
@@ -24,9 +27,45 @@ type room struct {
 	recall context.CancelFunc // ends the receive under way, which may ask for too much
 }
 
-func (r *room) init(slots, prefetch int) {
+func (r *room) init(slots, prefetch int, open bool) {
 	r.slots, r.full, r.freed = slots, int64(slots*(prefetch-1)), make(chan struct{}, 1)
+	r.most = r.full
+	if open {
+		r.most = max(r.full, quickAhead)
+	}
 	r.ahead.Store(r.full)
+}
+
+const (
+	// quickAhead is the most that is fetched ahead of slots that are quick, and quick is how soon they have to be through
+	// with half of it.
+	quickAhead = 512
+	quick      = 50 * time.Millisecond
+	// quickBytes is the most that the payloads of a receive may weigh for the next one to ask for more.
+	quickBytes = 1 << 20
+)
+
+// pace allows more ahead, or less, by how long ago the last receive was that brought as much as it asked for. Only the one
+// who receives calls it.
+func (r *room) pace(now time.Time, asked int, got []Delivery) {
+	since := now.Sub(r.last)
+	r.last = now
+	ahead := r.ahead.Load()
+	if r.most == r.full || ahead < r.full {
+		return // it is fixed, or tasks were slow
+	}
+	bytes := 0
+	for i := range got {
+		bytes += len(got[i].Payload)
+	}
+	next := ahead
+	switch {
+	case since > quick || bytes > quickBytes:
+		next = max(r.full, ahead/2)
+	case len(got) >= asked:
+		next = min(r.most, 2*ahead+int64(r.slots))
+	}
+	r.ahead.CompareAndSwap(ahead, next) // or narrow has been faster
 }
 
 // enough is how many free places are worth a round trip. Half of what may be ahead:

@@ -13,6 +13,10 @@ type ending struct {
 	judgement
 }
 
+// leastUnsettled is how many endings may be on their way at any rate: with few slots and short tasks more than two
+// for each slot make a round trip worth its while.
+const leastUnsettled = 128
+
 // settler commits endings in groups: what arrives while one round trip is under
 // way goes with the next. It has no goroutine of its own as long as nothing
 // fails: a slot that finds the line free carries until nothing is left. Results
@@ -23,6 +27,7 @@ type settler struct {
 	saves  Backend       // nil: results are dropped
 	atomic SavingSettler // nil: two steps
 	most   int           // on their way at the same time; beyond that slots wait
+	faulty int           // of those that the store refuses, the same
 
 	mu       sync.Mutex
 	progress *sync.Cond // something was settled or has failed
@@ -34,8 +39,8 @@ type settler struct {
 	trip     trip // the carrier's own
 }
 
-func newSettler(w *Worker, most int) *settler {
-	s := &settler{w: w, saves: w.client.cfg.Backend, most: most}
+func newSettler(w *Worker, slots int) *settler {
+	s := &settler{w: w, saves: w.client.cfg.Backend, most: max(2*slots, leastUnsettled), faulty: 2*slots + spareFailures}
 	s.progress = sync.NewCond(&s.mu)
 	if both, ok := As[SavingSettler](w.client.broker); ok {
 		if other, ok := As[SavingSettler](s.saves); ok && identical(both, other) {
@@ -68,7 +73,7 @@ func (s *settler) settle(e ending) {
 func (s *settler) enter(e ending) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.onWay >= s.most || len(s.failed.endings) >= s.most+spareFailures {
+	for s.onWay >= s.most || len(s.failed.endings) >= s.faulty {
 		s.progress.Wait()
 	}
 	s.onWay++

@@ -40,7 +40,8 @@ type WorkerConfig struct {
 	// 1 fetches a task only when a slot is free for it; the most is 1,000. What no slot has
 	// taken when the lease is renewed for the second time goes back, and until slots
 	// are quicker again only so much is fetched ahead as they take in half that time. The
-	// default is 2.
+	// default is 2, and more while slots are through with it in less than 50 ms: up to
+	// 512 tasks ahead.
 	Prefetch int
 	// Lease is how long after the worker was last heard of its tasks may run
 	// elsewhere: 1 s to 24 h. It is renewed every third of it, and at least every
@@ -219,6 +220,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 	if r == nil {
 		return nil, errors.New("stem: NewWorker: the registry is nil: pass a *stem.Registry with tasks registered")
 	}
+	open := cfg.Prefetch == 0
 	cfg = cfg.withDefaults(client)
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -249,10 +251,10 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 		w.observe = &observe{log: w.log, observer: cfg.Observer}
 	}
 	w.rota = newRota(cfg)
-	w.room.init(cfg.Slots, cfg.Prefetch)
+	w.room.init(cfg.Slots, cfg.Prefetch, open)
 	w.stops = newStops()
 	w.hand = newHand()
-	w.settler = newSettler(w, 2*cfg.Slots) // one batch travels while the next gathers
+	w.settler = newSettler(w, cfg.Slots)
 	return w, nil
 }
 
