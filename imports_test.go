@@ -78,6 +78,9 @@ var importRules = map[string]rule{
 
 	"cmd/...":      {local: []string{anything}},
 	"examples/...": {local: []string{anything}},
+	// What it shows is a transaction of the user's.
+	"examples/transactional":      {local: []string{anything}, modules: []string{"github.com/jackc/pgx/v5"}},
+	"examples/transactional/shop": {local: []string{anything}, modules: []string{"github.com/jackc/pgx/v5"}},
 }
 
 var (
