@@ -36,6 +36,9 @@ func (s *Store) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.De
 			return nil, err
 		}
 		ds, next, err := r.look(ctx)
+		if gone := ctx.Err(); err != nil && gone != nil {
+			return nil, gone // that the look was cut off then tells nobody anything
+		}
 		if err != nil {
 			return nil, r.failed("receive", err)
 		}
