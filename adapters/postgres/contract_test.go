@@ -58,13 +58,18 @@ func stores(t testing.TB, url string, cfg postgres.Config, clock *postgres.Clock
 		Broker: s, Backend: s, Close: s.Close,
 		Advance: clock.Advance,
 		Peer:    func(t testing.TB) adaptertest.Stores { return stores(t, url, cfg, clock) },
-		Begin:   func(t testing.TB) adaptertest.Transaction { return begin(t, url, cfg.Schema, clock) },
+		Begin:   func(t testing.TB) adaptertest.Transaction { return begin(t, url, s.Mode(), cfg.Schema, clock) },
 	}
 }
 
-// begin begins a transaction on a connection of its own.
-func begin(t testing.TB, url, schema string, clock *postgres.Clock) adaptertest.Transaction {
-	conn, err := pgx.Connect(context.Background(), url)
+// begin begins a transaction on a connection of its own, which runs statements as the store does.
+func begin(t testing.TB, url string, mode pgx.QueryExecMode, schema string, clock *postgres.Clock) adaptertest.Transaction {
+	target, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.DefaultQueryExecMode = mode
+	conn, err := pgx.ConnectConfig(context.Background(), target)
 	if err != nil {
 		t.Fatal(err)
 	}
