@@ -6,7 +6,7 @@ import "strings"
 type statements struct {
 	publish, publishOne, publishKeyed                      string
 	claim, extend, settle, save, complete                  string
-	load, await, clock, tidy, count                        string
+	load, await, tidy, count                               string
 	pause, revoke, revoked, deadLetters, waiter, notWaiter string
 }
 
