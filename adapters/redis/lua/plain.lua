@@ -6,7 +6,7 @@
 -- ARGV: the time as the receiver knows it, in ms; session; whether it has been given something, and if so the epoch
 --   (takeovers, era) from before that read.
 --
--- It answers {number, takeovers, era, whether anything is revoked on the queue, when something is due or ''}; or 0, and it
+-- It answers {number, takeovers, era, whether anything is revoked on the queue, when something is due}; or 0, and it
 -- has done nothing, where not all is so simple: something else is ready or due, the queue is paused, the
 -- session is not open, or somebody may have taken from it what it was given. That is receive.lua's.
 local now, session, given = tonumber(ARGV[1]), ARGV[2], ARGV[3] == '1'
