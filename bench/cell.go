@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime"
 	"runtime/pprof"
 	"time"
 )
@@ -91,6 +92,7 @@ func (c cell) do(ctx context.Context, m measure) (figures, error) {
 
 // profiled writes profiles of what is done: <Profile>.cpu and <Profile>.allocs.
 func (c cell) profiled(do func() (figures, error)) (figures, error) {
+	runtime.MemProfileRate = 4096 // what is enqueued one by one allocates little
 	cpu, err := os.Create(c.Profile + ".cpu")
 	if err != nil {
 		return figures{}, err
