@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gostem/gostem/internal/faultsite"
 	"github.com/gostem/gostem/internal/ledger"
 	"github.com/gostem/gostem/internal/testredis"
 	"github.com/gostem/gostem/stem"
@@ -24,7 +25,7 @@ import (
 func TestAFullServerIsDrainedAndTakesMore(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t, testredis.Config{Policy: "noeviction"})
-	s := newSite(t, at(server.URL()), at(server.URL()))
+	s := newSite(t, server.URL())
 	used := number(t, server, "memory", "used_memory")
 	must(t, server, "CONFIG", "SET", "maxmemory", fmt.Sprint(used+(4<<20)))
 	// What fills it must be gone when it is done, and leave room for the results of those that follow.
@@ -32,21 +33,21 @@ func TestAFullServerIsDrainedAndTakesMore(t *testing.T) {
 	tasks, err := 0, error(nil)
 	for ; err == nil && tasks < 10_000; tasks++ {
 		id := fmt.Sprint("full-", tasks)
-		if _, err = chore.Via(s.client).Enqueue(t.Context(), "1ms", stem.WithID(id), stem.IgnoreResult(), bulk); err == nil {
-			err = s.book.Append(ledger.Entry{Kind: ledger.Enqueued, ID: id})
+		if _, err = faultsite.Chore.Via(s.Client).Enqueue(t.Context(), "1ms", stem.WithID(id), stem.IgnoreResult(), bulk); err == nil {
+			err = s.Book.Append(ledger.Entry{Kind: ledger.Enqueued, ID: id})
 		}
 	}
 	if !errors.Is(err, stem.ErrBackpressure) {
 		t.Fatalf("after %d tasks: got %v, want %v", tasks, err, stem.ErrBackpressure)
 	}
 	tasks--
-	enough := s.load("more") // refused until there is room
-	s.staff(1, orders{Lease: 10 * time.Second})
-	s.progress(tasks + 50)
+	enough := s.Load("more") // refused until there is room
+	s.Staff(1, faultsite.Orders{Lease: 10 * time.Second})
+	s.Progress(tasks + 50)
 	tasks += enough()
-	s.quiet()
-	s.dismiss()
-	s.balance(ledger.Expected{Tasks: tasks})
+	s.Quiet()
+	s.Dismiss()
+	s.Balance(ledger.Expected{Tasks: tasks})
 }
 
 // number gives a number of INFO, 0 where it is not told.
@@ -68,14 +69,9 @@ func number(t *testing.T, server *testredis.Server, section, name string) int {
 func TestAServerTakesNoMoreConnections(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t, testredis.Config{Args: []string{"--maxclients", "16"}})
-	s := newSite(t, at(server.URL()), at(server.URL()))
-	h := &hand{book: s.book, say: func(string, ...any) {}}
-	registry, err := h.registry()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newSite(t, server.URL())
 	var told receives
-	worker, err := stem.NewWorker(s.client, registry, stem.WorkerConfig{Slots: 4, Observer: &told})
+	worker, err := stem.NewWorker(s.Client, s.Registry(), stem.WorkerConfig{Slots: 4, Observer: &told})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,26 +81,26 @@ func TestAServerTakesNoMoreConnections(t *testing.T) {
 	began := time.Now()
 	const tasks = 40
 	for i := range tasks {
-		if err := s.enqueue(t.Context(), chore, fmt.Sprint("chore-", i), "1ms"); err != nil {
+		if err := s.Enqueue(t.Context(), faultsite.Chore, fmt.Sprint("chore-", i), "1ms"); err != nil {
 			t.Fatal(err)
 		}
-		yield(20 * time.Millisecond)
+		faultsite.Yield(20 * time.Millisecond)
 	}
-	s.quiet()
+	s.Quiet()
 	took, failed, recovered := time.Since(began), told.failed.Load(), told.recovered.Load()
 	if most := 10 + int64(took/(400*time.Millisecond)); failed < 3 || failed > most || recovered != 0 {
 		t.Errorf("got %d failures and %d recoveries in %v without room, want %d at most and none", failed, recovered, took, most)
 	}
 	leave()
-	if err := s.enqueue(t.Context(), chore, "last", "1ms"); err != nil {
+	if err := s.Enqueue(t.Context(), faultsite.Chore, "last", "1ms"); err != nil {
 		t.Fatal(err)
 	}
-	s.until("the worker says that the server answers again", patience, func() bool { return told.recovered.Load() == 1 })
+	s.Until("the worker says that the server answers again", faultsite.Patience, func() bool { return told.recovered.Load() == 1 })
 	worker.Stop(stem.StopWarm)
 	if err := <-done; err != nil || told.recovered.Load() != 1 {
 		t.Errorf("the worker ended with %v after %d recoveries, want none and 1", err, told.recovered.Load())
 	}
-	s.balance(ledger.Expected{Tasks: tasks + 1})
+	s.Balance(ledger.Expected{Tasks: tasks + 1})
 }
 
 // receives counts how often receives have failed, and recovered.
@@ -147,21 +143,21 @@ func crowd(t *testing.T, server *testredis.Server) (leave func()) {
 func TestAServerIsAReplicaForAWhile(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t, testredis.Config{})
-	s := newSite(t, at(server.URL()), at(server.URL()))
-	s.staff(2, orders{Lease: 10 * time.Second})
-	enough := s.load("chore")
-	s.progress(50)
+	s := newSite(t, server.URL())
+	s.Staff(2, faultsite.Orders{Lease: 10 * time.Second})
+	enough := s.Load("chore")
+	s.Progress(50)
 	must(t, server, "REPLICAOF", "127.0.0.1", "1") // nobody is there
-	if _, err := chore.Via(s.client).Enqueue(t.Context(), "1ms"); err == nil || !strings.Contains(err.Error(), "READONLY") {
+	if _, err := faultsite.Chore.Via(s.Client).Enqueue(t.Context(), "1ms"); err == nil || !strings.Contains(err.Error(), "READONLY") {
 		t.Errorf("an enqueue: got %v, want an error that says READONLY", err)
 	}
-	s.until("clients and workers have been refused many times", patience, func() bool {
+	s.Until("clients and workers have been refused many times", faultsite.Patience, func() bool {
 		return number(t, server, "errorstats", "errorstat_READONLY") > 100
 	})
 	must(t, server, "REPLICAOF", "NO", "ONE")
-	s.progress(50)
+	s.Progress(50)
 	tasks := enough()
-	s.quiet()
-	s.dismiss()
-	s.balance(ledger.Expected{Tasks: tasks})
+	s.Quiet()
+	s.Dismiss()
+	s.Balance(ledger.Expected{Tasks: tasks})
 }

@@ -1,10 +1,7 @@
 //go:build unix
 
 // Package faults_test lets things go wrong around the adapter: worker processes are killed, put to sleep and poisoned,
-// servers are killed, filled, flushed, demoted and replaced, the network between them fails. Workers are processes of their own (this
-// binary, see program_test.go), servers are real, and what was done is in a ledger that no store has a part in.
-//
-// A test prints its seed; STEM_TEST_FAULT_SEED repeats one. What goes on in other processes does not repeat.
+// servers are killed, filled, flushed, demoted and replaced, the network between them fails (see internal/faultsite).
 package faults_test
 
 import (
@@ -16,10 +13,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/gostem/gostem/internal/crashworker"
+	"github.com/gostem/gostem/internal/faultsite"
 )
 
 func TestMain(m *testing.M) {
-	if code, ran := crashworker.Main(programs); ran {
+	if code, ran := crashworker.Main(faultsite.Programs(open)); ran {
 		os.Exit(code)
 	}
 	slog.SetDefault(slog.New(slog.DiscardHandler))

@@ -8,13 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gostem/gostem/adapters/redis"
+	"github.com/gostem/gostem/internal/faultsite"
 	"github.com/gostem/gostem/internal/ledger"
 	"github.com/gostem/gostem/internal/testredis"
 	"github.com/gostem/gostem/stem"
@@ -27,87 +27,48 @@ func TestAServerIsKilledAndNothingAcknowledgedIsLost(t *testing.T) {
 	for _, fsync := range []string{"everysec", "always"} {
 		t.Run(fsync, func(t *testing.T) {
 			t.Parallel()
-			const kills, workers = 3, 2
 			server := testredis.Start(t, testredis.Config{AppendOnly: true, AppendFsync: fsync})
-			s := newSite(t, at(server.URL()), at(server.URL()))
-			s.staff(workers, orders{Lease: 10 * time.Second})
-			enough := s.load("chore")
-			for range kills {
-				s.progress(1 + s.random.IntN(100))
-				s.betweenSyncs(server)
-				server.Kill()
-				server.Restart()
-			}
-			s.progress(50)
-			tasks := enough()
-			s.quiet()
-			s.dismiss()
-			s.balance(ledger.Expected{Tasks: tasks})
+			s := newSite(t, server.URL())
+			s.Under(ledger.Expected{}, func() {
+				for range 3 {
+					s.Progress(1 + s.Random.IntN(100))
+					betweenSyncs(t, s, server)
+					server.Kill()
+					server.Restart()
+				}
+				s.Progress(50)
+			})
 		})
 	}
 }
 
 // betweenSyncs waits until the server does not sync its file. While it does so, everysec keeps for up to 2 s in the memory of the process what
 // it has acknowledged (flushAppendOnlyFile of Redis), and that is lost with the process: the page cache never saw it.
-func (s *site) betweenSyncs(server *testredis.Server) {
-	s.t.Helper()
-	s.until("no sync is under way", patience, func() bool {
+func betweenSyncs(t *testing.T, s *faultsite.Site, server *testredis.Server) {
+	t.Helper()
+	s.Until("no sync is under way", faultsite.Patience, func() bool {
 		info, err := server.Do("INFO", "persistence")
 		return err == nil && strings.Contains(info.(string), "aof_pending_bio_fsync:0\r\n") && strings.Contains(info.(string), "aof_buffer_length:0\r\n")
 	})
 }
 
-// A server is away for longer than the leases. Workers wait for it without spinning, and go on by themselves when it is back; an outage makes
-// nothing look like poison.
 func TestAServerIsAwayAndNobodySpins(t *testing.T) {
 	t.Parallel()
-	const workers = 2
 	server := testredis.Start(t, testredis.Config{AppendOnly: true, AppendFsync: "always"})
-	s := newSite(t, at(server.URL()), at(server.URL()))
-	s.staff(workers, orders{Lease: 2 * time.Second})
-	enough := s.load("before")
-	s.progress(100)
-	tasks := enough()
-	server.Kill()
-	before := cpu(t, s.crew[0].Worker)
-	yield(outage())
-	used := cpu(t, s.crew[0].Worker) - before
-	t.Logf("away for %v: a worker took %v of the CPU", outage(), used)
-	if most := outage() / 20; used > most {
-		t.Errorf("a worker took %v of the CPU while the server was away for %v, want at most %v", used, outage(), most)
-	}
-	server.Restart()
-	enough = s.load("after")
-	s.progress(50)
-	tasks += enough()
-	s.quiet()
-	s.dismiss()
-	s.balance(ledger.Expected{Tasks: tasks, Duplicates: workers * 8})
-}
-
-// outage is how long a server is away, or workers are overloaded, where that is what a test is about: STEM_TEST_OUTAGE, or 5 s.
-func outage() time.Duration {
-	if d, err := time.ParseDuration(os.Getenv("STEM_TEST_OUTAGE")); err == nil {
-		return d
-	}
-	return 5 * time.Second
+	newSite(t, server.URL()).Away(server.Kill, server.Restart)
 }
 
 // Scripts are taken from the server under load, again and again, and nobody notices.
 func TestScriptsAreFlushedUnderLoad(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t, testredis.Config{})
-	s := newSite(t, at(server.URL()), at(server.URL()))
-	s.staff(2, orders{Lease: 10 * time.Second})
-	enough := s.load("chore")
-	for range 30 {
-		s.progress(1 + s.random.IntN(20))
-		must(t, server, "SCRIPT", "FLUSH")
-	}
-	tasks := enough()
-	s.quiet()
-	s.dismiss()
-	s.balance(ledger.Expected{Tasks: tasks})
+	s := newSite(t, server.URL())
+	s.Under(ledger.Expected{}, func() {
+		for range 30 {
+			s.Progress(1 + s.Random.IntN(20))
+			must(t, server, "SCRIPT", "FLUSH")
+		}
+	})
 }
 
 func must(t *testing.T, server *testredis.Server, args ...string) any {
@@ -126,18 +87,14 @@ func TestAGroupIsDestroyedUnderLoad(t *testing.T) {
 	t.Parallel()
 	const workers, times = 2, 4
 	server := testredis.Start(t, testredis.Config{})
-	s := newSite(t, at(server.URL()), at(server.URL()))
-	s.staff(workers, orders{Lease: 10 * time.Second})
-	enough := s.load("chore")
-	for range times {
-		s.progress(1 + s.random.IntN(50))
-		must(t, server, "XGROUP", "DESTROY", streamKey, "stem")
-	}
-	s.progress(50)
-	tasks := enough()
-	s.quiet()
-	s.dismiss()
-	s.balance(ledger.Expected{Tasks: tasks, Duplicates: times * workers * 16})
+	s := newSite(t, server.URL())
+	s.Under(ledger.Expected{Duplicates: times * workers * faultsite.InHand}, func() {
+		for range times {
+			s.Progress(1 + s.Random.IntN(50))
+			must(t, server, "XGROUP", "DESTROY", streamKey, "stem")
+		}
+		s.Progress(50)
+	})
 }
 
 // A stream is deleted under load. What was in it is lost, but for what was in hand and came to its end; what is enqueued after that
@@ -146,22 +103,22 @@ func TestAStreamIsDeletedUnderLoad(t *testing.T) {
 	t.Parallel()
 	const workers = 2
 	server := testredis.Start(t, testredis.Config{})
-	s := newSite(t, at(server.URL()), at(server.URL()))
+	s := newSite(t, server.URL())
 	const before = 400
 	for i := range before {
-		if err := s.enqueue(t.Context(), chore, fmt.Sprint("before-", i), "20ms"); err != nil {
+		if err := s.Enqueue(t.Context(), faultsite.Chore, fmt.Sprint("before-", i), "20ms"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.staff(workers, orders{Lease: 10 * time.Second})
-	s.progress(20)
+	s.Staff(workers, faultsite.Orders{Lease: 10 * time.Second})
+	s.Progress(20)
 	must(t, server, "DEL", streamKey)
-	enough := s.load("after")
-	s.progress(200)
+	enough := s.Load("after")
+	s.Progress(200)
 	tasks := enough()
-	s.quiet()
-	s.dismiss()
-	all, after := s.entries(), []ledger.Entry(nil)
+	s.Quiet()
+	s.Dismiss()
+	all, after := s.Entries(), []ledger.Entry(nil)
 	for _, e := range all {
 		if strings.HasPrefix(e.ID, "after") {
 			after = append(after, e)
@@ -174,7 +131,7 @@ func TestAStreamIsDeletedUnderLoad(t *testing.T) {
 	if lost == 0 || lost == before {
 		t.Errorf("%d of %d tasks were lost with the stream, want some: otherwise it was deleted in no work", lost, before)
 	}
-	s.noneDead()
+	s.NoneDead()
 }
 
 // Entries that somebody deletes out of a stream while they stand in line are told once, with their number, and forgotten.

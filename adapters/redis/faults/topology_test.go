@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gostem/gostem/internal/faultsite"
 	"github.com/gostem/gostem/internal/ledger"
 	"github.com/gostem/gostem/internal/testredis"
 )
@@ -19,28 +20,28 @@ func TestAFailoverLosesOnlyWhatWasNotReplicated(t *testing.T) {
 	t.Parallel()
 	const synced = 300
 	watched := testredis.Sentinel(t)
-	place := Place{Sentinels: watched.SentinelAddrs()}
-	s := newSite(t, place, place)
+	place := "sentinels:" + strings.Join(watched.SentinelAddrs(), ",")
+	s := newSite(t, place)
 	for i := range synced {
-		if err := s.enqueue(t.Context(), chore, fmt.Sprint("synced-", i), "20ms"); err != nil {
+		if err := s.Enqueue(t.Context(), faultsite.Chore, fmt.Sprint("synced-", i), "20ms"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.until("the replica has all", patience, func() bool {
+	s.Until("the replica has all", faultsite.Patience, func() bool {
 		role := must(t, watched.Servers[0], "ROLE").([]any)
 		replicas := role[2].([]any)
 		return len(replicas) == 1 && replicas[0].([]any)[2] == fmt.Sprint(role[1])
 	})
-	s.staff(2, orders{Lease: 5 * time.Second})
-	during := s.load("during")
-	s.progress(50)
+	s.Staff(2, faultsite.Orders{Lease: 5 * time.Second})
+	during := s.Load("during")
+	s.Progress(50)
 	watched.KillMaster()
-	after := s.load("after")
-	s.progress(100)
+	after := s.Load("after")
+	s.Progress(100)
 	tasks := synced + during() + after()
-	s.quiet()
-	s.dismiss()
-	report := ledger.Check(s.entries())
+	s.Quiet()
+	s.Dismiss()
+	report := ledger.Check(s.Entries())
 	t.Log(report)
 	for _, id := range report.Lost {
 		if !strings.HasPrefix(id, "during") {
@@ -49,7 +50,7 @@ func TestAFailoverLosesOnlyWhatWasNotReplicated(t *testing.T) {
 	}
 	report.Lost, report.Stale = nil, nil
 	report.Assert(t, ledger.Expected{Tasks: tasks, Duplicates: tasks / 2})
-	s.noneDead()
+	s.NoneDead()
 }
 
 // The slot of a queue wanders through a cluster under load.
@@ -57,21 +58,21 @@ func TestASlotMovesUnderLoad(t *testing.T) {
 	t.Parallel()
 	const workers, moves, nodes = 2, 4, 3
 	cluster := testredis.Cluster(t, nodes)
-	place := Place{URL: "redis://" + cluster.Addrs()[0], Cluster: true}
-	s := newSite(t, place, place)
-	s.staff(workers, orders{Lease: 10 * time.Second})
-	enough := s.load("chore")
+	place := "cluster:redis://" + cluster.Addrs()[0]
+	s := newSite(t, place)
+	s.Staff(workers, faultsite.Orders{Lease: 10 * time.Second})
+	enough := s.Load("chore")
 	slot := cluster.Slot(streamKey)
 	from := slot * nodes / 16384
 	for range moves {
-		s.progress(1 + s.random.IntN(100))
-		to := (from + 1 + s.random.IntN(nodes-1)) % nodes
+		s.Progress(1 + s.Random.IntN(100))
+		to := (from + 1 + s.Random.IntN(nodes-1)) % nodes
 		cluster.MoveSlot(slot, from, to)
 		from = to
 	}
-	s.progress(50)
+	s.Progress(50)
 	tasks := enough()
-	s.quiet()
-	s.dismiss()
-	s.balance(ledger.Expected{Tasks: tasks, Duplicates: moves * workers * 8})
+	s.Quiet()
+	s.Dismiss()
+	s.Balance(ledger.Expected{Tasks: tasks, Duplicates: moves * workers * faultsite.InHand})
 }

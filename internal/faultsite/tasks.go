@@ -1,6 +1,6 @@
 //go:build unix
 
-package faults_test
+package faultsite
 
 import (
 	"context"
@@ -20,15 +20,15 @@ var text = codec.Codec[string]{
 
 // The tasks of the worker processes.
 var (
-	// chore takes as long as its args say, enters that into the ledger, and gives the number of the delivery that did it.
-	chore = stem.Define(stem.TaskSpec{Name: "fault.chore"}, text, text)
-	// vigil says "held", waits until it is cancelled, says "ended", and succeeds nevertheless, unless its args say that it is
+	// Chore takes as long as its args say, enters that into the ledger, and gives the number of the delivery that did it.
+	Chore = stem.Define(stem.TaskSpec{Name: "fault.chore"}, text, text)
+	// Vigil says "held", waits until it is cancelled, says "ended", and succeeds nevertheless, unless its args say that it is
 	// unfinished then.
-	vigil = stem.Define(stem.TaskSpec{Name: "fault.vigil"}, text, text)
-	// grind computes without a pause for as long as its args say.
-	grind = stem.Define(stem.TaskSpec{Name: "fault.grind"}, text, text)
-	// poison takes its process down, in the way that its args say.
-	poison = stem.Define(stem.TaskSpec{Name: "fault.poison"}, text, text)
+	Vigil = stem.Define(stem.TaskSpec{Name: "fault.vigil"}, text, text)
+	// Grind computes without a pause for as long as its args say.
+	Grind = stem.Define(stem.TaskSpec{Name: "fault.grind"}, text, text)
+	// Poison takes its process down, in the way that its args say.
+	Poison = stem.Define(stem.TaskSpec{Name: "fault.poison"}, text, text)
 )
 
 // hand is what handlers have.
@@ -39,7 +39,8 @@ type hand struct {
 
 func (h *hand) registry() (*stem.Registry, error) {
 	r := new(stem.Registry)
-	return r, errors.Join(stem.Handle(r, chore, h.chore), stem.Handle(r, vigil, h.vigil), stem.Handle(r, grind, h.grind), stem.Handle(r, poison, h.poison))
+	return r, errors.Join(
+		stem.Handle(r, Chore, h.chore), stem.Handle(r, Vigil, h.vigil), stem.Handle(r, Grind, h.grind), stem.Handle(r, Poison, h.poison))
 }
 
 func (h *hand) chore(ctx context.Context, span string) (string, error) {
@@ -60,7 +61,7 @@ func (h *hand) chore(ctx context.Context, span string) (string, error) {
 // begin enters into the ledger that a run has begun.
 func (h *hand) begin(ctx context.Context) (stem.TaskInfo, error) {
 	info, _ := stem.Info(ctx)
-	return info, h.book.Append(ledger.Entry{Kind: tried, ID: info.ID, Attempt: info.Attempt, Delivery: info.Delivery})
+	return info, h.book.Append(ledger.Entry{Kind: Tried, ID: info.ID, Attempt: info.Attempt, Delivery: info.Delivery})
 }
 
 func (h *hand) effect(ctx context.Context) (string, error) {
@@ -99,12 +100,6 @@ func (h *hand) grind(ctx context.Context, span string) (string, error) {
 	return h.effect(ctx)
 }
 
-// Kinds of ledger entries.
-const (
-	tried   ledger.Kind = "tried"   // a run has begun
-	rescued ledger.Kind = "rescued" // a delivery was taken over from a session that had lapsed
-)
-
 func (h *hand) poison(ctx context.Context, kind string) (string, error) {
 	if _, err := h.begin(ctx); err != nil {
 		return "", err
@@ -121,7 +116,7 @@ func (h *hand) Observe(_ context.Context, e stem.Event) {
 			h.say("%v", err)
 		}
 	case stem.TaskInterrupted:
-		if err := h.book.Append(ledger.Entry{Kind: rescued, ID: e.ID, Attempt: e.Attempt, Delivery: e.Delivery}); err != nil {
+		if err := h.book.Append(ledger.Entry{Kind: Rescued, ID: e.ID, Attempt: e.Attempt, Delivery: e.Delivery}); err != nil {
 			h.say("%v", err)
 		}
 	case stem.LeaseLost:

@@ -1,6 +1,6 @@
 //go:build unix
 
-package faults_test
+package faultsite
 
 import (
 	"fmt"
@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gostem/gostem/internal/ledger"
-	"github.com/gostem/gostem/internal/testredis"
 	"github.com/gostem/gostem/stem"
 )
 
@@ -59,53 +58,41 @@ func hoard() {
 
 var hoarded [][]byte
 
-// A task that takes its process down is run three times and then set aside. Those that ran beside it
+// quarantine tells of a task that takes its process down: it is run three times and then set aside. Those that ran beside it
 // are done, and none of them is taken for poison.
-func TestPoisonIsQuarantinedAndItsNeighboursAreNot(t *testing.T) {
-	t.Parallel()
-	for kind := range poisons {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			quarantine(t, kind)
-		})
-	}
-}
-
-func quarantine(t *testing.T, kind string) {
+func quarantine(t *testing.T, s *Site, kind string) {
 	const neighbours = 40
-	server := testredis.Start(t, testredis.Config{})
-	s := newSite(t, at(server.URL()), at(server.URL()))
 	for i := range neighbours + 1 {
-		task, id, args := chore, fmt.Sprint("chore-", i), fmt.Sprint(20+s.random.IntN(200), "ms")
+		task, id, args := Chore, fmt.Sprint("chore-", i), fmt.Sprint(20+s.Random.IntN(200), "ms")
 		if i == neighbours/4 {
-			task, id, args = poison, "poison", kind
+			task, id, args = Poison, "poison", kind
 		}
-		if err := s.enqueue(t.Context(), task, id, args); err != nil {
+		if err := s.Enqueue(t.Context(), task, id, args); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var dead []stem.DeadLetter
 	deaths := 0
-	s.until("the poison is set aside", patience, func() bool {
-		if len(s.crew) == 0 {
-			s.staff(1, orders{Lease: time.Second})
+	s.Until("the poison is set aside", Patience, func() bool {
+		if len(s.Crew) == 0 {
+			s.Staff(1, Orders{Lease: time.Second})
 		}
-		if s.crew[0].Ended(time.Millisecond) {
+		if s.Crew[0].Ended(time.Millisecond) {
 			deaths++
-			s.crew = nil
+			s.Crew = nil
 		}
 		var err error
-		if dead, err = s.store.DeadLetters(t.Context(), stem.DefaultQueue, 10); err != nil {
+		if dead, err = s.Store.DeadLetters(t.Context(), stem.DefaultQueue, 10); err != nil {
 			t.Fatal(err)
 		}
 		return len(dead) > 0
 	})
-	s.quiet()
-	s.dismiss()
-	report := ledger.Check(s.without("poison"))
+	s.Quiet()
+	s.Dismiss()
+	report := ledger.Check(s.Without("poison"))
 	t.Log(report)
-	report.Assert(t, ledger.Expected{Tasks: neighbours, Duplicates: deaths * 8})
-	if got := s.lines(tried); got != 3 || deaths != 3 {
+	report.Assert(t, ledger.Expected{Tasks: neighbours, Duplicates: deaths * InHand})
+	if got := s.Lines(Tried); got != 3 || deaths != 3 {
 		t.Errorf("got %d runs of the poison and %d dead workers, want 3 and 3", got, deaths)
 	}
 	if len(dead) != 1 || dead[0].ID != "poison" || dead[0].Delivery == 0 {
@@ -114,14 +101,4 @@ func quarantine(t *testing.T, kind string) {
 	if e, err := stem.ParseEnvelope(dead[0].Envelope); err != nil || e.ID != "poison" {
 		t.Errorf("its bytes: got %v, %v, want those that were enqueued", e.ID, err)
 	}
-}
-
-// without gives the ledger without the entries of a task.
-func (s *site) without(id string) (entries []ledger.Entry) {
-	for _, e := range s.entries() {
-		if e.ID != id {
-			entries = append(entries, e)
-		}
-	}
-	return entries
 }
