@@ -59,6 +59,7 @@ DECLARE
     v_done  integer[] := '{}';
     v_more  integer[];
     v_busy  integer[] := '{}';
+    v_saved integer;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true); -- a crash of the server repeats, and loses nothing
     IF p_careful THEN
@@ -118,13 +119,27 @@ BEGIN
     END IF;
 
     IF p_results IS NOT NULL THEN
-        INSERT INTO {schema}.result AS r (id, number, expires, terminal, record)
-        SELECT u.id, u.number, v_now + u.keep * interval '1 microsecond', u.terminal, u.record
-        FROM unnest(p_results, p_numbers, p_keeps, p_terminals, p_records) WITH ORDINALITY u(id, number, keep, terminal, record, n)
-        WHERE u.id IS NOT NULL AND (cardinality(v_done) = v_count OR u.n = ANY (v_done))
-        ON CONFLICT (id) DO UPDATE
-            SET number = excluded.number, expires = excluded.expires, terminal = excluded.terminal, record = excluded.record
-            WHERE r.number < excluded.number OR r.number = excluded.number AND NOT r.terminal OR r.expires <= v_now;
+        v_saved := 0;
+        IF NOT p_careful THEN
+            -- Nearly all are the first of their id. Two of one id, here or in another call, are a unique_violation, and the
+            -- caller asks again with care: ON CONFLICT writes a record more for each row.
+            INSERT INTO {schema}.result (id, number, expires, terminal, record)
+            SELECT u.id, u.number, v_now + u.keep * interval '1 microsecond', u.terminal, u.record
+            FROM unnest(p_results, p_numbers, p_keeps, p_terminals, p_records) WITH ORDINALITY u(id, number, keep, terminal, record, n)
+            WHERE u.id IS NOT NULL AND (cardinality(v_done) = v_count OR u.n = ANY (v_done))
+              AND NOT EXISTS (SELECT FROM {schema}.result r WHERE r.id = u.id COLLATE "C");
+            GET DIAGNOSTICS v_saved = ROW_COUNT;
+        END IF;
+        IF v_saved < v_count THEN
+            INSERT INTO {schema}.result AS r (id, number, expires, terminal, record)
+            SELECT u.id, u.number, v_now + u.keep * interval '1 microsecond', u.terminal, u.record
+            FROM unnest(p_results, p_numbers, p_keeps, p_terminals, p_records) WITH ORDINALITY u(id, number, keep, terminal, record, n)
+            WHERE u.id IS NOT NULL AND (cardinality(v_done) = v_count OR u.n = ANY (v_done))
+              AND NOT EXISTS (SELECT FROM {schema}.result r WHERE r.id = u.id COLLATE "C" AND r.number = u.number AND r.record = u.record)
+            ON CONFLICT (id) DO UPDATE
+                SET number = excluded.number, expires = excluded.expires, terminal = excluded.terminal, record = excluded.record
+                WHERE r.number < excluded.number OR r.number = excluded.number AND NOT r.terminal OR r.expires <= v_now;
+        END IF;
     END IF;
 
     IF cardinality(v_done) < v_count THEN

@@ -6,19 +6,35 @@ SET plan_cache_mode = force_generic_plan SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_now  timestamptz := clock_timestamp() + p_offset * interval '1 microsecond';
-    v_more boolean := false;
-    v_n    bigint;
+    v_now   timestamptz := clock_timestamp() + p_offset * interval '1 microsecond';
+    v_more  boolean := false;
+    v_n     bigint;
+    v_pages bigint;
+    v_page  bigint;
+    v_until bigint;
 BEGIN
     IF NOT (SELECT pg_try_advisory_xact_lock(1937007981::bigint << 32 | d.tableoid::bigint) FROM {schema}.delivery d) THEN
         RETURN false;
     END IF;
     PERFORM set_config('synchronous_commit', 'off', true);
-    -- An outcome that has expired is remembered for ten minutes, so that who asks is told so.
-    DELETE FROM {schema}.result r WHERE r.ctid = ANY (ARRAY(
-        SELECT r.ctid FROM {schema}.result r WHERE r.expires <= v_now - interval '10 minutes' ORDER BY r.expires LIMIT p_most FOR UPDATE SKIP LOCKED));
-    GET DIAGNOSTICS v_n = ROW_COUNT;
-    v_more := v_more OR v_n = p_most;
+    -- Results are gone through page by page, so that the whole table is seen once in 50 minutes, 256 pages at once. An
+    -- outcome that has expired is remembered for ten minutes, so that who asks is told so.
+    v_pages := pg_relation_size(tableoid) / current_setting('block_size')::bigint FROM {schema}.result LIMIT 1;
+    IF v_pages > 0 THEN
+        SELECT p.last_value INTO v_page FROM {schema}.result_page p;
+        v_until := CASE WHEN v_pages <= 256 THEN v_pages ELSE v_pages * mod(extract(epoch FROM v_now)::bigint, 3000) / 3000 END;
+        IF v_pages <= 256 OR v_page >= v_pages THEN
+            v_page := 0;
+        END IF;
+        IF v_until < v_page THEN
+            v_until := v_pages; -- to the end first, then from the beginning
+        END IF;
+        v_more := v_until - v_page > 256;
+        v_until := least(v_until, v_page + 256);
+        DELETE FROM {schema}.result r
+        WHERE r.ctid >= format('(%s,0)', v_page)::tid AND r.ctid < format('(%s,0)', v_until)::tid AND r.expires <= v_now - interval '10 minutes';
+        PERFORM setval(p.tableoid::regclass, v_until) FROM {schema}.result_page p;
+    END IF;
     DELETE FROM {schema}.dedupe d WHERE d.ctid = ANY (ARRAY(
         SELECT d.ctid FROM {schema}.dedupe d WHERE d.until <= v_now ORDER BY d.until LIMIT p_most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_n = ROW_COUNT;
