@@ -23,3 +23,9 @@ func Suits(ctx context.Context, db DB, schema string, version int) error {
 	}
 	return is.suits(version)
 }
+
+// Channel names the channel on which a store announces work.
+func (s *Store) Channel() string { return channelName(s.cfg.Schema, workChannel) }
+
+// Tidy deletes what has expired.
+func (s *Store) Tidy(ctx context.Context) error { return s.tidy(ctx) }
