@@ -22,12 +22,12 @@ func TestATaskTakesNoMoreSpaceThanIsTold(t *testing.T) {
 		opts  []stem.Option
 		then  func(t *testing.T, store *postgres.Store)
 	}{
-		{"ready", 620, nil, nil},
-		{"delayed", 640, []stem.Option{stem.Delay(time.Hour)}, nil},
-		{"on loan", 1100, nil, func(t *testing.T, store *postgres.Store) { lendAll(t, store) }},
-		{"dead-lettered", 1700, nil, buryAll},
-		{"done, with its result", 1700, nil, workAll},
-		{"done, without", 1100, []stem.Option{stem.IgnoreResult()}, workAll},
+		{"ready", 720, nil, nil},
+		{"delayed", 720, []stem.Option{stem.Delay(time.Hour)}, nil},
+		{"on loan", 1000, nil, func(t *testing.T, store *postgres.Store) { lendAll(t, store) }},
+		{"dead-lettered", 1500, nil, buryAll},
+		{"done, with its result", 1450, nil, workAll},
+		{"done, without", 1000, []stem.Option{stem.IgnoreResult()}, workAll},
 	} {
 		t.Run(tt.state, func(t *testing.T) {
 			url := testpostgres.URL(t)
