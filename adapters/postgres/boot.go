@@ -27,13 +27,18 @@ type facts struct {
 	version, encoding                    string
 	standby                              bool
 	readOnly, readOnlySource             string
+	isolation                            string // of transactions that do not ask for one
 	synchronous, standbys                string // synchronous_commit, synchronous_standby_names
 	fsync, fullPageWrites                string
 	left                                 int           // connections that it would still let in
 	skew                                 time.Duration // by how much its clock is ahead of ours at least; negative where it is behind
 	pooled                               bool          // the connection is to a pooler, which has the ones to the server
+	sets                                 bool          // the store sets parameters of its connections
 	prepares, local, encrypted, verified bool          // of the connection
 }
+
+// readCommitted is the isolation at which no statement of the store fails because others have been faster.
+const readCommitted = "read committed"
 
 // finding is what an operator should know of the server.
 type finding struct {
@@ -43,8 +48,8 @@ type finding struct {
 }
 
 // boot looks at the server before anything is kept there. What would lose tasks or break them is an error, what an
-// operator should know is logged, once. The pool will open that many connections.
-func boot(ctx context.Context, conn *pgx.Conn, cfg Config, opens int) (*facts, error) {
+// operator should know is logged, once. The pool will open that many connections, and may be the store's own.
+func boot(ctx context.Context, conn *pgx.Conn, cfg Config, opens int, own bool) (*facts, error) {
 	f, err := ask(ctx, conn)
 	if err == nil {
 		err = f.refuse()
@@ -59,6 +64,7 @@ func boot(ctx context.Context, conn *pgx.Conn, cfg Config, opens int) (*facts, e
 	if err := steps.ready(ctx, conn, cfg.Schema); err != nil {
 		return nil, err
 	}
+	f.sets = own && !f.pooled
 	tell(ctx, cfg, f.findings(opens))
 	return f, nil
 }
@@ -98,7 +104,7 @@ const factsSQL = `
 SELECT current_user::text, current_database()::text, current_setting('server_version_num')::int, current_setting('server_version'),
 	current_setting('server_encoding'), pg_is_in_recovery(), current_setting('transaction_read_only'),
 	(SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only'),
-	current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), current_setting('fsync'), current_setting('full_page_writes'),
+	current_setting('default_transaction_isolation'), current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), current_setting('fsync'), current_setting('full_page_writes'),
 	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
 		- coalesce(current_setting('reserved_connections', true)::int, 0) - (SELECT sum(numbackends) FROM pg_stat_database)::int,
 	pg_backend_pid(), clock_timestamp()`
@@ -112,7 +118,7 @@ func ask(ctx context.Context, conn *pgx.Conn) (*facts, error) {
 	var clock time.Time
 	before := time.Now()
 	err := conn.QueryRow(ctx, factsSQL, pgx.QueryExecModeExec).Scan(&f.user, &f.database, &f.number, &f.version, &f.encoding, &f.standby, &f.readOnly,
-		&f.readOnlySource, &f.synchronous, &f.standbys, &f.fsync, &f.fullPageWrites, &f.left, &backend, &clock)
+		&f.readOnlySource, &f.isolation, &f.synchronous, &f.standbys, &f.fsync, &f.fullPageWrites, &f.left, &backend, &clock)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: server %s: %w", f.server, err)
 	}
@@ -183,6 +189,10 @@ func (f *facts) findings(opens int) []finding {
 		}
 	} else if f.left < opens {
 		warn("the server has few connections left for what the pool may open: raise max_connections, or put PgBouncer before it", "left", max(f.left, 0), "pool", opens)
+	}
+	if f.isolation != readCommitted && !f.sets {
+		warn("transactions fail where others have been faster, and are asked for again, which costs: the pool's connections should have default_transaction_isolation = 'read committed'",
+			"isolation", f.isolation)
 	}
 	if f.skew > mostSkew || f.skew < -mostSkew {
 		warn("the server's clock is not this machine's: delays and leases go by the server's, At and ExpiresAt by the one where they are called", "ahead", f.skew.Round(time.Millisecond))

@@ -170,6 +170,27 @@ func TestAServerWithFewConnectionsLeftIsToldOf(t *testing.T) {
 	wantError(t, openURL(t, as(t, s.URL(), "app", "secret"), postgres.Config{}), "postgres: connect as user app: ", "SQLSTATE 53300")
 }
 
+func TestAnIsolationThatCostsIsNotTheStoresOrIsToldOf(t *testing.T) {
+	t.Parallel()
+	database := testpostgres.URL(t)
+	exec(t, database, "ALTER DATABASE "+pgx.Identifier{value(t, database, "SELECT current_database()")}.Sanitize()+" SET default_transaction_isolation = 'serializable'")
+	var log said
+	store, err := postgres.Open(t.Context(), database, log.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if got, err := store.Ask(t.Context(), "SELECT current_setting('transaction_isolation')"); err != nil || got != "read committed" || len(log.warnings()) > 0 {
+		t.Errorf("a pool of the store's: got %s, %v, warnings %q, want read committed and none", got, err, log.warnings())
+	}
+	if err := onPool(t, newPool(t, database, nil), log.config()); err != nil {
+		t.Fatal(err)
+	}
+	if got := log.warnings(); len(got) != 1 || !strings.Contains(got[0], "isolation=serializable") {
+		t.Errorf("a pool of the user's: got the warnings %q, want that of the isolation", got)
+	}
+}
+
 func TestBehindAPoolerNothingIsPreparedAndNobodyListens(t *testing.T) {
 	s := testpostgres.Start(t, testpostgres.Config{})
 	b := testpostgres.Bounce(t, s.URL(), "default_pool_size=2")

@@ -32,6 +32,9 @@ func Open(ctx context.Context, url string, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if found.sets {
+		target.pool.ConnConfig.RuntimeParams["default_transaction_isolation"] = readCommitted
+	}
 	listen := target.pool.ConnConfig.Copy()
 	if found.pooled {
 		listen = nil
@@ -59,7 +62,7 @@ func (t *target) boot(ctx context.Context) (*facts, error) {
 		return nil, err
 	}
 	defer hangUp(conn)
-	return boot(ctx, conn, t.cfg, t.cfg.PoolSize)
+	return boot(ctx, conn, t.cfg, t.cfg.PoolSize, true)
 }
 
 // New makes a store on a pool of the user's, which stays the user's to close: for programs that enqueue, or that enqueue in
@@ -80,7 +83,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Store, error) {
 		return nil, &connectError{pool.Config().ConnConfig.User, err}
 	}
 	defer conn.Release()
-	found, err := boot(ctx, conn.Conn(), cfg, int(pool.Config().MaxConns-pool.Stat().TotalConns()))
+	found, err := boot(ctx, conn.Conn(), cfg, int(pool.Config().MaxConns-pool.Stat().TotalConns()), false)
 	if err != nil {
 		return nil, err
 	}

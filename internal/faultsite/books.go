@@ -5,6 +5,7 @@ package faultsite
 import (
 	"bytes"
 	"os"
+	"slices"
 
 	"github.com/gostem/gostem/internal/ledger"
 	"github.com/gostem/gostem/stem"
@@ -14,6 +15,8 @@ import (
 const (
 	Tried   ledger.Kind = "tried"   // a run has begun
 	Rescued ledger.Kind = "rescued" // a delivery was taken over from a session that had lapsed
+
+	crashed ledger.Kind = "crashed" // the server came back, see Crashed
 )
 
 // Entries reads the ledger.
@@ -46,11 +49,33 @@ func (s *Site) Lines(kind ledger.Kind) int {
 	return bytes.Count(data, []byte(`{"kind":"`+string(kind)+`"`))
 }
 
+// Crashed notes that the server has crashed and is back, one that forgets settlements of the last moments. They are
+// made again, and the balance does not take the first for stale.
+func (s *Site) Crashed() {
+	s.t.Helper()
+	if err := s.Book.Append(ledger.Entry{Kind: crashed, ID: "server"}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// afterCrash gives the entries since the server was last back.
+func afterCrash(entries []ledger.Entry) []ledger.Entry {
+	for i, e := range slices.Backward(entries) {
+		if e.Kind == crashed {
+			return entries[i:]
+		}
+	}
+	return entries
+}
+
 // Balance checks the ledger, and that nothing was taken for poison.
 func (s *Site) Balance(want ledger.Expected) ledger.Report {
 	s.t.Helper()
-	report := ledger.Check(s.Entries())
+	entries := s.Entries()
+	report := ledger.Check(entries)
 	s.t.Log(report)
+	since := afterCrash(entries)
+	report.Stale = slices.DeleteFunc(report.Stale, func(e ledger.Entry) bool { return !slices.Contains(since, e) })
 	report.Assert(s.t, want)
 	s.NoneDead()
 	return report

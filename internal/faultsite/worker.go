@@ -39,8 +39,8 @@ type Orders struct {
 // just done, and the ends that are on their way.
 const InHand = 8 + 128
 
-// Handlers gives handlers of an adapter's own tasks, which have the store of their worker.
-type Handlers func(r *stem.Registry, store Store) error
+// Handlers adds handlers of tasks that only one adapter can have, for a worker with such orders.
+type Handlers func(r *stem.Registry, o Orders) error
 
 // Programs are those of the worker processes of a package's tests, for its TestMain.
 func Programs(open Open, more ...Handlers) map[string]crashworker.Program {
@@ -91,7 +91,7 @@ func (h *hand) worker(store Store, o Orders, more []Handlers) (*stem.Worker, err
 		return nil, err
 	}
 	for _, handlers := range more {
-		if err := handlers(registry, store); err != nil {
+		if err := handlers(registry, o); err != nil {
 			return nil, err
 		}
 	}

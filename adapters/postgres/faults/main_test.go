@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if code, ran := crashworker.Main(faultsite.Programs(open)); ran {
+	if code, ran := crashworker.Main(faultsite.Programs(open, book)); ran {
 		os.Exit(code)
 	}
 	slog.SetDefault(slog.New(slog.DiscardHandler))

@@ -6,16 +6,41 @@ import (
 	"bytes"
 	"context"
 	"net/url"
+	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gostem/gostem/adapters/postgres"
 	"github.com/gostem/gostem/internal/faultsite"
 	"github.com/gostem/gostem/internal/testpostgres"
 )
 
-// open opens the store in the database of a URL.
+// open opens the store in the database of a URL; "pool:" before it has a pool of the user's.
 func open(ctx context.Context, place string) (faultsite.Store, error) {
-	return postgres.Open(ctx, place, postgres.Config{})
+	url, ok := strings.CutPrefix(place, onPool)
+	if !ok {
+		return postgres.Open(ctx, place, postgres.Config{})
+	}
+	pool, err := pgxpool.New(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	store, err := postgres.New(ctx, pool, postgres.Config{})
+	return &pooled{store, pool}, err
+}
+
+const onPool = "pool:"
+
+// pooled is a store with the pool that it does not own.
+type pooled struct {
+	*postgres.Store
+	pool *pgxpool.Pool
+}
+
+func (p *pooled) Close() error {
+	defer p.pool.Close()
+	return p.Store.Close()
 }
 
 // newSite makes a site in a database.
