@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/gostem/gostem/internal/faultsite"
 	"github.com/gostem/gostem/internal/ledger"
@@ -97,12 +97,12 @@ func query(t *testing.T, database, sql string) (rows [][]string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), faultsite.Patience)
 	defer cancel()
-	conn, err := pgconn.Connect(ctx, database)
+	conn, err := pgx.Connect(ctx, database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	results, err := conn.Exec(ctx, sql).ReadAll()
+	results, err := conn.PgConn().Exec(ctx, sql).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
