@@ -70,9 +70,9 @@ func (r *receiver) claim(ctx context.Context, reaches []reach) (*claimed, error)
 		mostBytes = &b
 	}
 	held, heldNumbers := r.held()
-	rows, err := r.pool.Query(ctx, r.sql.claim, binaryRows, r.offset.Load(), req.Session.ID, micros(req.Session.Lease), req.Session.Leaving,
-		req.Queues, r.tasks.names, r.tasks.prints, int32(min(req.Max, mostAtOnce)), mostBytes, micros(req.AgeAfter),
-		backs, dues, seqs, req.Recover, held, heldNumbers)
+	rows, err := r.on.rows(ctx, r.sql.claim, binaryRows, r.offset.Load(), req.Session.ID, micros(req.Session.Lease), req.Session.Leaving,
+		listOf(req.Queues), listOf(r.tasks.names), listOf(r.tasks.prints), int32(min(req.Max, mostAtOnce)), mostBytes, micros(req.AgeAfter),
+		listOf(backs), listOf(dues), listOf(seqs), req.Recover, listOf(held), listOf(heldNumbers))
 	if err != nil {
 		return nil, err
 	}

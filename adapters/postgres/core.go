@@ -33,6 +33,7 @@ type Store struct {
 	cfg   Config
 	sql   statements
 	pool  *pgxpool.Pool
+	on    onPool
 	owned bool // the pool is ours to close
 
 	offset   atomic.Int64 // of the store's clock in microseconds; only tests move it
@@ -53,7 +54,7 @@ type Store struct {
 
 // newStore makes a store on a pool. It listens on a connection of its own to target, or nowhere where that is nil.
 func newStore(pool *pgxpool.Pool, target *pgx.ConnConfig, cfg Config) *Store {
-	s := &Store{cfg: cfg, sql: statementsOf(cfg.Schema), pool: pool, began: time.Now()}
+	s := &Store{cfg: cfg, sql: statementsOf(cfg.Schema), pool: pool, on: newOnPool(pool), began: time.Now()}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.notifier.store = s
 	s.watch.store = s
@@ -98,8 +99,11 @@ func (s *Store) begin() error {
 // longestCall bounds every statement, whatever the caller's context says.
 const longestCall = 30 * time.Second
 
-// bound gives a context for one statement.
+// bound gives a context for one statement: the caller's, where that ends soon enough.
 func bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= longestCall {
+		return ctx, func() {}
+	}
 	return context.WithTimeout(ctx, longestCall)
 }
 

@@ -3,9 +3,11 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // executor is what a statement runs on: the store's pool, or a transaction of the user's.
@@ -40,6 +42,40 @@ func (p onPgx) query(ctx context.Context, row func(scan func(...any) error) erro
 		}
 	}
 	return rows.Err()
+}
+
+// onPool is the store's pool. Its statements are described before they are sent, also where that is not how the pool
+// does it by default: lists can be encoded only then.
+type onPool struct {
+	pool *pgxpool.Pool
+	mode []any // to go before the arguments; empty where the pool's own will do
+}
+
+func newOnPool(pool *pgxpool.Pool) onPool {
+	switch pool.Config().ConnConfig.DefaultQueryExecMode {
+	case pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol:
+		return onPool{pool, []any{pgx.QueryExecModeCacheDescribe}}
+	}
+	return onPool{pool, nil}
+}
+
+func (p onPool) args(args []any) []any {
+	if len(p.mode) == 0 {
+		return args
+	}
+	return slices.Concat(p.mode, args)
+}
+
+func (p onPool) rows(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return p.pool.Query(ctx, sql, p.args(args)...)
+}
+
+func (p onPool) exec(ctx context.Context, sql string, args ...any) error {
+	return onPgx{p.pool}.exec(ctx, sql, p.args(args)...)
+}
+
+func (p onPool) query(ctx context.Context, row func(scan func(...any) error) error, sql string, args ...any) error {
+	return onPgx{p.pool}.query(ctx, row, sql, p.args(args)...)
 }
 
 // onSQL is a transaction of database/sql, over the driver of pgx.

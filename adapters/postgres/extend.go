@@ -34,7 +34,7 @@ func (s *Store) extend(ctx context.Context, session *stem.Session, held []stem.D
 			nos[i], seqs[i], numbers[i] = r.holder, r.seq, held[i].Number
 		}
 	}
-	rows, err := s.pool.Query(ctx, s.sql.extend, s.offset.Load(), session.ID, micros(session.Lease), session.Leaving, nos, seqs, numbers)
+	rows, err := s.on.rows(ctx, s.sql.extend, s.offset.Load(), session.ID, micros(session.Lease), session.Leaving, listOf(nos), listOf(seqs), listOf(numbers))
 	if err != nil {
 		return nil, err
 	}

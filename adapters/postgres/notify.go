@@ -79,7 +79,7 @@ func (n *notifier) send(a announcement) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	// An announcement that fails is made up for by polls.
-	_ = onPgx{n.store.pool}.exec(ctx, "SELECT pg_notify($1::text, $2::text)", channelName(n.store.cfg.Schema, a.channel), a.payload)
+	_ = n.store.on.exec(ctx, "SELECT pg_notify($1::text, $2::text)", channelName(n.store.cfg.Schema, a.channel), a.payload)
 }
 
 func (n *notifier) rest(d time.Duration) {

@@ -21,7 +21,7 @@ func (s *Store) DeadLetters(ctx context.Context, queue string, limit int) ([]ste
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	var letters []stem.DeadLetter
-	err := onPgx{s.pool}.query(ctx, func(scan func(...any) error) error {
+	err := s.on.query(ctx, func(scan func(...any) error) error {
 		l := stem.DeadLetter{Queue: queue}
 		var marks *string
 		if err := scan(&l.ID, &l.Task, &l.Reason, &l.Attempt, &l.Delivery, &l.At, &marks, &l.Envelope); err != nil {
@@ -51,7 +51,7 @@ func (s *Store) CountQueue(ctx context.Context, queue string) (stem.QueueCounts,
 	defer s.calls.Done()
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	err := onPgx{s.pool}.query(ctx, func(scan func(...any) error) error {
+	err := s.on.query(ctx, func(scan func(...any) error) error {
 		var kind, task string
 		var print int64
 		var n int
@@ -88,7 +88,7 @@ func (s *Store) PauseQueue(ctx context.Context, queue string, paused bool) error
 	defer s.calls.Done()
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	if err := (onPgx{s.pool}).exec(ctx, s.sql.pause, queue, paused); err != nil {
+	if err := s.on.exec(ctx, s.sql.pause, queue, paused); err != nil {
 		return s.failed("pause", err)
 	}
 	s.announceQueue(queue)
@@ -111,7 +111,7 @@ func (s *Store) Revoke(ctx context.Context, rs ...stem.Revocation) error {
 			failed = append(failed, stem.ItemError{Index: i, Err: err})
 			continue
 		}
-		err := onPgx{s.pool}.exec(ctx, s.sql.revoke, s.offset.Load(), r.Queue, r.ID, r.Family, micros(r.For), r.Reason)
+		err := s.on.exec(ctx, s.sql.revoke, s.offset.Load(), r.Queue, r.ID, r.Family, micros(r.For), r.Reason)
 		if err != nil {
 			err = s.failed("revoke", err)
 			if len(rs) == 1 {
@@ -158,7 +158,7 @@ func (s *Store) revokedOf(ctx context.Context, ds []stem.Delivery) ([]stem.Notic
 		}
 	}
 	found := make(map[revocation]string)
-	err := onPgx{s.pool}.query(ctx, func(scan func(...any) error) error {
+	err := s.on.query(ctx, func(scan func(...any) error) error {
 		var r revocation
 		var reason string
 		err := scan(&r.queue, &r.id, &r.family, &reason)
@@ -224,7 +224,7 @@ func (s *Store) tidyNowAndThen() {
 func (s *Store) tidy(ctx context.Context) error {
 	for more := true; more; {
 		call, cancel := bound(ctx)
-		err := s.pool.QueryRow(call, s.sql.tidy, s.offset.Load(), tidyMost, int64(s.cfg.MaxDeadLetters)).Scan(&more)
+		err := s.on.query(call, func(scan func(...any) error) error { return scan(&more) }, s.sql.tidy, s.offset.Load(), tidyMost, int64(s.cfg.MaxDeadLetters))
 		cancel()
 		if err != nil {
 			return s.failed("tidy", err)

@@ -19,7 +19,7 @@ func (s *Store) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Publ
 	}
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	published, err := s.publish(ctx, onPgx{s.pool}, envs)
+	published, err := publish(ctx, s.on, &s.sql, s.offset.Load(), true, envs)
 	if err != nil {
 		return nil, s.failed("publish", err)
 	}
@@ -40,12 +40,9 @@ func (s *Store) announceQueue(queue string) {
 	s.notifier.notify(workChannel, queue)
 }
 
-// publish stores envelopes through a pool or in a transaction.
-func (s *Store) publish(ctx context.Context, on executor, envs []stem.Envelope) ([]stem.Published, error) {
-	return publish(ctx, on, &s.sql, s.offset.Load(), envs)
-}
-
-func publish(ctx context.Context, on executor, sql *statements, offset int64, envs []stem.Envelope) ([]stem.Published, error) {
+// publish stores envelopes, through the store's pool or in a transaction of the user's. Lists are what the store's own connections
+// take; those of users may be in a mode that knows only slices.
+func publish(ctx context.Context, on executor, sql *statements, offset int64, lists bool, envs []stem.Envelope) ([]stem.Published, error) {
 	published := make([]stem.Published, len(envs))
 	keyed := false
 	for i := range envs {
@@ -53,13 +50,15 @@ func publish(ctx context.Context, on executor, sql *statements, offset int64, en
 		keyed = keyed || dedupes(&envs[i])
 	}
 	if len(envs) == 1 && !keyed {
-		e := &envs[0]
-		return published, on.exec(ctx, sql.publishOne, offset, micros(e.Delay), print(e), size(e), int16(e.Priority), e.Queue, e.Task, visibility(e),
-			stem.AppendEnvelope(make([]byte, 0, 160+len(e.Payload)), e))
+		return published, publishOne(ctx, on, sql, offset, &envs[0])
 	}
-	rows := newEnvelopeRows(envs)
+	r := newEnvelopeRows(envs)
+	columns := []any{r.delays, r.prints, r.sizes, r.priorities, r.queues, r.tasks, r.visibilities, r.envelopes}
+	if lists {
+		columns = []any{listOf(r.delays), listOf(r.prints), listOf(r.sizes), listOf(r.priorities), listOf(r.queues), listOf(r.tasks), listOf(r.visibilities), listOf(r.envelopes)}
+	}
 	if !keyed {
-		return published, on.exec(ctx, sql.publish, offset, rows.delays, rows.prints, rows.sizes, rows.priorities, rows.queues, rows.tasks, rows.visibilities, rows.envelopes)
+		return published, on.exec(ctx, sql.publish, append([]any{offset}, columns...)...)
 	}
 	ids, keys, windows := keysOf(envs)
 	err := on.query(ctx, func(scan func(...any) error) error {
@@ -70,11 +69,16 @@ func publish(ctx context.Context, on executor, sql *statements, offset int64, en
 		}
 		published[place] = stem.Published{ID: id, Duplicate: true}
 		return nil
-	}, sql.publishKeyed, offset, ids, keys, windows, rows.delays, rows.prints, rows.sizes, rows.priorities, rows.queues, rows.tasks, rows.visibilities, rows.envelopes)
+	}, sql.publishKeyed, append([]any{offset, ids, keys, windows}, columns...)...)
 	if err != nil {
 		return nil, err
 	}
 	return published, nil
+}
+
+func publishOne(ctx context.Context, on executor, sql *statements, offset int64, e *stem.Envelope) error {
+	return on.exec(ctx, sql.publishOne, offset, micros(e.Delay), print(e), size(e), int16(e.Priority), e.Queue, e.Task, visibility(e),
+		stem.AppendEnvelope(make([]byte, 0, 160+len(e.Payload)), e))
 }
 
 func dedupes(e *stem.Envelope) bool { return e.DedupeKey != "" && e.DedupeWindow > 0 }

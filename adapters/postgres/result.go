@@ -59,12 +59,12 @@ func (s *Store) save(ctx context.Context, rs []stem.Result) (refused []stem.Item
 		ids[i], numbers[i], terminals[i], keeps[i] = rs[i].ID, rs[i].Delivery, rs[i].State.Terminal(), max(micros(rs[i].Keep), 1)
 		records[i] = record(&rs[i])
 	}
-	err = onPgx{s.pool}.query(ctx, func(scan func(...any) error) error {
+	err = s.on.query(ctx, func(scan func(...any) error) error {
 		var place int
 		err := scan(&place)
 		refused = append(refused, stem.ItemError{Index: place, Err: stem.ErrLeaseLost})
 		return err
-	}, s.sql.save, s.offset.Load(), ids, numbers, terminals, keeps, records)
+	}, s.sql.save, s.offset.Load(), listOf(ids), listOf(numbers), listOf(terminals), listOf(keeps), listOf(records))
 	return refused, err
 }
 
@@ -98,7 +98,7 @@ func (s *Store) load(ctx context.Context, ids []string) ([]stem.Result, error) {
 	for i := range errs {
 		errs[i] = stem.ErrNoResult
 	}
-	err := onPgx{s.pool}.query(ctx, func(scan func(...any) error) error {
+	err := s.on.query(ctx, func(scan func(...any) error) error {
 		var place int
 		var live bool
 		var record []byte

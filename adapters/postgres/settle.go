@@ -106,8 +106,9 @@ func (s *Store) settleOneByOne(ctx context.Context, rows *settleRows) (refused [
 }
 
 func (s *Store) settleRows(ctx context.Context, r *settleRows, careful bool) ([]stem.ItemError, error) {
-	rows, err := s.pool.Query(ctx, s.sql.settle, s.offset.Load(), careful, r.holders, r.seqs, r.numbers,
-		r.verdicts, r.delays, r.marks, r.reasons, r.ids, r.results, r.terminals, r.keeps, r.records)
+	rows, err := s.on.rows(ctx, s.sql.settle, s.offset.Load(), careful, listOf(r.holders), listOf(r.seqs), listOf(r.numbers),
+		listOf(r.verdicts), listOf(r.delays), listOf(r.marks), listOf(r.reasons), listOf(r.ids),
+		listOf(r.results), listOf(r.terminals), listOf(r.keeps), listOf(r.records))
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +168,7 @@ type settleRows struct {
 	terminals []bool
 	keeps     []int64
 	records   [][]byte
+	bytes     []byte // those of the records
 }
 
 func newSettleRows(n int) *settleRows {
@@ -190,6 +192,7 @@ func (r *settleRows) add(index int, s *stem.Settlement, receipt *receipt, save b
 	if save && s.Result != nil && r.results == nil {
 		c := cap(r.indices)
 		r.results, r.terminals, r.keeps, r.records = make([]*string, n, c), make([]bool, n, c), make([]int64, n, c), make([][]byte, n, c)
+		r.bytes = make([]byte, 0, c*(usualRecord+len(s.Result.Payload)))
 	}
 	if r.results != nil {
 		r.addResult(s.Result, save)
@@ -220,11 +223,18 @@ func (r *settleRows) addResult(result *stem.Result, save bool) {
 		return
 	}
 	r.results, r.terminals, r.keeps = append(r.results, &result.ID), append(r.terminals, result.State.Terminal()), append(r.keeps, max(micros(result.Keep), 1))
-	r.records = append(r.records, record(result))
+	begin := len(r.bytes)
+	r.bytes = stem.AppendResult(r.bytes, result)
+	r.records = append(r.records, r.bytes[begin:len(r.bytes):len(r.bytes)])
 }
 
+// usualRecord is about how long a record is without its payload.
+const usualRecord = 192
+
 // record gives the bytes of a result.
-func record(r *stem.Result) []byte { return stem.AppendResult(make([]byte, 0, 96+len(r.Payload)), r) }
+func record(r *stem.Result) []byte {
+	return stem.AppendResult(make([]byte, 0, usualRecord+len(r.Payload)), r)
+}
 
 // only gives the rows without all but one.
 func (r *settleRows) only(i int) *settleRows {

@@ -70,7 +70,7 @@ func (t *Transaction) Publish(ctx context.Context, envs ...stem.Envelope) ([]ste
 	if len(envs) == 0 {
 		return nil, nil
 	}
-	published, err := publish(ctx, t.on, &t.sql, t.offset(), envs)
+	published, err := publish(ctx, t.on, &t.sql, t.offset(), false, envs)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: publish in a transaction: %w", err)
 	}

@@ -191,7 +191,7 @@ func (w *watch) rest(d time.Duration) bool {
 func (w *watch) say(d time.Duration) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	on := onPgx{w.store.pool}
+	on := w.store.on
 	if d == 0 {
 		return on.exec(ctx, w.store.sql.notWaiter, w.id) == nil
 	}
@@ -202,7 +202,7 @@ func (w *watch) say(d time.Duration) bool {
 func (w *watch) find(ids []string) (found bool) {
 	ctx, cancel := bound(w.store.closing)
 	defer cancel()
-	err := onPgx{w.store.pool}.query(ctx, func(scan func(...any) error) error {
+	err := w.store.on.query(ctx, func(scan func(...any) error) error {
 		var id string
 		var live bool
 		var record []byte

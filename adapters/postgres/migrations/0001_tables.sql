@@ -36,8 +36,9 @@ CREATE TABLE {schema}.task (
 );
 ALTER TABLE {schema}.task ALTER COLUMN envelope SET STORAGE EXTERNAL;
 
--- The line of each queue and priority: due first, then as published.
-CREATE INDEX task_line ON {schema}.task (queue, priority, due, seq) WHERE holder IS NULL;
+-- The line of each queue and priority: due first, then as published. The priority comes first since two bytes at the
+-- beginning of an entry need no padding.
+CREATE INDEX task_line ON {schema}.task (priority, queue, due, seq) WHERE holder IS NULL;
 -- What a session holds; settlements find their rows here.
 CREATE INDEX task_held ON {schema}.task (holder, seq) WHERE holder > 0;
 -- What is set aside, by what a receiver must know. Empty where every task has a worker.
