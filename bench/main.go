@@ -28,9 +28,10 @@ func main() {
 	os.Exit(testpostgres.Main(command{}).Run())
 }
 
-// command is all but the children: testpostgres removes what its servers shared when it has run.
+// command is this program but for its children: once it has run testpostgres removes what its servers shared.
 type command struct{}
 
+// Run does what the flags say, and gives the exit code.
 func (command) Run() int {
 	var cfg config
 	var only, systems string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 
 	"github.com/gostem/gostem/internal/testpostgres"
@@ -55,11 +54,6 @@ var settings = []string{
 	"shared_preload_libraries=pg_stat_statements",
 }
 
-// shown are the settings that are printed: what they are tells what the figures are worth.
-const shown = "fsync,synchronous_commit,full_page_writes,wal_level,shared_buffers,max_wal_size,autovacuum"
-
-var showSettings sync.Once
-
 // startPostgres runs a server. The role gauge is for looking at it: what it asks is not counted.
 func startPostgres(_ context.Context, folder string) (*server, error) {
 	s, err := testpostgres.Run(testpostgres.Config{Settings: settings, Folder: folder})
@@ -71,17 +65,22 @@ func startPostgres(_ context.Context, folder string) (*server, error) {
 		stop()
 		return nil, fmt.Errorf("pg_stat_statements: %w: is the package installed that has the extensions of PostgreSQL (postgresql-contrib)?", err)
 	}
-	rows, err := s.Query("SELECT name || '=' || current_setting(name) FROM unnest('{server_version," + shown + "}'::text[]) AS name")
+	showOnce.Do(func() { err = show(s) })
 	if err != nil {
 		stop()
 		return nil, err
 	}
-	showSettings.Do(func() {
-		var all []string
-		for _, r := range rows {
-			all = append(all, r[0])
-		}
-		fmt.Fprintln(os.Stderr, "PostgreSQL:", strings.Join(all, ", "))
-	})
 	return &server{s.URL(), s.PID(), stop}, nil
+}
+
+var showOnce sync.Once
+
+// show prints the settings that tell what the figures are worth.
+func show(s testpostgres.Running) error {
+	const names = "server_version,fsync,synchronous_commit,full_page_writes,wal_level,shared_buffers,max_wal_size,autovacuum"
+	rows, err := s.Query("SELECT string_agg(name || '=' || current_setting(name), ', ') FROM unnest('{" + names + "}'::text[]) AS name")
+	if err == nil {
+		fmt.Fprintln(os.Stderr, "PostgreSQL:", rows[0][0])
+	}
+	return err
 }
