@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -85,64 +82,4 @@ func scheduled(ctx context.Context, b *bench) (figures, error) {
 	case err := <-ended:
 		return figures{}, fmt.Errorf("the worker has ended: %w", err)
 	}
-}
-
-// latency enqueues so many tasks a second, whether those before have run or not, and tells how long after the
-// call their handlers begin. Worker and client have their default settings.
-func latency(rate int) func(context.Context, *bench) (figures, error) {
-	return func(ctx context.Context, b *bench) (figures, error) {
-		n := int(2 * b.For.Seconds() * float64(rate))
-		called, begun := make([]time.Time, n), make([]time.Time, n)
-		var running sync.WaitGroup
-		running.Add(n + 1)
-		b.work(ctx, nil, 0, func(task int32) {
-			if i := int(task - firstTask); i < n {
-				begun[i] = time.Now()
-			}
-			running.Done()
-		})
-		if err := b.Enqueue(ctx, firstTask+int32(n)); err != nil {
-			return figures{}, err
-		}
-		time.Sleep(500 * time.Millisecond) // the worker has started
-		if err := b.meter.start(ctx); err != nil {
-			return figures{}, err
-		}
-		err := openLoop(n, time.Second/time.Duration(rate), func(i int) error {
-			called[i] = time.Now()
-			return b.Enqueue(ctx, firstTask+int32(i))
-		})
-		if err != nil {
-			return figures{}, err
-		}
-		running.Wait()
-		f, err := b.meter.stop(ctx, int64(n))
-		waits := make([]time.Duration, n)
-		for i := range waits {
-			waits[i] = begun[i].Sub(called[i])
-		}
-		f.P50, f.P99 = percentiles(waits)
-		f.Rate = 0
-		return f, err
-	}
-}
-
-// openLoop does something n times, each at its time, whether those before are done or not.
-func openLoop(n int, every time.Duration, do func(i int) error) error {
-	errs := make([]error, n)
-	var all sync.WaitGroup
-	start := time.Now()
-	for i := range n {
-		time.Sleep(time.Until(start.Add(time.Duration(i) * every)))
-		all.Go(func() { errs[i] = do(i) })
-	}
-	all.Wait()
-	return errors.Join(errs...)
-}
-
-// percentiles gives the median and the 99th percentile of waits, in milliseconds.
-func percentiles(waits []time.Duration) (p50, p99 float64) {
-	slices.Sort(waits)
-	in := func(d time.Duration) float64 { return d.Seconds() * 1000 }
-	return in(waits[len(waits)/2]), in(waits[len(waits)*99/100])
 }
