@@ -293,7 +293,8 @@ BEGIN
     END IF;
     RETURN QUERY SELECT h.n::integer - 1, true
         FROM unnest(p_nos, p_seqs, p_numbers) WITH ORDINALITY h(no, seq, number, n)
-        WHERE NOT EXISTS (SELECT FROM {schema}.task k WHERE k.holder = v_me AND k.holder > 0 AND k.seq = h.seq AND k.number = h.number AND h.no = v_me)
+        -- This is looked up for each, whatever the statistics say.
+        WHERE (SELECT k.seq FROM {schema}.task k WHERE k.holder = v_me AND k.holder > 0 AND k.seq = h.seq AND k.number = h.number AND h.no = v_me) IS NULL
           AND NOT EXISTS (SELECT FROM {schema}.completion c WHERE c.seq = h.seq AND c.number = h.number AND c.holder = h.no AND h.no = v_me)
         ORDER BY 1;
     RETURN QUERY SELECT -1, EXISTS (SELECT FROM {schema}.revocation);

@@ -65,8 +65,9 @@ BEGIN
     IF p_careful THEN
         SELECT coalesce(array_agg(x.n), '{}') INTO v_mine FROM (
             SELECT s.n::integer AS n FROM unnest(p_holders, p_seqs, p_numbers) WITH ORDINALITY s(holder, seq, number, n)
-            JOIN {schema}.task k ON k.holder = s.holder AND k.holder > 0 AND k.seq = s.seq AND k.number = s.number
-            FOR UPDATE OF k SKIP LOCKED) x;
+            CROSS JOIN LATERAL (
+                SELECT FROM {schema}.task k WHERE k.holder = s.holder AND k.holder > 0 AND k.seq = s.seq AND k.number = s.number
+                LIMIT 1 FOR UPDATE SKIP LOCKED) k) x;
         SELECT coalesce(array_agg(s.n), '{}') INTO v_busy
         FROM unnest(p_holders, p_seqs, p_numbers) WITH ORDINALITY s(holder, seq, number, n)
         WHERE s.n <> ALL (v_mine)
@@ -75,20 +76,29 @@ BEGIN
         PERFORM set_config('lock_timeout', '20ms', true);
     END IF;
 
+    -- Each row is looked up by itself. In a plain join the planner walks through all that is held, for each that is settled, if
+    -- nothing was held when the statistics were made. The fence is in the outer condition, which is asked again of a row that
+    -- has changed meanwhile.
     WITH gone AS (
         DELETE FROM {schema}.task k
-        USING unnest(p_holders, p_seqs, p_numbers, p_verdicts) WITH ORDINALITY s(holder, seq, number, verdict, n)
-        WHERE k.holder = s.holder AND k.holder > 0 AND k.seq = s.seq AND k.number = s.number
-          AND (s.verdict IS NULL OR s.verdict = 1) AND (v_mine IS NULL OR s.n = ANY (v_mine))
+        USING (
+            SELECT s.holder, s.seq, s.number, s.n, (SELECT t.ctid FROM {schema}.task t WHERE t.holder = s.holder AND t.holder > 0 AND t.seq = s.seq) AS place
+            FROM unnest(p_holders, p_seqs, p_numbers, p_verdicts) WITH ORDINALITY s(holder, seq, number, verdict, n)
+            WHERE (s.verdict IS NULL OR s.verdict = 1) AND (v_mine IS NULL OR s.n = ANY (v_mine))
+            OFFSET 0) s
+        WHERE k.ctid = s.place AND k.holder = s.holder AND k.seq = s.seq AND k.number = s.number
         RETURNING s.n::integer AS n)
     SELECT coalesce(array_agg(g.n), '{}') INTO v_done FROM gone g;
 
     IF p_verdicts IS NOT NULL THEN
         WITH gone AS (
             DELETE FROM {schema}.task k
-            USING unnest(p_holders, p_seqs, p_numbers, p_verdicts) WITH ORDINALITY s(holder, seq, number, verdict, n)
-            WHERE k.holder = s.holder AND k.holder > 0 AND k.seq = s.seq AND k.number = s.number
-              AND s.verdict = 4 AND (v_mine IS NULL OR s.n = ANY (v_mine))
+            USING (
+                SELECT s.holder, s.seq, s.number, s.n, (SELECT t.ctid FROM {schema}.task t WHERE t.holder = s.holder AND t.holder > 0 AND t.seq = s.seq) AS place
+                FROM unnest(p_holders, p_seqs, p_numbers, p_verdicts) WITH ORDINALITY s(holder, seq, number, verdict, n)
+                WHERE s.verdict = 4 AND (v_mine IS NULL OR s.n = ANY (v_mine))
+                OFFSET 0) s
+            WHERE k.ctid = s.place AND k.holder = s.holder AND k.seq = s.seq AND k.number = s.number
             RETURNING s.n::integer AS n, k.queue, k.seq, k.number, k.task, k.failures, k.envelope),
         buried AS (
             INSERT INTO {schema}.dead_letter (queue, at, seq, id, task, reason, attempt, number, marks, envelope)
@@ -106,9 +116,12 @@ BEGIN
                 releases = CASE WHEN s.verdict = 5 THEN coalesce(k.releases, 0) + 1 ELSE k.releases END,
                 marks = CASE WHEN s.verdict = 5 THEN coalesce(s.marks::jsonb, k.marks) ELSE s.marks::jsonb END,
                 cut = CASE WHEN s.verdict = 5 THEN k.cut END
-            FROM unnest(p_holders, p_seqs, p_numbers, p_verdicts, p_delays, p_marks) WITH ORDINALITY s(holder, seq, number, verdict, delay, marks, n)
-            WHERE k.holder = s.holder AND k.holder > 0 AND k.seq = s.seq AND k.number = s.number
-              AND s.verdict IN (2, 3, 5) AND (v_mine IS NULL OR s.n = ANY (v_mine))
+            FROM (
+                SELECT s.*, (SELECT t.ctid FROM {schema}.task t WHERE t.holder = s.holder AND t.holder > 0 AND t.seq = s.seq) AS place
+                FROM unnest(p_holders, p_seqs, p_numbers, p_verdicts, p_delays, p_marks) WITH ORDINALITY s(holder, seq, number, verdict, delay, marks, n)
+                WHERE s.verdict IN (2, 3, 5) AND (v_mine IS NULL OR s.n = ANY (v_mine))
+                OFFSET 0) s
+            WHERE k.ctid = s.place AND k.holder = s.holder AND k.seq = s.seq AND k.number = s.number
             RETURNING s.n::integer AS n, k.queue, s.verdict = 5 AND s.delay = 0 AS restored),
         restored AS (
             INSERT INTO {schema}.queue AS q (name, back)
@@ -127,7 +140,7 @@ BEGIN
             SELECT u.id, u.number, v_now + u.keep * interval '1 microsecond', u.terminal, u.record
             FROM unnest(p_results, p_numbers, p_keeps, p_terminals, p_records) WITH ORDINALITY u(id, number, keep, terminal, record, n)
             WHERE u.id IS NOT NULL AND (cardinality(v_done) = v_count OR u.n = ANY (v_done))
-              AND NOT EXISTS (SELECT FROM {schema}.result r WHERE r.id = u.id COLLATE "C");
+              AND (SELECT r.number FROM {schema}.result r WHERE r.id = u.id COLLATE "C") IS NULL;
             GET DIAGNOSTICS v_saved = ROW_COUNT;
         END IF;
         IF v_saved < v_count THEN
