@@ -51,7 +51,7 @@ BEGIN
     -- A session is forgotten a minute after it has lapsed, if it holds nothing.
     DELETE FROM {schema}.session s WHERE s.ctid = ANY (ARRAY(
         SELECT s.ctid FROM {schema}.session s WHERE s.lapses <= v_now - interval '1 minute'
-          AND NOT EXISTS (SELECT FROM {schema}.task k WHERE k.holder = s.no AND k.holder > 0) LIMIT p_most FOR UPDATE SKIP LOCKED));
+          AND (SELECT k.seq FROM {schema}.task k WHERE k.holder = s.no AND k.holder > 0 LIMIT 1) IS NULL LIMIT p_most FOR UPDATE SKIP LOCKED));
     DELETE FROM {schema}.completion c WHERE c.ctid = ANY (ARRAY(
         SELECT c.ctid FROM {schema}.completion c WHERE NOT EXISTS (SELECT FROM {schema}.session s WHERE s.no = c.holder) LIMIT p_most));
     DELETE FROM {schema}.waiter w WHERE w.until <= v_now;
