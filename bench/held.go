@@ -31,7 +31,7 @@ func held(ctx context.Context, b *bench) (figures, error) {
 	if err != nil {
 		return figures{}, err
 	}
-	unheld, first, last := median(before), median(during[:3]), median(during[len(during)-3:])
+	unheld, first, last := turns.rate(before), turns.rate(during[:3]), turns.rate(during[len(during)-3:])
 	return figures{Tasks: turns.size * int64(len(during)), Rate: last, AtFirst: first, Kept: last / unheld}, nil
 }
 
@@ -58,9 +58,18 @@ func newTurns(ctx context.Context, b *bench) *turns {
 	return t
 }
 
-// take has turns while more says so, which knows how many there were, and gives their rates.
-func (t *turns) take(ctx context.Context, more func(n int) bool) (rates []float64, err error) {
-	for more(len(rates)) {
+// rate is that of some turns together: a slow one is not lost among quick ones.
+func (t *turns) rate(took []time.Duration) float64 {
+	var sum time.Duration
+	for _, d := range took {
+		sum += d
+	}
+	return float64(t.size) * float64(len(took)) / sum.Seconds()
+}
+
+// take has turns while more says so, which knows how many there were, and tells how long the drains took.
+func (t *turns) take(ctx context.Context, more func(n int) bool) (took []time.Duration, err error) {
+	for more(len(took)) {
 		if err := t.fill(ctx, t.size, time.Time{}); err != nil {
 			return nil, err
 		}
@@ -68,7 +77,7 @@ func (t *turns) take(ctx context.Context, more func(n int) bool) (rates []float6
 		t.gate.Unlock()
 		select {
 		case <-t.done:
-			rates = append(rates, float64(t.size)/time.Since(start).Seconds())
+			took = append(took, time.Since(start))
 		case err := <-t.ended:
 			return nil, fmt.Errorf("the worker has ended: %w", err)
 		case <-ctx.Done():
@@ -76,5 +85,5 @@ func (t *turns) take(ctx context.Context, more func(n int) bool) (rates []float6
 		}
 		t.gate.Lock()
 	}
-	return rates, nil
+	return took, nil
 }
