@@ -1,6 +1,9 @@
 package postgres
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // statements are what a store asks of the server, for its schema.
 type statements struct {
@@ -10,7 +13,19 @@ type statements struct {
 	pause, revoke, revoked, deadLetters, waiter, notWaiter string
 }
 
+// statementsBySchema keeps what was made: a program has one schema or a few, and makes a Transaction for each of its own.
+var statementsBySchema sync.Map
+
 func statementsOf(schema string) statements {
+	if made, ok := statementsBySchema.Load(schema); ok {
+		return made.(statements)
+	}
+	made := newStatements(schema)
+	statementsBySchema.Store(schema, made)
+	return made
+}
+
+func newStatements(schema string) statements {
 	named := func(sql string) string { return strings.ReplaceAll(sql, "{schema}", quote(schema)) }
 	return statements{
 		publish: named(`INSERT INTO {schema}.task (due, published, fingerprint, size, priority, queue, task, visibility, envelope)
