@@ -46,6 +46,10 @@ DECLARE
     v_me     integer;
     v_lapses timestamptz;
     v_number bigint;
+    v_sequence regclass;
+    v_last   bigint; -- the last number that anybody took
+    v_off    text;
+    v_aside  boolean;
     v_left   integer := p_max;
     v_bytes  bigint := p_bytes;
     v_lent   integer := 0;
@@ -68,15 +72,29 @@ DECLARE
     v_some   tid[];
     v_taken  integer[];
 BEGIN
-    PERFORM set_config('synchronous_commit', 'off', true); -- a crash of the server repeats, and loses nothing
-    SELECT s.no, s.lapses INTO v_me, v_lapses FROM {schema}.session s WHERE s.id = p_session;
+    -- An assignment costs less than a statement, and there are as few of those as there can be: what comes alone should not
+    -- take a millisecond.
+    v_off := set_config('synchronous_commit', 'off', true); -- a crash of the server repeats, and loses nothing
+    SELECT s.no, s.lapses, d.tableoid, d.last_value, floor(extract(epoch FROM v_now) * 2048000)::bigint,
+        -- those that have lapsed and hold something
+        (SELECT array_agg(o.no) FROM (
+            SELECT o.no FROM {schema}.session o
+            WHERE o.lapses <= v_now AND o.id <> p_session AND EXISTS (SELECT FROM {schema}.task k WHERE k.holder = o.no AND k.holder > 0)
+            LIMIT 16) o)
+    INTO v_me, v_lapses, v_sequence, v_last, v_number, v_lapsed
+    FROM {schema}.delivery d LEFT JOIN {schema}.session s ON s.id = p_session;
+    IF v_number <= v_last THEN
+        -- The clock has gone back. Until it has caught up one call after the other takes numbers for all that it could lend.
+        PERFORM pg_advisory_xact_lock(1937007982::bigint << 32 | v_sequence::oid::bigint);
+        SELECT d.last_value + 1 INTO v_number FROM {schema}.delivery d;
+        v_last := setval(v_sequence, v_number + p_max);
+    END IF;
     IF v_me IS NULL OR v_lapses <= v_now THEN
         INSERT INTO {schema}.session AS s (id, lease, lapses, leaving)
         VALUES (p_session, p_lease, v_now + p_lease * interval '1 microsecond', p_leaving)
         ON CONFLICT (id) DO UPDATE SET lease = excluded.lease, lapses = excluded.lapses, leaving = excluded.leaving
         RETURNING s.no INTO v_me;
     END IF;
-    SELECT greatest(d.last_value + 1, floor(extract(epoch FROM v_now) * 2048000)::bigint) INTO v_number FROM {schema}.delivery d;
 
     IF p_recover THEN
         SELECT array_agg(x.ctid), array_agg(x.size) INTO v_rows, v_sizes FROM (
@@ -103,18 +121,11 @@ BEGIN
         END IF;
     END IF;
 
-    -- Those that have lapsed and hold something.
-    SELECT array_agg(s.no) INTO v_lapsed FROM (
-        SELECT s.no FROM {schema}.session s
-        WHERE s.lapses <= v_now AND s.no <> v_me AND EXISTS (SELECT FROM {schema}.task k WHERE k.holder = s.no AND k.holder > 0)
-        LIMIT 16) s;
-
     FOR v_at IN 1..cardinality(p_queues) LOOP
         v_queue := p_queues[v_at];
         v_flags := 0;
-        v_paused := NULL;
-        v_back := NULL;
-        SELECT q.paused, q.back INTO v_paused, v_back FROM {schema}.queue q WHERE q.name = v_queue;
+        SELECT q.paused, q.back, EXISTS (SELECT FROM {schema}.task k WHERE k.queue = v_queue AND k.holder = 0)
+        INTO v_paused, v_back, v_aside FROM (SELECT) one LEFT JOIN {schema}.queue q ON q.name = v_queue;
         IF v_paused THEN
             v_notes := v_notes || 1::bigint || coalesce(v_back, 0);
             CONTINUE;
@@ -124,7 +135,7 @@ BEGIN
         END IF;
 
         -- What was set aside and is known here goes back in line, to its old place.
-        IF v_left > 0 AND EXISTS (SELECT FROM {schema}.task k WHERE k.queue = v_queue AND k.holder = 0) THEN
+        IF v_left > 0 AND v_aside THEN
             SELECT array_agg(x.ctid) INTO v_some FROM (
                 SELECT r.ctid FROM (SELECT DISTINCT u.task, u.print FROM unnest(p_tasks, p_prints) u(task, print)
                                     UNION ALL SELECT NULL, NULL WHERE p_tasks IS NULL) u
@@ -253,8 +264,10 @@ BEGIN
     END LOOP;
 
     IF v_lent > 0 THEN
-        PERFORM setval(d.tableoid::regclass, greatest(v_number + v_lent, d.last_value)) FROM {schema}.delivery d;
-        SELECT 1 INTO v_number WHERE EXISTS (SELECT FROM {schema}.revocation r);
+        IF v_last < v_number THEN
+            v_last := setval(v_sequence, v_number + v_lent);
+        END IF;
+        v_number := CASE WHEN EXISTS (SELECT FROM {schema}.revocation) THEN 1 END;
     ELSE
         v_number := NULL;
         SELECT min(r.due) INTO v_next FROM unnest(p_queues) q(name) CROSS JOIN generate_series(0, 9) p(priority)
