@@ -49,7 +49,7 @@ func openURL(t *testing.T, url string, cfg postgres.Config) error {
 }
 
 // newPool makes a pool that ends with the test.
-func newPool(t *testing.T, url string, adjust func(*pgxpool.Config)) *pgxpool.Pool {
+func newPool(t testing.TB, url string, adjust func(*pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -58,7 +58,7 @@ func newPool(t *testing.T, url string, adjust func(*pgxpool.Config)) *pgxpool.Po
 	if adjust != nil {
 		adjust(cfg)
 	}
-	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

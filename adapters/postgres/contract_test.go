@@ -3,7 +3,7 @@ package postgres_test
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -14,41 +14,58 @@ import (
 )
 
 // A server keeps the whole contract.
-func TestContract(t *testing.T) { adaptertest.Run(t, harness(testpostgres.URL(t))) }
+func TestContract(t *testing.T) { adaptertest.Run(t, harness(t, testpostgres.URL(t), byURL)) }
 
 // Random programs give histories that the model allows.
-func TestModel(t *testing.T) { adaptertest.RunModel(t, reused(t, testpostgres.URL(t)), 300) }
+func TestModel(t *testing.T) { adaptertest.RunModel(t, harness(t, testpostgres.URL(t), byURL), 300) }
 
-// reused opens stores in a schema that is emptied after each: to migrate takes longer than a program.
-func reused(t *testing.T, url string) adaptertest.Harness {
+// opener opens a store in the database of a URL.
+type opener func(t testing.TB, url string, cfg postgres.Config) (*postgres.Store, error)
+
+func byURL(_ testing.TB, url string, cfg postgres.Config) (*postgres.Store, error) {
+	return postgres.Open(context.Background(), url, cfg)
+}
+
+// contractSchema names the schemas of contracts. Most promises need one at a time, and some have two stores.
+func contractSchema(n int) string { return fmt.Sprint("contract ", n) }
+
+// harness opens stores in schemas that are emptied after each promise: to migrate takes longer than most of them.
+func harness(t *testing.T, url string, open opener) adaptertest.Harness {
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	made, free := 0, []string(nil)
 	return adaptertest.Harness{Open: func(t testing.TB) adaptertest.Stores {
+		if len(free) == 0 {
+			made++
+			free = append(free, contractSchema(made))
+		}
+		schema := free[len(free)-1]
+		free = free[:len(free)-1]
 		t.Cleanup(func() {
-			for _, table := range []string{"task", "session", "queue", "dedupe", "result", "dead_letter", "revocation", "completion", "waiter"} {
-				if _, err := conn.Exec(context.Background(), "DELETE FROM model."+table); err != nil {
-					t.Error(err)
-				}
+			if _, err := conn.PgConn().Exec(context.Background(), emptying(schema)).ReadAll(); err != nil {
+				t.Error(err)
 			}
+			free = append(free, schema)
 		})
-		return stores(t, url, postgres.Config{Schema: "model"}, postgres.NewClock())
+		return stores(t, url, open, postgres.Config{Schema: schema}, postgres.NewClock())
 	}}
 }
 
-var schemas atomic.Int64
-
-// harness opens stores each in a schema of its own.
-func harness(url string) adaptertest.Harness {
-	return adaptertest.Harness{Open: func(t testing.TB) adaptertest.Stores {
-		return stores(t, url, postgres.Config{Schema: fmt.Sprint("test ", schemas.Add(1))}, postgres.NewClock())
-	}}
+// emptying gives the SQL that makes a schema as it was when it was migrated.
+func emptying(schema string) string {
+	var sql strings.Builder
+	for _, table := range []string{"task", "session", "queue", "dedupe", "result", "dead_letter", "revocation", "completion", "waiter"} {
+		fmt.Fprintf(&sql, "DELETE FROM %s;", pgx.Identifier{schema, table}.Sanitize())
+	}
+	fmt.Fprintf(&sql, "SELECT setval('%s', 1, false)", pgx.Identifier{schema, "delivery"}.Sanitize())
+	return sql.String()
 }
 
-func stores(t testing.TB, url string, cfg postgres.Config, clock *postgres.Clock) adaptertest.Stores {
-	s, err := postgres.Open(context.Background(), url, cfg)
+func stores(t testing.TB, url string, open opener, cfg postgres.Config, clock *postgres.Clock) adaptertest.Stores {
+	s, err := open(t, url, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +74,7 @@ func stores(t testing.TB, url string, cfg postgres.Config, clock *postgres.Clock
 	return adaptertest.Stores{
 		Broker: s, Backend: s, Close: s.Close,
 		Advance: clock.Advance,
-		Peer:    func(t testing.TB) adaptertest.Stores { return stores(t, url, cfg, clock) },
+		Peer:    func(t testing.TB) adaptertest.Stores { return stores(t, url, open, cfg, clock) },
 		Begin:   func(t testing.TB) adaptertest.Transaction { return begin(t, url, s.Mode(), cfg.Schema, clock) },
 	}
 }
