@@ -29,6 +29,9 @@ const (
 	manyAtOnce = 5
 )
 
+// unflushed lets a statement's own commit wait for no disk: an announcement has nothing to keep.
+const unflushed = "set_config('synchronous_commit', 'off', true)"
+
 // notifier announces what has been committed, on its own connections and after the fact: a NOTIFY in the transaction that
 // stores an envelope makes all such transactions of the database wait for each other. Announcements of one kind are
 // gathered while one is under way and for a moment after; the last is always made.
@@ -79,7 +82,7 @@ func (n *notifier) send(a announcement) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	// An announcement that fails is made up for by polls.
-	_ = n.store.on.exec(ctx, "SELECT pg_notify($1::text, $2::text)", channelName(n.store.cfg.Schema, a.channel), a.payload)
+	_ = n.store.on.exec(ctx, "SELECT "+unflushed+", pg_notify($1::text, $2::text)", channelName(n.store.cfg.Schema, a.channel), a.payload)
 }
 
 func (n *notifier) rest(d time.Duration) {

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/gostem/gostem/stem"
@@ -54,8 +53,8 @@ func (s *Store) settleAll(ctx context.Context, ss []stem.Settlement, save bool) 
 
 // checkSettlement tells why a settlement cannot be made, without asking the server.
 func (s *Store) checkSettlement(one *stem.Settlement) error {
-	if one.Verdict < stem.VerdictAck || one.Verdict > stem.VerdictRelease {
-		return &stem.OptionError{Option: "verdict", Value: fmt.Sprint(uint8(one.Verdict)), Want: "one of the five"}
+	if err := one.Validate(); err != nil {
+		return err
 	}
 	if r, ok := one.Delivery.Receipt.(*receipt); !ok || r.schema != s.cfg.Schema || one.Delivery.Envelope == nil {
 		return stem.ErrLeaseLost

@@ -95,9 +95,14 @@ func queuesToTell(envs []stem.Envelope) (queues []string) {
 	return queues
 }
 
-// tellOf wakes those who wait for queues.
+// tellOf wakes those who wait for queues, as part of a transaction.
 func tellOf(ctx context.Context, on executor, schema string, queues []string) error {
 	return on.exec(ctx, "SELECT pg_notify($1::text, q) FROM unnest($2::text[]) q", channelName(schema, workChannel), queues)
+}
+
+// tellAfter does the same in a statement of its own.
+func tellAfter(ctx context.Context, pool *pgxpool.Pool, schema string, queues []string) error {
+	return onPgx{pool}.exec(ctx, "SELECT "+unflushed+", pg_notify($1::text, q) FROM unnest($2::text[]) q", channelName(schema, workChannel), queues)
 }
 
 // Complete ends a delivery in the transaction, and saves its result there.
@@ -151,7 +156,7 @@ func InTx(ctx context.Context, pool *pgxpool.Pool, do func(tx pgx.Tx) error) err
 		return err
 	}
 	for schema, queues := range n.queues {
-		_ = tellOf(ctx, onPgx{pool}, schema, queues)
+		_ = tellAfter(ctx, pool, schema, queues)
 	}
 	return nil
 }
