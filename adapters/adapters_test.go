@@ -13,13 +13,14 @@ import (
 	"github.com/gostem/gostem/adapters/memory"
 	"github.com/gostem/gostem/adapters/redis"
 	"github.com/gostem/gostem/examples/typed_tasks/hello"
+	"github.com/gostem/gostem/internal/testpostgres"
 	"github.com/gostem/gostem/internal/testredis"
 	"github.com/gostem/gostem/stem"
 )
 
 func TestMain(m *testing.M) {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
-	goleak.VerifyTestMain(testredis.Main(m))
+	goleak.VerifyTestMain(testpostgres.Main(testredis.Main(m)))
 }
 
 var _ = [...]stem.SavingSettler{(*memory.Store)(nil), (*redis.Store)(nil)}
@@ -51,6 +52,25 @@ func TestEveryStoreIsOpenedByItsURL(t *testing.T) {
 		if _, err := stores.Backend.Load(t.Context(), "id"); err == nil || !strings.Contains(err.Error(), stem.ErrClosed.Error()) {
 			t.Errorf("%s: after Close: got %v, want %v", url, err, stem.ErrClosed)
 		}
+	}
+}
+
+func TestTasksAndResultsLieInDifferentStores(t *testing.T) {
+	inRedis, err := adapters.Open(t.Context(), testredis.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inRedis.Close()
+	inPostgres, err := adapters.Open(t.Context(), testpostgres.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inPostgres.Close()
+	if err := carries(t.Context(), adapters.Stores{Broker: inRedis.Broker, Backend: inPostgres.Backend}); err != nil {
+		t.Errorf("tasks in Redis, results in PostgreSQL: %v", err)
+	}
+	if err := carries(t.Context(), adapters.Stores{Broker: inPostgres.Broker, Backend: inRedis.Backend}); err != nil {
+		t.Errorf("tasks in PostgreSQL, results in Redis: %v", err)
 	}
 }
 
