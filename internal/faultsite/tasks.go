@@ -13,7 +13,8 @@ import (
 	"github.com/gostem/gostem/stem/codec"
 )
 
-var text = codec.Codec[string]{
+// Text is the codec of args and results.
+var Text = codec.Codec[string]{
 	Append: func(b []byte, v *string) ([]byte, error) { return codec.AppendString(b, *v), nil },
 	Read:   func(r *codec.Reader, v *string) { *v = r.Str() },
 }
@@ -21,14 +22,14 @@ var text = codec.Codec[string]{
 // The tasks of the worker processes.
 var (
 	// Chore takes as long as its args say, enters that into the ledger, and gives the number of the delivery that did it.
-	Chore = stem.Define(stem.TaskSpec{Name: "fault.chore"}, text, text)
+	Chore = stem.Define(stem.TaskSpec{Name: "fault.chore"}, Text, Text)
 	// Vigil says "held", waits until it is cancelled, says "ended", and succeeds nevertheless, unless its args say that it is
 	// unfinished then.
-	Vigil = stem.Define(stem.TaskSpec{Name: "fault.vigil"}, text, text)
+	Vigil = stem.Define(stem.TaskSpec{Name: "fault.vigil"}, Text, Text)
 	// Grind computes without a pause for as long as its args say.
-	Grind = stem.Define(stem.TaskSpec{Name: "fault.grind"}, text, text)
+	Grind = stem.Define(stem.TaskSpec{Name: "fault.grind"}, Text, Text)
 	// Poison takes its process down, in the way that its args say.
-	Poison = stem.Define(stem.TaskSpec{Name: "fault.poison"}, text, text)
+	Poison = stem.Define(stem.TaskSpec{Name: "fault.poison"}, Text, Text)
 )
 
 // hand is what handlers have.

@@ -16,18 +16,12 @@ import (
 	"github.com/gostem/gostem/internal/faultsite"
 	"github.com/gostem/gostem/internal/ledger"
 	"github.com/gostem/gostem/stem"
-	"github.com/gostem/gostem/stem/codec"
 )
-
-var text = codec.Codec[string]{
-	Append: func(b []byte, v *string) ([]byte, error) { return codec.AppendString(b, *v), nil },
-	Read:   func(r *codec.Reader, v *string) { *v = r.Str() },
-}
 
 // booked has its effect in a table, in the transaction that completes it.
 var booked = stem.Define(stem.TaskSpec{Name: "fault.booked", Options: []stem.Option{
 	stem.MaxRetries(100), stem.Backoff(stem.FixedBackoff(100 * time.Millisecond)),
-}}, text, text)
+}}, faultsite.Text, faultsite.Text)
 
 // keepBooks makes the table of effects. Nothing in it keeps an effect from being there twice.
 const keepBooks = "CREATE TABLE booked (id text NOT NULL, delivery bigint NOT NULL)"

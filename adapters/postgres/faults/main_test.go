@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	}
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	// Most of what these tests do is wait.
-	if err := flag.Set("test.parallel", "4"); err != nil { // unless the command line says otherwise
+	if err := flag.Set("test.parallel", "6"); err != nil { // unless the command line says otherwise
 		panic(err)
 	}
 	goleak.VerifyTestMain(testpostgres.Main(m))

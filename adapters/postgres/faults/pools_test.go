@@ -38,26 +38,6 @@ func newPool(t *testing.T, url string, adjust func(*pgxpool.Config)) *pgxpool.Po
 	return pool
 }
 
-// told counts what a worker tells.
-type told struct{ failed, recovered, lost, succeeded atomic.Int64 }
-
-func (c *told) Observe(_ context.Context, e stem.Event) {
-	switch e := e.(type) {
-	case stem.StoreFailed:
-		if e.Operation == "receive" {
-			c.failed.Add(1)
-		}
-	case stem.StoreRecovered:
-		if e.Operation == "receive" {
-			c.recovered.Add(1)
-		}
-	case stem.LeaseLost, stem.TaskInterrupted:
-		c.lost.Add(1)
-	case stem.TaskSucceeded:
-		c.succeeded.Add(1)
-	}
-}
-
 // run runs a worker in the test's own process until the answer is called.
 func run(t *testing.T, store faultsite.Store, registry *stem.Registry, cfg stem.WorkerConfig) (stop func()) {
 	t.Helper()
@@ -112,11 +92,11 @@ func TestAPoolOfTwoWillDo(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.EnqueueAll(tasks, faultsite.Chore, "chore", "1ms")
-			var told told
+			var told faultsite.Told
 			stop := run(t, store, registry, stem.WorkerConfig{Slots: slots, Observer: &told})
 			s.Quiet()
 			stop()
-			if got, lost := told.succeeded.Load(), told.lost.Load(); got != tasks || lost > 0 {
+			if got, lost := told.Succeeded.Load(), told.Lost.Load(); got != tasks || lost > 0 {
 				t.Errorf("got %d tasks done and %d leases lost, want %d and none", got, lost, tasks)
 			}
 			s.NoneDead()
@@ -135,24 +115,24 @@ func TestAServerTakesNoMoreConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	var told told
+	var told faultsite.Told
 	stop := run(t, store, s.Registry(), stem.WorkerConfig{Slots: 4, Observer: &told})
 	s.EnqueueAll(20, faultsite.Chore, "before", "1ms")
 	s.Quiet()
 	leave := crowd(t, s, server.URL())
 	began := time.Now()
-	s.Until("a worker without room has failed", faultsite.Patience, func() bool { return told.failed.Load() >= 4 })
+	s.Until("a worker without room has failed", faultsite.Patience, func() bool { return told.Failed.Load() >= 4 })
 	faultsite.Yield(2 * time.Second)
-	took, failed, recovered := time.Since(began), told.failed.Load(), told.recovered.Load()
+	took, failed, recovered := time.Since(began), told.Failed.Load(), told.Recovered.Load()
 	if most := 12 + int64(took/(400*time.Millisecond)); failed > most || recovered != 0 {
 		t.Errorf("got %d failures and %d recoveries in %v without room, want %d at most and none", failed, recovered, took, most)
 	}
 	leave()
 	s.EnqueueAll(20, faultsite.Chore, "after", "1ms")
 	s.Quiet()
-	s.Until("the worker says that the server answers again", faultsite.Patience, func() bool { return told.recovered.Load() > 0 })
+	s.Until("the worker says that the server answers again", faultsite.Patience, func() bool { return told.Recovered.Load() > 0 })
 	stop()
-	if got := told.succeeded.Load(); got != 40 {
+	if got := told.Succeeded.Load(); got != 40 {
 		t.Errorf("got %d tasks done, want 40", got)
 	}
 }

@@ -3,7 +3,6 @@
 package faults_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,7 +68,7 @@ func TestAServerTakesNoMoreConnections(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t, testredis.Config{Args: []string{"--maxclients", "16"}})
 	s := newSite(t, server.URL())
-	var told receives
+	var told faultsite.Told
 	worker, err := stem.NewWorker(s.Client, s.Registry(), stem.WorkerConfig{Slots: 4, Observer: &told})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +85,7 @@ func TestAServerTakesNoMoreConnections(t *testing.T) {
 		faultsite.Yield(20 * time.Millisecond)
 	}
 	s.Quiet()
-	took, failed, recovered := time.Since(began), told.failed.Load(), told.recovered.Load()
+	took, failed, recovered := time.Since(began), told.Failed.Load(), told.Recovered.Load()
 	if most := 10 + int64(took/(400*time.Millisecond)); failed < 3 || failed > most || recovered != 0 {
 		t.Errorf("got %d failures and %d recoveries in %v without room, want %d at most and none", failed, recovered, took, most)
 	}
@@ -95,28 +93,12 @@ func TestAServerTakesNoMoreConnections(t *testing.T) {
 	if err := s.Enqueue(t.Context(), faultsite.Chore, "last", "1ms"); err != nil {
 		t.Fatal(err)
 	}
-	s.Until("the worker says that the server answers again", faultsite.Patience, func() bool { return told.recovered.Load() == 1 })
+	s.Until("the worker says that the server answers again", faultsite.Patience, func() bool { return told.Recovered.Load() == 1 })
 	worker.Stop(stem.StopWarm)
-	if err := <-done; err != nil || told.recovered.Load() != 1 {
-		t.Errorf("the worker ended with %v after %d recoveries, want none and 1", err, told.recovered.Load())
+	if err := <-done; err != nil || told.Recovered.Load() != 1 {
+		t.Errorf("the worker ended with %v after %d recoveries, want none and 1", err, told.Recovered.Load())
 	}
 	s.Balance(ledger.Expected{Tasks: tasks + 1})
-}
-
-// receives counts how often receives have failed, and recovered.
-type receives struct{ failed, recovered atomic.Int64 }
-
-func (r *receives) Observe(_ context.Context, e stem.Event) {
-	switch e := e.(type) {
-	case stem.StoreFailed:
-		if e.Operation == "receive" {
-			r.failed.Add(1)
-		}
-	case stem.StoreRecovered:
-		if e.Operation == "receive" {
-			r.recovered.Add(1)
-		}
-	}
 }
 
 // crowd takes all connections that a server of few has left, until the answer is called.
