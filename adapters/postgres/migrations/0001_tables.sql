@@ -31,6 +31,8 @@ CREATE TABLE {schema}.task (
     autovacuum_vacuum_threshold = 20000,
     autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false,
+    -- What statistics say of a queue is wrong a minute later, and would change plans that are right.
+    autovacuum_analyze_threshold = 2147483647,
     toast.autovacuum_vacuum_cost_delay = 0,
     toast.vacuum_truncate = false
 );

@@ -79,7 +79,8 @@ BEGIN
         -- those that have lapsed and hold something
         (SELECT array_agg(o.no) FROM (
             SELECT o.no FROM {schema}.session o
-            WHERE o.lapses <= v_now AND o.id <> p_session AND EXISTS (SELECT FROM {schema}.task k WHERE k.holder = o.no AND k.holder > 0)
+            WHERE o.lapses <= v_now AND o.id <> p_session
+              AND (SELECT k.seq FROM {schema}.task k WHERE k.holder = o.no AND k.holder > 0 LIMIT 1) IS NOT NULL -- no join: whatever is held, one probe
             LIMIT 16) o)
     INTO v_me, v_lapses, v_sequence, v_last, v_number, v_lapsed
     FROM {schema}.delivery d LEFT JOIN {schema}.session s ON s.id = p_session;
@@ -176,10 +177,11 @@ BEGIN
                 -- Sessions that this receiver could take something from are held fast: they cannot be renewed meanwhile.
                 SELECT array_agg(x.no) INTO v_robbed FROM (
                     SELECT s.no FROM {schema}.session s
-                    WHERE s.no = ANY (v_lapsed) AND s.lapses <= v_now AND EXISTS (
-                        SELECT FROM {schema}.task k WHERE k.holder = s.no AND k.holder > 0 AND k.queue = v_queue
+                    WHERE s.no = ANY (v_lapsed) AND s.lapses <= v_now AND (
+                        SELECT k.seq FROM {schema}.task k WHERE k.holder = s.no AND k.holder > 0 AND k.queue = v_queue
                           AND (k.visibility IS NULL OR s.lapses + (k.visibility - s.lease) * interval '1 microsecond' <= v_now)
-                          AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint))
+                          AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
+                        LIMIT 1) IS NOT NULL
                     FOR UPDATE OF s SKIP LOCKED) x;
             END IF;
             IF v_robbed IS NULL THEN
