@@ -88,10 +88,10 @@ func harness(connect connector) adaptertest.Harness {
 
 func stores(t testing.TB, connect connector, cfg redis.Config, clock *redis.Clock) adaptertest.Stores {
 	s := connect(t, cfg)
-	clock.Set(s)
+	timed := clock.Set(s)
 	t.Cleanup(func() { _ = s.Close() })
 	return adaptertest.Stores{
-		Broker: s, Backend: s, Close: s.Close,
+		Broker: timed, Backend: timed, Close: s.Close,
 		Advance: clock.Advance,
 		Peer:    func(t testing.TB) adaptertest.Stores { return stores(t, connect, cfg, clock) },
 	}

@@ -41,6 +41,26 @@ func TestWhoIsAboutToWaitHearsOfWhatWasSetAside(t *testing.T) {
 	}
 }
 
+// A receiver has looked, found a task that is not due yet and is about to wait. In this moment the clock of the tests moves.
+func TestWhoIsAboutToWaitHearsThatTheClockHasMoved(t *testing.T) {
+	b := newTable(t, "")
+	late := b.clock.Set(b.latecomer(500 * time.Millisecond))
+	b.publish(plainTask("later", func(e *stem.Envelope) { e.Delay = time.Hour }))
+	b.do("xtrim", "~wake", "maxlen", 0) // the token, which would have it look once more
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+	defer cancel()
+	lent := make(chan []stem.Delivery, 1)
+	go func() {
+		ds, _ := late.Receive(ctx, stem.ReceiveRequest{Session: sessionOf("late"), Queues: []string{tableQueue}, Max: 1})
+		lent <- ds
+	}()
+	time.Sleep(200 * time.Millisecond) // it has looked
+	b.clock.Advance(time.Hour)
+	if ds := <-lent; len(ds) != 1 {
+		t.Errorf("got %d deliveries, want the task that has become due", len(ds))
+	}
+}
+
 // latecomer connects to the store and needs so long from looking for tasks to waiting for them.
 func (b *table) latecomer(late time.Duration) *redis.Store {
 	options, err := goredis.ParseURL(b.url)
