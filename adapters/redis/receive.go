@@ -11,7 +11,7 @@ import (
 // longestWait is how long a blocking read lasts at most. What it is not woken for is found then.
 const longestWait = 10 * time.Second
 
-// Receive lends due envelopes to a session, or waits for one.
+// Receive lends due envelopes to a session, a thousand at once at most, or waits for one.
 //
 // A turn asks each queue by a script, which takes what it lends and nothing else. Between turns a blocking read waits
 // at the streams of all queues: an envelope that arrives goes to one of those who wait, and the next turn lends it.
@@ -29,6 +29,7 @@ func (c *core) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.Del
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.closing, cancel)()
+	req.Max = min(req.Max, mostAtOnce)
 	r := receiver{core: c, req: &req, places: make([]seat, len(req.Queues))}
 	for i, queue := range req.Queues {
 		r.places[i].keys = c.keysOf(queue)

@@ -83,7 +83,7 @@ func (c *core) settle(ctx context.Context, h holding, ss []stem.Settlement, indi
 	return lost, nil
 }
 
-// mostAtOnce is how many deliveries a script settles at once: others wait for it meanwhile.
+// mostAtOnce is how many deliveries a script lends or settles at once: others wait for it meanwhile.
 const mostAtOnce = 1000
 
 // settleWithCare has the script look at each delivery by itself.
