@@ -41,6 +41,38 @@ func TestWhoIsAboutToWaitHearsOfWhatWasSetAside(t *testing.T) {
 	}
 }
 
+// A receiver is told that something is due earlier than all who wait know, and gets other work at the same moment. It passes
+// on what it was told: else an idle one would sleep beside a task that is due.
+func TestWhoGetsWorkPassesOnWhatItWasToldOfTheTime(t *testing.T) {
+	for _, from := range []string{tableQueue, "another"} {
+		t.Run("work of "+from, func(t *testing.T) {
+			b := newTable(t, "")
+			receive := func(store *redis.Store, session string, queues ...string) <-chan []stem.Delivery {
+				lent := make(chan []stem.Delivery, 1)
+				ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+				t.Cleanup(cancel)
+				go func() {
+					ds, _ := store.Receive(ctx, stem.ReceiveRequest{Session: sessionOf(session), Queues: queues, Max: 10})
+					lent <- ds
+				}()
+				return lent
+			}
+			idle := receive(b.latecomer(time.Second), "idle", tableQueue)
+			busy := receive(b.latecomer(500*time.Millisecond), "busy", "another", tableQueue)
+			time.Sleep(250 * time.Millisecond) // they have looked
+			b.publish(plainTask("later", func(e *stem.Envelope) { e.Delay = 1200 * time.Millisecond }))
+			b.publish(plainTask("now", func(e *stem.Envelope) { e.Queue = from }))
+			published := time.Now()
+			if ds := <-busy; len(ds) != 1 || ds[0].ID != "now" {
+				t.Fatalf("got %d deliveries, want the one that is due", len(ds))
+			}
+			if ds := <-idle; len(ds) != 1 || time.Since(published) > 4*time.Second {
+				t.Errorf("got %d deliveries after %v, want the delayed task when it was due", len(ds), time.Since(published))
+			}
+		})
+	}
+}
+
 // A receiver has looked, found a task that is not due yet and is about to wait. In this moment the clock of the tests moves.
 func TestWhoIsAboutToWaitHearsThatTheClockHasMoved(t *testing.T) {
 	b := newTable(t, "")

@@ -249,9 +249,11 @@ local got = lent[1] ~= nil
 if got then redis.call('HSET', STATE, 'number', int(number)) end
 
 -- Tell others that wait what they would not hear of by themselves.
-local told = false
+local told, timer = false, false
 for _, token in ipairs(tokens) do
-	if token.kind ~= 'timer' then
+	if token.kind == 'timer' then
+		timer = true
+	else
 		if got then
 			wake(token.kind, token.seen)
 			told = true
@@ -270,9 +272,16 @@ if not told and (noticed or got and back) then
 end
 
 -- One of those who wait watches the time; the others look a second later, in case it has died.
+-- Who does not wait after all watches nothing. It passes on at once what it was told of an earlier time: the others sleep by what they
+-- knew before.
 local wait = longest
-if got then
-	unwatch(session, st[8], next, now, st[12])
+if got or not waits then
+	if timer and next then
+		redis.call('HDEL', STATE, 'watch')
+		wake('timer')
+	else
+		unwatch(session, st[8], next, now, st[12])
+	end
 elseif waits and next and not paused then
 	local watcher, till = string.match(st[8] or '', '^(%S+) (%d+)$')
 	till = tonumber(till)
