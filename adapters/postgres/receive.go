@@ -128,6 +128,11 @@ func (s *Store) boundsOf(queue string) *bounds {
 
 // pause tells how long one who has found nothing waits, if nobody wakes it.
 func (r *receiver) pause(c *claimed) time.Duration {
+	for i := range c.queues {
+		if flags := c.queues[i].flags; flags&flagSetAside != 0 && flags&flagMore != 0 {
+			return 0 // so many were unknown that it has not come to the end of them
+		}
+	}
 	pause := time.Duration(float64(pollEvery) * (0.95 + 0.1*rand.Float64()))
 	if c.next > 0 {
 		pause = min(pause, max(c.next, time.Millisecond))

@@ -51,6 +51,7 @@ DECLARE
     v_off    text;
     v_aside  boolean;
     v_left   integer := p_max;
+    v_most   integer;
     v_bytes  bigint := p_bytes;
     v_lent   integer := 0;
     v_notes  bigint[] := '{}';
@@ -76,11 +77,16 @@ BEGIN
     -- take a millisecond.
     v_off := set_config('synchronous_commit', 'off', true); -- a crash of the server repeats, and loses nothing
     SELECT s.no, s.lapses, d.tableoid, d.last_value, floor(extract(epoch FROM v_now) * 2048000)::bigint,
-        -- those that have lapsed and hold something
+        -- those that have lapsed and hold something that this receiver may take: were others among them, they would keep it from
+        -- these for as long as they hold theirs
         (SELECT array_agg(o.no) FROM (
             SELECT o.no FROM {schema}.session o
-            WHERE o.lapses <= v_now AND o.id <> p_session
-              AND (SELECT k.seq FROM {schema}.task k WHERE k.holder = o.no AND k.holder > 0 LIMIT 1) IS NOT NULL -- no join: whatever is held, one probe
+            WHERE o.lapses <= v_now AND o.id <> p_session AND ( -- no join: whatever is held, one probe
+                SELECT k.seq FROM {schema}.task k WHERE k.holder = o.no AND k.holder > 0 AND k.queue = ANY (p_queues)
+                  AND (k.visibility IS NULL OR o.lapses + (k.visibility - o.lease) * interval '1 microsecond' <= v_now)
+                  AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
+                  AND NOT EXISTS (SELECT FROM {schema}.queue q WHERE q.name = k.queue AND q.paused)
+                LIMIT 1) IS NOT NULL
             LIMIT 16) o)
     INTO v_me, v_lapses, v_sequence, v_last, v_number, v_lapsed
     FROM {schema}.delivery d LEFT JOIN {schema}.session s ON s.id = p_session;
@@ -137,15 +143,35 @@ BEGIN
 
         -- What was set aside and is known here goes back in line, to its old place.
         IF v_left > 0 AND v_aside THEN
-            SELECT array_agg(x.ctid) INTO v_some FROM (
-                SELECT r.ctid FROM (SELECT DISTINCT u.task, u.print FROM unnest(p_tasks, p_prints) u(task, print)
-                                    UNION ALL SELECT NULL, NULL WHERE p_tasks IS NULL) u
-                CROSS JOIN LATERAL (
-                    SELECT k.ctid FROM {schema}.task k
-                    WHERE k.queue = v_queue AND k.holder = 0 AND (u.task IS NULL OR k.task = u.task COLLATE "C" AND (u.print IS NULL OR k.fingerprint = u.print OR k.fingerprint IS NULL))
+            IF p_tasks IS NULL THEN
+                SELECT array_agg(x.ctid) INTO v_some FROM (
+                    SELECT k.ctid FROM {schema}.task k WHERE k.queue = v_queue AND k.holder = 0
                     ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT 500
-                    FOR UPDATE SKIP LOCKED) r
-                LIMIT 500) x;
+                    FOR UPDATE SKIP LOCKED) x;
+            ELSE
+                -- Each of the three finds its place in the index, so that nothing is stepped over that stays aside.
+                SELECT array_agg(x.ctid) INTO v_some FROM (
+                    SELECT r.ctid FROM (SELECT DISTINCT u.task, u.print FROM unnest(p_tasks, p_prints) u(task, print)) u
+                    CROSS JOIN LATERAL (
+                        SELECT a.ctid FROM (
+                            SELECT k.ctid FROM {schema}.task k
+                            WHERE k.queue = v_queue AND k.holder = 0 AND k.task = u.task COLLATE "C" AND u.print IS NULL
+                            ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT 500
+                            FOR UPDATE SKIP LOCKED) a
+                        UNION ALL
+                        SELECT a.ctid FROM (
+                            SELECT k.ctid FROM {schema}.task k
+                            WHERE k.queue = v_queue AND k.holder = 0 AND k.task = u.task COLLATE "C" AND k.fingerprint = u.print
+                            ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT 500
+                            FOR UPDATE SKIP LOCKED) a
+                        UNION ALL
+                        SELECT a.ctid FROM (
+                            SELECT k.ctid FROM {schema}.task k
+                            WHERE k.queue = v_queue AND k.holder = 0 AND k.task = u.task COLLATE "C" AND k.fingerprint IS NULL AND u.print IS NOT NULL
+                            ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT 500
+                            FOR UPDATE SKIP LOCKED) a) r
+                    LIMIT 500) x;
+            END IF;
             IF v_some IS NOT NULL THEN
                 UPDATE {schema}.task k SET holder = NULL FROM unnest(v_some) c(ctid) WHERE k.ctid = c.ctid;
                 INSERT INTO {schema}.queue AS q (name, back) VALUES (v_queue, 1)
@@ -172,6 +198,7 @@ BEGIN
 
         FOR v_look IN 1..8 LOOP
             EXIT WHEN v_left <= 0;
+            v_most := CASE WHEN v_look = 1 THEN v_left ELSE greatest(v_left, 500) END; -- who asks for one must get past thousands
             v_robbed := NULL;
             IF v_lapsed IS NOT NULL THEN
                 -- Sessions that this receiver could take something from are held fast: they cannot be renewed meanwhile.
@@ -199,9 +226,9 @@ BEGIN
                             CASE WHEN v_flags & 2 > 0 THEN '-infinity'
                             ELSE timestamptz '2000-01-01 00:00:00Z' + p_dues[(v_at - 1) * 10 + o.priority + 1] * interval '1 microsecond' END,
                             p_seqs[(v_at - 1) * 10 + o.priority + 1])
-                        ORDER BY k.due, k.seq LIMIT v_left
+                        ORDER BY k.due, k.seq LIMIT v_most
                         FOR UPDATE SKIP LOCKED) r
-                    LIMIT v_left) x;
+                    LIMIT v_most) x;
             ELSE
                 -- Rare: with what lapsed sessions hold, each at its place.
                 SELECT array_agg(x.ctid), array_agg(x.holder), array_agg(x.size), array_agg(x.known), bool_and(x.known), sum(x.size)
@@ -214,32 +241,31 @@ BEGIN
                             CROSS JOIN LATERAL (
                                 SELECT k.ctid, k.holder, k.due, k.seq FROM {schema}.task k
                                 WHERE k.queue = v_queue AND k.priority = o.priority AND k.holder IS NULL AND k.due <= v_now
-                                ORDER BY k.due, k.seq LIMIT v_left) r
+                                ORDER BY k.due, k.seq LIMIT v_most) r
                             UNION ALL
                             (SELECT k.ctid, k.holder, k.due, k.seq, array_position(v_order, k.priority) AS ord
                              FROM {schema}.session s JOIN {schema}.task k ON k.holder = s.no AND k.holder > 0
                              WHERE s.no = ANY (v_robbed) AND k.queue = v_queue
                                AND (k.visibility IS NULL OR s.lapses + (k.visibility - s.lease) * interval '1 microsecond' <= v_now)
                                AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
-                             ORDER BY ord, k.due, k.seq LIMIT 200)) l
-                        ORDER BY n LIMIT v_left) c
+                             ORDER BY ord, k.due, k.seq LIMIT 200)) l) c
                     JOIN {schema}.task k ON k.ctid = c.ctid
                     WHERE k.holder IS NOT DISTINCT FROM c.holder
-                    ORDER BY c.n
+                    ORDER BY c.n LIMIT v_most -- of those that nobody else holds fast: a transaction of the user's may, for long
                     FOR UPDATE OF k SKIP LOCKED) x;
             END IF;
             EXIT WHEN v_rows IS NULL;
-            IF cardinality(v_rows) >= v_left THEN
+            IF cardinality(v_rows) >= v_most THEN
                 v_flags := v_flags | 8;
             END IF;
 
             v_some := v_rows;
             v_taken := v_from;
-            IF NOT v_all OR v_size > v_bytes AND (cardinality(v_rows) > 1 OR v_lent > 0) THEN
+            IF NOT v_all OR cardinality(v_rows) > v_left OR v_size > v_bytes AND (cardinality(v_rows) > 1 OR v_lent > 0) THEN
                 SELECT array_agg(c.ctid ORDER BY c.n), array_agg(c.holder ORDER BY c.n), max(c.sum) INTO v_some, v_taken, v_size FROM (
                     SELECT u.ctid, u.holder, u.n, sum(u.size) OVER (ORDER BY u.n) AS sum, row_number() OVER (ORDER BY u.n) AS nth
                     FROM unnest(v_rows, v_from, v_sizes, v_known) WITH ORDINALITY u(ctid, holder, size, known, n) WHERE u.known) c
-                WHERE v_bytes IS NULL OR c.sum <= v_bytes OR c.nth = 1 AND v_lent = 0;
+                WHERE c.nth <= v_left AND (v_bytes IS NULL OR c.sum <= v_bytes OR c.nth = 1 AND v_lent = 0);
             END IF;
             IF NOT v_all THEN
                 UPDATE {schema}.task k SET holder = 0
@@ -259,9 +285,14 @@ BEGIN
             END IF;
             IF coalesce(cardinality(v_some), 0) < (SELECT count(*) FROM unnest(v_known) u WHERE u) THEN
                 v_left := 0; -- the next one stays next: no smaller one overtakes it
+                v_flags := v_flags | 8;
             END IF;
             EXIT WHEN v_all;
         END LOOP;
+        IF v_left > 0 AND v_rows IS NOT NULL AND NOT v_all THEN
+            v_left := 0; -- behind what was set aside there may be more, and later queues wait for it
+            v_flags := v_flags | 8;
+        END IF;
         v_notes := v_notes || v_flags::bigint || coalesce(v_back, 0);
     END LOOP;
 
