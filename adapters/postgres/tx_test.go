@@ -196,3 +196,25 @@ func within(t *testing.T, what string, is func() bool) {
 		}
 	}
 }
+
+func TestWhatTransactionsHaveCompletedIsForgottenWhenItIsSettled(t *testing.T) {
+	l := newLender(t)
+	l.put("default", "a", 2)
+	ds := l.take("worker", time.Hour, from("default", 2))
+	for _, d := range ds {
+		tx := begin(t, l.url, l.Mode(), "stem", l.clock)
+		if err := tx.Complete(t.Context(), stem.Settlement{Delivery: d, Verdict: stem.VerdictAck}); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Settle(t.Context(), stem.Settlement{Delivery: ds[0], Verdict: stem.VerdictAck}); err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Settle(t.Context(), stem.Settlement{Delivery: ds[1], Verdict: stem.VerdictRetry}) // ErrCompleted
+	if got := value(t, l.url, "SELECT count(*)::text FROM stem.completion"); got != "0" {
+		t.Errorf("got %s completions that are remembered, want none", got)
+	}
+}

@@ -176,6 +176,9 @@ BEGIN
             FROM unnest(p_seqs, p_numbers, p_verdicts, p_results, p_records) WITH ORDINALITY s(seq, number, verdict, result, record, n)
             WHERE s.n <> ALL (v_done)) x
         WHERE x.code > 0 ORDER BY 1;
+        -- Its worker has been told.
+        DELETE FROM {schema}.completion c USING unnest(p_seqs, p_numbers) WITH ORDINALITY s(seq, number, n)
+        WHERE c.seq = s.seq AND c.number = s.number AND s.n <> ALL (v_done || v_busy);
     END IF;
     RETURN QUERY SELECT -1, CASE WHEN EXISTS (SELECT FROM {schema}.waiter w WHERE w.until > v_now) THEN 1 ELSE 0 END;
 END
