@@ -126,13 +126,17 @@ func parseStep(file, text string) (step, error) {
 	return s, nil
 }
 
-// named gives the statements for a schema.
+// named gives the statements for a schema. The bodies of functions stand between quotes that are not in its name.
 func (s step) named(quoted string) string {
+	body := "$$"
+	if strings.Contains(quoted, body) {
+		body = dollarQuote("body", quoted)
+	}
 	var b strings.Builder
 	for line := range strings.Lines(strings.TrimSpace(s.sql) + "\n") {
 		// Comments stay as they are: a name may have several lines.
 		code, comment, found := strings.Cut(line, "--")
-		b.WriteString(strings.ReplaceAll(code, "{schema}", quoted))
+		b.WriteString(strings.NewReplacer("$$", body, "{schema}", quoted).Replace(code))
 		if found {
 			b.WriteString("--" + comment)
 		}
@@ -180,11 +184,17 @@ END IF;`, quoted, step.version, step.named(quoted), step.name, step.needs)))
 
 // block makes statements an anonymous block, between quotes that are not among them.
 func block(statements string) string {
-	tag := "$stem$"
-	for n := 1; strings.Contains(statements, tag); n++ {
-		tag = fmt.Sprintf("$stem%d$", n)
-	}
+	tag := dollarQuote("stem", statements)
 	return "DO " + tag + " BEGIN\n" + statements + "\nEND " + tag + ";\n"
+}
+
+// dollarQuote gives a quote that is not in a text.
+func dollarQuote(name, text string) string {
+	tag := "$" + name + "$"
+	for n := 1; strings.Contains(text, tag); n++ {
+		tag = fmt.Sprintf("$%s%d$", name, n)
+	}
+	return tag
 }
 
 // quote makes a name an identifier of SQL.

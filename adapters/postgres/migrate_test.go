@@ -298,3 +298,12 @@ func TestTheSQLRunByHandIsTheMigration(t *testing.T) {
 		}
 	}
 }
+
+func TestSchemasMayHaveAnyName(t *testing.T) {
+	url := testpostgres.URL(t)
+	for _, name := range []string{`a$$b`, `$stem$`, `"quoted".dots`, `{schema}`, `it's -- $1 ü`} {
+		if err := openURL(t, url, postgres.Config{Schema: name}); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
