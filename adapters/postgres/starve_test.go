@@ -3,6 +3,8 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -158,4 +160,27 @@ func TestTasksThatAreSetAsideCostAReceiverOfOthersNothing(t *testing.T) {
 	if took := time.Since(begun); len(got) != 1 || took > 100*time.Millisecond {
 		t.Errorf("got %d deliveries after %v, want 1 at once", len(got), took)
 	}
+}
+
+// Those that save the same records wait for each other in one order, whatever that of the batches is.
+func TestRecordsAreSavedInOneOrder(t *testing.T) {
+	l := newLender(t)
+	up := make([]stem.Result, 300)
+	for i := range up {
+		up[i] = stem.Result{ID: fmt.Sprint("id-", i), State: stem.StateRunning, Delivery: 1, Keep: time.Hour}
+	}
+	down := slices.Clone(up)
+	slices.Reverse(down)
+	var savers sync.WaitGroup
+	for _, rs := range [][]stem.Result{up, down} {
+		savers.Go(func() {
+			for range 50 {
+				if err := l.Save(t.Context(), rs...); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	savers.Wait()
 }

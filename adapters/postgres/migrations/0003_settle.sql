@@ -18,7 +18,7 @@ BEGIN
         INSERT INTO {schema}.result AS r (id, number, expires, terminal, record)
         SELECT u.id, u.number, v_now + u.keep * interval '1 microsecond', u.terminal, u.record
         FROM unnest(p_ids, p_numbers, p_keeps, p_terminals, p_records) u(id, number, keep, terminal, record)
-        WHERE u.id IS NOT NULL
+        WHERE u.id IS NOT NULL ORDER BY u.id COLLATE "C" -- so that two calls never wait for each other
         ON CONFLICT (id) DO UPDATE
             SET number = excluded.number, expires = excluded.expires, terminal = excluded.terminal, record = excluded.record
             WHERE r.number < excluded.number OR r.number = excluded.number AND NOT r.terminal OR r.expires <= v_now
@@ -149,6 +149,7 @@ BEGIN
             FROM unnest(p_results, p_numbers, p_keeps, p_terminals, p_records) WITH ORDINALITY u(id, number, keep, terminal, record, n)
             WHERE u.id IS NOT NULL AND (cardinality(v_done) = v_count OR u.n = ANY (v_done))
               AND NOT EXISTS (SELECT FROM {schema}.result r WHERE r.id = u.id COLLATE "C" AND r.number = u.number AND r.record = u.record)
+            ORDER BY u.id COLLATE "C"
             ON CONFLICT (id) DO UPDATE
                 SET number = excluded.number, expires = excluded.expires, terminal = excluded.terminal, record = excluded.record
                 WHERE r.number < excluded.number OR r.number = excluded.number AND NOT r.terminal OR r.expires <= v_now;
