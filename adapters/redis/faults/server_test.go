@@ -104,7 +104,7 @@ func TestAStreamIsDeletedUnderLoad(t *testing.T) {
 	const workers = 2
 	server := testredis.Start(t, testredis.Config{})
 	s := newSite(t, server.URL())
-	const before = 400
+	const before = 2000 // twice what both workers fetch ahead
 	for i := range before {
 		if err := s.Enqueue(t.Context(), faultsite.Chore, fmt.Sprint("before-", i), "20ms"); err != nil {
 			t.Fatal(err)
