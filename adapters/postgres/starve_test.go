@@ -184,3 +184,24 @@ func TestRecordsAreSavedInOneOrder(t *testing.T) {
 	}
 	savers.Wait()
 }
+
+// What was set aside comes back to two queues at once, by receivers that serve them in opposite orders.
+func TestReceiversOfTheSameQueuesInOppositeOrdersDoNotWaitForEachOther(t *testing.T) {
+	l := newLender(t)
+	exec(t, l.url, `INSERT INTO stem.task (holder, size, priority, queue, task, envelope)
+		SELECT 0, 0, 0, CASE n % 2 WHEN 0 THEN 'one' ELSE 'two' END, 'known', '' FROM generate_series(1, 40000) n`)
+	orders := [][]string{{"one", "two"}, {"two", "one"}}
+	var receivers sync.WaitGroup
+	for i, queues := range orders {
+		receivers.Go(func() {
+			for range 15 {
+				req := stem.ReceiveRequest{Session: stem.Session{ID: fmt.Sprint("s", i), Lease: time.Hour}, Queues: queues, Max: 1000, Tasks: knows("known")}
+				if _, err := l.Receive(t.Context(), req); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	receivers.Wait()
+}

@@ -59,6 +59,7 @@ DECLARE
     v_queue  text;
     v_paused boolean;
     v_back   bigint;
+    v_behind text[]; -- queues to which something came back
     v_order  smallint[];
     v_lapsed integer[];
     v_robbed integer[];
@@ -174,8 +175,7 @@ BEGIN
             END IF;
             IF v_some IS NOT NULL THEN
                 UPDATE {schema}.task k SET holder = NULL FROM unnest(v_some) c(ctid) WHERE k.ctid = c.ctid;
-                INSERT INTO {schema}.queue AS q (name, back) VALUES (v_queue, 1)
-                    ON CONFLICT (name) DO UPDATE SET back = q.back + 1 RETURNING q.back INTO v_back;
+                v_behind := v_behind || v_queue;
                 v_flags := v_flags | 2;
             END IF;
         END IF;
@@ -296,6 +296,11 @@ BEGIN
         v_notes := v_notes || v_flags::bigint || coalesce(v_back, 0);
     END LOOP;
 
+    IF v_behind IS NOT NULL THEN
+        -- In their order, whatever that of the request is, so that two calls never wait for each other.
+        INSERT INTO {schema}.queue AS q (name, back) SELECT DISTINCT u.name COLLATE "C", 1 FROM unnest(v_behind) u(name) ORDER BY 1
+            ON CONFLICT (name) DO UPDATE SET back = q.back + 1;
+    END IF;
     IF v_lent > 0 THEN
         IF v_last < v_number THEN
             v_last := setval(v_sequence, v_number + v_lent);
