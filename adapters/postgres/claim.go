@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -86,6 +87,7 @@ func (r *receiver) claim(ctx context.Context, reaches []reach) (*claimed, error)
 		}
 		if one.place < 0 {
 			last = one
+			last.note = bytes.Clone(one.note) // the driver reads the next answer into the same memory
 			break
 		}
 		if int(one.place) >= n {
