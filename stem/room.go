@@ -17,7 +17,9 @@ type room struct {
 	slots  int
 	full   int64        // the most ahead, as a rule
 	most   int64        // the most ahead while tasks are short
-	last   time.Time    // when tasks were last received
+	done   atomic.Int64 // how many have ended in all
+	since  time.Time    // when pace last decided, and how many had ended then
+	before int64
 	ahead  atomic.Int64 // how many there may be ahead now
 	inHand atomic.Int64
 	ended  atomic.Int64 // since the last look, counted while ahead is less than full
@@ -38,29 +40,32 @@ func (r *room) init(slots, prefetch int, open bool) {
 
 const (
 	// quickAhead is the most that is fetched ahead of slots that are quick, and quick is how soon they have to be through
-	// with half of it.
+	// with it.
 	quickAhead = 512
 	quick      = 50 * time.Millisecond
 	// quickBytes is the most that the payloads of a receive may weigh for the next one to ask for more.
 	quickBytes = 1 << 20
 )
 
-// pace allows more ahead, or less, by how long ago the last receive was that brought as much as it asked for. Only the one
-// who receives calls it.
+// pace allows more ahead, or less, by how soon the slots are through with as many tasks as there may be in hand. Only the one
+// who receives calls it, with what it has asked for and got.
 func (r *room) pace(now time.Time, asked int, got []Delivery) {
-	since := now.Sub(r.last)
-	r.last = now
-	ahead := r.ahead.Load()
+	ahead, done := r.ahead.Load(), r.done.Load()
 	if r.most == r.full || ahead < r.full {
 		return // it is fixed, or tasks were slow
 	}
+	took := now.Sub(r.since)
+	if done-r.before < ahead+int64(r.slots) && took <= quick {
+		return // it is too early to tell
+	}
+	r.since, r.before = now, done
 	bytes := 0
 	for i := range got {
 		bytes += len(got[i].Payload)
 	}
 	next := ahead
 	switch {
-	case since > quick || bytes > quickBytes:
+	case took > quick || bytes > quickBytes:
 		next = max(r.full, ahead/2)
 	case len(got) >= asked:
 		next = min(r.most, 2*ahead+int64(r.slots))
@@ -91,6 +96,7 @@ func (r *room) enter(n int) { r.inHand.Add(int64(n)) }
 
 // leave says that a slot has room again.
 func (r *room) leave() {
+	r.done.Add(1)
 	if r.ahead.Load() < r.full {
 		r.ended.Add(1)
 	}

@@ -100,3 +100,41 @@ func TestAWorkerFetchesAheadForShortTasks(t *testing.T) {
 		}
 	})
 }
+
+// While tasks are short more is fetched ahead, so that round trips serve many; where slots take longer it stays at what
+// Prefetch says by default.
+func TestMoreIsFetchedAheadOfQuickSlotsOnly(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		takes  time.Duration
+		most   int64 // in hand
+		beyond int64 // it is more than this
+	}{
+		{"a tenth of a millisecond", 100 * time.Microsecond, 512 + 8, 2 * 8},
+		{"20 ms", 20 * time.Millisecond, 40, 0},
+		{"a second", time.Second, 2 * 8, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, r *rig) {
+				nap := r.task("nap", func(context.Context, string) (string, error) { time.Sleep(tt.takes); return "", nil })
+				for range 3000 {
+					r.enqueue(nap, "")
+				}
+				r.work(stem.WorkerConfig{Slots: 8})
+				var most int64
+				for range 50 {
+					time.Sleep(tt.takes)
+					synctest.Wait()
+					counts, err := r.store.CountQueue(t.Context(), stem.DefaultQueue)
+					if err != nil {
+						t.Fatal(err)
+					}
+					most = max(most, int64(counts.Running))
+				}
+				if most > tt.most || most <= tt.beyond {
+					t.Errorf("got %d in hand at most, want more than %d and at most %d", most, tt.beyond, tt.most)
+				}
+			})
+		})
+	}
+}
