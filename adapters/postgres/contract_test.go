@@ -17,7 +17,7 @@ import (
 func TestContract(t *testing.T) { adaptertest.Run(t, harness(t, testpostgres.URL(t), byURL)) }
 
 // Random programs give histories that the model allows.
-func TestModel(t *testing.T) { adaptertest.RunModel(t, harness(t, testpostgres.URL(t), byURL), 300) }
+func TestModel(t *testing.T) { adaptertest.RunModel(t, harness(t, testpostgres.URL(t), byURL), 100) }
 
 // opener opens a store in the database of a URL.
 type opener func(t testing.TB, url string, cfg postgres.Config) (*postgres.Store, error)
