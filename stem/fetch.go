@@ -18,6 +18,7 @@ func (w *Worker) fetch(ctx context.Context) error {
 		if free == 0 {
 			return nil
 		}
+		w.client.ward.quiet(ctx)
 		idle.look()
 		deliveries, err := w.receive(ctx, free, &search)
 		if err == nil && len(deliveries) == 0 {

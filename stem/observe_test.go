@@ -76,6 +76,7 @@ func TestAnObserverThatPanicsOrEndsItsGoroutineIsToldTheRest(t *testing.T) {
 				if s := r.status(job); s.Attempt != 1 {
 					t.Errorf("got attempt %d, want 1: an observer costs nothing", s.Attempt)
 				}
+				synctest.Wait() // the result is there before the worker knows that it is
 				if err := stop(); err != nil {
 					t.Fatal(err)
 				}

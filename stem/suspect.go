@@ -1,6 +1,7 @@
 package stem
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -12,9 +13,15 @@ import (
 // ward is where the process's one suspect is, from when it is received until its
 // settlement has been accepted. The workers of one client share it.
 type ward struct {
-	mu   sync.Mutex
-	here *loan
+	mu    sync.Mutex
+	here  *loan
+	since time.Time     // it is here
+	left  chan struct{} // closed when it goes
 }
+
+// quietTime is how long nothing is received beside a suspect at first. What a receive brings that is under way when the
+// process dies was interrupted too, and another suspect among that would be condemned without having run.
+const quietTime = time.Second
 
 // admit takes a suspect in, if there is none.
 func (w *ward) admit(l *loan) bool {
@@ -23,8 +30,25 @@ func (w *ward) admit(l *loan) bool {
 	if w.here != nil {
 		return false
 	}
-	w.here = l
+	w.here, w.since, w.left = l, time.Now(), make(chan struct{})
 	return true
+}
+
+// quiet waits until the suspect that is here, if one is, has gone or has lived for a while.
+func (w *ward) quiet(ctx context.Context) {
+	w.mu.Lock()
+	here, left, rest := w.here, w.left, quietTime-time.Since(w.since)
+	w.mu.Unlock()
+	if here == nil || rest <= 0 {
+		return
+	}
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	select {
+	case <-left:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // dismiss lets a loan go, if it is the one that is here.
@@ -33,6 +57,7 @@ func (w *ward) dismiss(l *loan) {
 	defer w.mu.Unlock()
 	if w.here == l {
 		w.here = nil
+		close(w.left)
 	}
 }
 

@@ -104,11 +104,13 @@ func TestAPoolOfTwoWillDo(t *testing.T) {
 	}
 }
 
+const mostConnections = 20
+
 // A server lets nobody in: others have all its connections. A worker that has lost its own waits without spinning, and goes on when
 // there is room.
 func TestAServerTakesNoMoreConnections(t *testing.T) {
 	t.Parallel()
-	server := testpostgres.Start(t, testpostgres.Config{Settings: []string{"max_connections=20"}})
+	server := testpostgres.Start(t, testpostgres.Config{Settings: []string{fmt.Sprint("max_connections=", mostConnections)}})
 	s := newSite(t, server.URL())
 	store, err := open(t.Context(), server.URL())
 	if err != nil {
@@ -156,7 +158,8 @@ func crowd(t *testing.T, s *faultsite.Site, url string) (leave func()) {
 			all = append(all, c)
 		}
 		ended, err := all[0].Exec(t.Context(), terminate+" AND application_name <> 'crowd'").ReadAll()
-		return err == nil && len(ended[0].Rows) == 0
+		// A connection that is ended lets go of its room a moment after it is seen no more.
+		return err == nil && len(ended[0].Rows) == 0 && len(all) == mostConnections
 	})
 	return leave
 }
