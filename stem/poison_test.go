@@ -216,3 +216,36 @@ func TestOneSuspectAtATimeRunsInAProcess(t *testing.T) {
 		}
 	})
 }
+
+// What a receive brings as the process dies was in it too. So for a moment nothing is received beside a suspect: it may be one that
+// kills at once.
+func TestNothingIsReceivedBesideASuspectAtFirst(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		var atStart, soon, later int64
+		nap := r.task("nap", func(context.Context, string) (string, error) {
+			atStart = f.receives.Load()
+			time.Sleep(900 * time.Millisecond)
+			soon = f.receives.Load()
+			time.Sleep(time.Second)
+			later = f.receives.Load()
+			return "", nil
+		})
+		job := r.enqueue(nap, "")
+		for _, session := range []string{"crashed", "crashed too"} {
+			_, err := r.store.Receive(t.Context(), stem.ReceiveRequest{
+				Session: stem.Session{ID: session, Lease: time.Second}, Queues: []string{"default"}, Max: 10,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Second)
+		}
+		r.work(stem.WorkerConfig{Slots: 5})
+		if _, err := r.wait(job); err != nil {
+			t.Fatal(err)
+		}
+		if soon != atStart || later == soon {
+			t.Errorf("got %d receives before the suspect began, %d after 0.9 s and %d after 1.9 s; want none more at first, and then some", atStart, soon, later)
+		}
+	})
+}
