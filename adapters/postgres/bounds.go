@@ -89,7 +89,7 @@ func (b *bounds) append(backs, dues, seqs []int64, how reach) (_, _, _ []int64) 
 }
 
 // taken notes what a look has taken of the queue: all up to the last of each priority, and all that there was if there may not
-// be more. wound tells that it went from the start, whatever it was told.
+// be more. It went as far back as how says.
 func (b *bounds) taken(lasts *[stem.MaxPriority + 1]place, counts *[stem.MaxPriority + 1]int, found int, back int64, more bool, how reach, took time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

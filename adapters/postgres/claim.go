@@ -42,10 +42,9 @@ type queueNote struct {
 
 // receipt is how a store finds a delivery again. It is plain data: the store of another process can settle by it as well.
 type receipt struct {
-	schema   string
-	holder   int32 // the session's number
-	seq      int64
-	priority int16
+	schema string
+	holder int32 // the session's number
+	seq    int64
 }
 
 // row is one row of the answer.
@@ -137,7 +136,7 @@ func (r *receiver) delivery(one *row) stem.Delivery {
 	both := &struct {
 		envelope stem.Envelope
 		receipt  receipt
-	}{receipt: receipt{schema: r.cfg.Schema, seq: one.seq, priority: int16(one.priority)}}
+	}{receipt: receipt{schema: r.cfg.Schema, seq: one.seq}}
 	d := stem.Delivery{
 		Envelope: &both.envelope, Receipt: &both.receipt, Session: r.req.Session.ID, Number: one.number,
 		Attempt: int(one.failures) + 1, Snoozes: int(one.snoozes), Releases: int(one.releases), Interruptions: int(one.cuts),

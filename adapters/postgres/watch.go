@@ -155,11 +155,12 @@ func (w *watch) run() {
 			said = time.Now()
 		}
 		begun := time.Now()
-		if w.find(ids) || w.store.listener.up() {
-			pause = lookSoon
-		}
-		if w.store.listener.up() {
+		found := w.find(ids)
+		switch {
+		case w.store.listener.up():
 			pause = lookAgain
+		case found:
+			pause = lookSoon
 		}
 		timer.Reset(pause)
 		select {

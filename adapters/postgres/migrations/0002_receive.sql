@@ -66,13 +66,11 @@ DECLARE
     v_next   timestamptz;
     -- what one look at the line has found, in order
     v_rows   tid[];
-    v_from   integer[]; -- whose it was
     v_sizes  integer[];
     v_known  boolean[];
     v_all    boolean;
     v_size   bigint;
     v_some   tid[];
-    v_taken  integer[];
 BEGIN
     -- An assignment costs less than a statement, and there are as few of those as there can be: what comes alone should not
     -- take a millisecond.
@@ -212,8 +210,8 @@ BEGIN
                     FOR UPDATE OF s SKIP LOCKED) x;
             END IF;
             IF v_robbed IS NULL THEN
-                SELECT array_agg(x.ctid), NULL, array_agg(x.size), array_agg(x.known), bool_and(x.known), sum(x.size)
-                INTO v_rows, v_from, v_sizes, v_known, v_all, v_size
+                SELECT array_agg(x.ctid), array_agg(x.size), array_agg(x.known), bool_and(x.known), sum(x.size)
+                INTO v_rows, v_sizes, v_known, v_all, v_size
                 FROM (
                     SELECT r.ctid, r.size, p_tasks IS NULL OR EXISTS ( -- known_1, in place: this is done for every task
                         SELECT FROM unnest(p_tasks, p_prints) u(task, print)
@@ -231,10 +229,10 @@ BEGIN
                     LIMIT v_most) x;
             ELSE
                 -- Rare: with what lapsed sessions hold, each at its place.
-                SELECT array_agg(x.ctid), array_agg(x.holder), array_agg(x.size), array_agg(x.known), bool_and(x.known), sum(x.size)
-                INTO v_rows, v_from, v_sizes, v_known, v_all, v_size
+                SELECT array_agg(x.ctid), array_agg(x.size), array_agg(x.known), bool_and(x.known), sum(x.size)
+                INTO v_rows, v_sizes, v_known, v_all, v_size
                 FROM (
-                    SELECT k.ctid, k.holder, k.size, {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint) AS known
+                    SELECT k.ctid, k.size, {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint) AS known
                     FROM (
                         SELECT l.ctid, l.holder, row_number() OVER (ORDER BY l.ord, l.due, l.seq) AS n FROM (
                             SELECT r.*, o.ord FROM unnest(v_order) WITH ORDINALITY o(priority, ord)
@@ -260,11 +258,10 @@ BEGIN
             END IF;
 
             v_some := v_rows;
-            v_taken := v_from;
             IF NOT v_all OR cardinality(v_rows) > v_left OR v_size > v_bytes AND (cardinality(v_rows) > 1 OR v_lent > 0) THEN
-                SELECT array_agg(c.ctid ORDER BY c.n), array_agg(c.holder ORDER BY c.n), max(c.sum) INTO v_some, v_taken, v_size FROM (
-                    SELECT u.ctid, u.holder, u.n, sum(u.size) OVER (ORDER BY u.n) AS sum, row_number() OVER (ORDER BY u.n) AS nth
-                    FROM unnest(v_rows, v_from, v_sizes, v_known) WITH ORDINALITY u(ctid, holder, size, known, n) WHERE u.known) c
+                SELECT array_agg(c.ctid ORDER BY c.n), max(c.sum) INTO v_some, v_size FROM (
+                    SELECT u.ctid, u.n, sum(u.size) OVER (ORDER BY u.n) AS sum, row_number() OVER (ORDER BY u.n) AS nth
+                    FROM unnest(v_rows, v_sizes, v_known) WITH ORDINALITY u(ctid, size, known, n) WHERE u.known) c
                 WHERE c.nth <= v_left AND (v_bytes IS NULL OR c.sum <= v_bytes OR c.nth = 1 AND v_lent = 0);
             END IF;
             IF NOT v_all THEN

@@ -173,8 +173,10 @@ BEGIN
                 -- This very delivery has done it, and the answer was lost: its record stands.
                 WHEN coalesce(s.verdict, 1) IN (1, 4) AND s.result IS NOT NULL AND EXISTS (
                     SELECT FROM {schema}.result r WHERE r.id = s.result COLLATE "C" AND r.number = s.number AND r.record = s.record) THEN 0
+                -- It is held as before, and was only written to, by who took an interruption back, while it was looked up: the caller tries again.
+                WHEN EXISTS (SELECT FROM {schema}.task k WHERE k.holder = s.holder AND k.holder > 0 AND k.seq = s.seq AND k.number = s.number) THEN 3
                 ELSE 1 END AS code
-            FROM unnest(p_seqs, p_numbers, p_verdicts, p_results, p_records) WITH ORDINALITY s(seq, number, verdict, result, record, n)
+            FROM unnest(p_holders, p_seqs, p_numbers, p_verdicts, p_results, p_records) WITH ORDINALITY s(holder, seq, number, verdict, result, record, n)
             WHERE s.n <> ALL (v_done)) x
         WHERE x.code > 0 ORDER BY 1;
         -- Its worker has been told.

@@ -60,7 +60,7 @@ END
 $$;
 
 -- count answers how many envelopes of a queue are where: a number for each kind, and one row for each schema that is set aside.
--- Each is counted to p_most; beyond that it is as much as the statistics say, or p_most.
+-- Each is counted to p_most, and is p_most where there are more.
 CREATE FUNCTION {schema}.count_1(p_offset bigint, p_queue text, p_most bigint)
 RETURNS TABLE (kind text, task text, print bigint, n bigint)
 LANGUAGE plpgsql
