@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime/debug"
 	"time"
 )
@@ -43,7 +42,7 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 			o = outcome{err: &panicError{value: p, stack: debug.Stack()}}
 		}
 		if o.err != nil {
-			o.draw, o.due, o.steer = rand.Float64(), l.dueFor(time.Now()), w.steer(l)
+			o.draw, o.due, o.steer = drawFor(l.ID, l.Attempt), l.dueFor(time.Now()), w.steer(l)
 			if l.ctx.Err() != nil {
 				o.cause = context.Cause(&l.ctx)
 			}

@@ -19,8 +19,8 @@ type BackoffPolicy struct {
 // BackoffKind is the shape of a back-off.
 type BackoffKind uint8
 
-// The shapes. Linear and exponential waits have full jitter: each is drawn
-// evenly between 0 and the computed wait, which spreads a crowd of retries better than
+// The shapes. Linear and exponential waits have full jitter: each is drawn, by the task's id and
+// attempt, evenly between 0 and the computed wait, which spreads a crowd of retries better than
 // any other jitter ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 const (
 	BackoffFixed BackoffKind = iota
@@ -70,6 +70,21 @@ func (p BackoffPolicy) Delay(attempt int, draw float64) time.Duration {
 		}
 	}
 	return time.Duration(draw * float64(min(wait, limit)))
+}
+
+// drawFor decides the jitter of the retry after an attempt, evenly in [0, 1). It is made of the task's id
+// (FNV-1a, with the finalizer of SplitMix64): ids differ, so it spreads a crowd as well as chance
+// does, and a test with ids of its own sees the same waits each time.
+func drawFor(id string, attempt int) float64 {
+	h := uint64(0xcbf29ce484222325)
+	for i := range len(id) {
+		h = (h ^ uint64(id[i])) * 0x100000001b3
+	}
+	h += uint64(attempt) * 0x9e3779b97f4a7c15
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	h ^= h >> 31
+	return float64(h>>11) / (1 << 53)
 }
 
 func (p BackoffPolicy) validate() error {

@@ -53,6 +53,12 @@ func (d *TaskDefinition[A, R]) Name() string { return d.spec.Name }
 // Spec gives what the definition says about its task.
 func (d *TaskDefinition[A, R]) Spec() TaskSpec { return d.spec }
 
+// ArgsCodec gives the codec of the args.
+func (d *TaskDefinition[A, R]) ArgsCodec() codec.Codec[A] { return d.args }
+
+// ResultCodec gives the codec of the result.
+func (d *TaskDefinition[A, R]) ResultCodec() codec.Codec[R] { return d.result }
+
 // Via gives the same task bound to p: a *Client, or a transaction of an
 // adapter. With a transaction, defaults and results are the client's that was
 // bound before, or that is in the context, if any.
@@ -185,6 +191,12 @@ func (d *NoArgsDefinition[R]) Name() string { return d.def.Name() }
 
 // Spec gives what the definition says about its task.
 func (d *NoArgsDefinition[R]) Spec() TaskSpec { return d.def.Spec() }
+
+// ArgsCodec gives the codec of args that there are none of.
+func (d *NoArgsDefinition[R]) ArgsCodec() codec.Codec[None] { return d.def.ArgsCodec() }
+
+// ResultCodec gives the codec of the result.
+func (d *NoArgsDefinition[R]) ResultCodec() codec.Codec[R] { return d.def.ResultCodec() }
 
 // Via gives the same task bound to p, as [TaskDefinition.Via] does.
 func (d *NoArgsDefinition[R]) Via(p Publisher) *NoArgsDefinition[R] {
