@@ -109,6 +109,9 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	if given := c.base.ID + c.base.DedupeKey; given != "" || defaults.empty != "" {
 		return nil, &OptionError{Option: "ClientConfig.Defaults: WithID or IdempotencyKey", Value: clip(given), Want: "neither: every task but the first would be a duplicate"}
 	}
+	if defaults.followUps != nil {
+		return nil, &OptionError{Option: "ClientConfig.Defaults: OnSuccess, OnFailure or Then", Value: fmt.Sprint(len(defaults.followUps), " tasks"), Want: "none: they would follow themselves"}
+	}
 	if c.base.Fingerprint != 0 {
 		return nil, &OptionError{Option: "ClientConfig.Defaults: Fingerprint", Value: fmt.Sprintf("%016x", c.base.Fingerprint), Want: "none: each task has its own"}
 	}
@@ -177,8 +180,8 @@ func (c *Client) Publish(ctx context.Context, envs ...Envelope) ([]Published, er
 
 // check refuses an envelope that no store would take, or that is too large.
 func (c *Client) check(e *Envelope) error {
-	if len(e.Payload) > c.cfg.MaxPayload {
-		return &PayloadTooLargeError{Task: e.Task, What: "args", Size: len(e.Payload), Limit: c.cfg.MaxPayload}
+	if err := e.tooLarge(c.cfg.MaxPayload); err != nil {
+		return err
 	}
 	return e.Validate()
 }

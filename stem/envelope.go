@@ -54,6 +54,9 @@ type Envelope struct {
 	// SoftTimeout is how long a run may last before its handler is warned; below
 	// Timeout where both are set. 0 means that it is not.
 	SoftTimeout time.Duration
+	// HeartbeatTimeout is how long a run may last without a sign of life before it is
+	// cancelled (see [HeartbeatTimeout]). 0 means for ever.
+	HeartbeatTimeout time.Duration
 	// Visibility is how long after its worker was last heard of the task may
 	// run elsewhere, where that is longer than the lease of the worker's session.
 	Visibility time.Duration
@@ -80,6 +83,8 @@ type Envelope struct {
 	Ancestors []string
 	// ReplayOf is the id of the dead letter that this envelope repeats.
 	ReplayOf string
+	// Links are the tasks that follow this one, at most MaxLinks.
+	Links []Link
 }
 
 // Lineage goes through the ids of the task and of those above it that the envelope
@@ -113,6 +118,10 @@ const (
 	// MaxAncestors is how many tasks between its parent and the first of its family an
 	// envelope names.
 	MaxAncestors = 16
+	// MaxLinks is how many tasks may follow one.
+	MaxLinks = 16
+	// MaxLinkDepth is how many tasks may follow each other in one envelope.
+	MaxLinkDepth = 8
 )
 
 // Validate reports the first field that no store would accept, naming it and
@@ -149,11 +158,7 @@ func (e *Envelope) Validate() error {
 			return &OptionError{Option: key.field, Value: clip(key.value), Want: "at most 401 printable ASCII bytes"}
 		}
 	}
-	size := 0
-	for key, value := range e.Headers {
-		size += len(key) + len(value)
-	}
-	if size > MaxHeaders {
+	if size := headersSize(e.Headers); size > MaxHeaders {
 		return &OptionError{Option: "headers", Value: fmt.Sprint(size, " bytes"), Want: "at most 65,536 bytes of keys and values together"}
 	}
 	if e.Priority < 0 || e.Priority > MaxPriority {
@@ -162,11 +167,16 @@ func (e *Envelope) Validate() error {
 	if e.MaxRetries < 0 {
 		return &OptionError{Option: "max retries", Value: fmt.Sprint(e.MaxRetries), Want: "0 or more"}
 	}
-	if min(e.Delay, e.ExpiresIn, e.Timeout, e.SoftTimeout, e.Visibility, e.KeepResult, e.RetryFor, e.DedupeWindow) < 0 {
+	if min(e.Delay, e.ExpiresIn, e.Timeout, e.SoftTimeout, e.HeartbeatTimeout, e.Visibility, e.KeepResult, e.RetryFor, e.DedupeWindow) < 0 {
 		return e.negative()
 	}
 	if e.Timeout > 0 && e.SoftTimeout >= e.Timeout {
 		return &OptionError{Option: "soft timeout", Value: e.SoftTimeout.String(), Want: fmt.Sprint("less than the timeout, which is ", e.Timeout)}
+	}
+	if e.Links != nil {
+		if err := e.validateLinks(); err != nil {
+			return err
+		}
 	}
 	return e.Backoff.validate()
 }
@@ -178,7 +188,7 @@ func (e *Envelope) negative() error {
 		value time.Duration
 	}{
 		{"delay", e.Delay}, {"expiry", e.ExpiresIn}, {"timeout", e.Timeout},
-		{"soft timeout", e.SoftTimeout}, {"visibility", e.Visibility},
+		{"soft timeout", e.SoftTimeout}, {"heartbeat timeout", e.HeartbeatTimeout}, {"visibility", e.Visibility},
 		{"result retention", e.KeepResult}, {"retry budget", e.RetryFor}, {"dedupe window", e.DedupeWindow},
 	} {
 		if d.value < 0 {

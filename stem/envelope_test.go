@@ -25,6 +25,13 @@ var full = stem.Envelope{
 	Timeout: 30 * time.Second, SoftTimeout: 20 * time.Second, Visibility: 2 * time.Minute, KeepResult: 24 * time.Hour,
 	DedupeKey: "key", DedupeWindow: 10 * time.Minute, UniqueKey: "u", Fingerprint: 1<<64 - 1,
 	Root: "root", Parent: "parent", Ancestors: []string{"near", "far"}, ReplayOf: "old", RetryFor: time.Hour,
+	HeartbeatTimeout: 10 * time.Second,
+	Links: []stem.Link{
+		{When: stem.AfterSuccess, PassResult: true, Envelope: stem.Envelope{Task: "next", Queue: "q"}},
+		{When: stem.AfterFailure, Envelope: stem.Envelope{Task: "mend", Queue: "q", Payload: []byte{0xc0}, Links: []stem.Link{
+			{When: stem.AfterSuccess, Envelope: stem.Envelope{Task: "tell", Queue: "q"}},
+		}}},
+	},
 }
 
 // TestEnvelopeBytesNeverChange pins the wire format: these bytes lie in stores.
@@ -53,7 +60,7 @@ func TestEnvelopeBytesNeverChange(t *testing.T) {
 	}
 }
 
-const fullEnvelope = "9201de001701d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cf0000000df847580008cf0000034630b8a00009030a9302ce77359400cf00000045d964b8000bcf00000006fc23ac000ccf0000001bf08eb0000dcf00004e94914f00000ea36b65790fcf0000008bb2c9700010a17511cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a366617216cf0000034630b8a00017cf00000004a817c800"
+const fullEnvelope = "9201de001901d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cf0000000df847580008cf0000034630b8a00009030a9302ce77359400cf00000045d964b8000bcf00000006fc23ac000ccf0000001bf08eb0000dcf00004e94914f00000ea36b65790fcf0000008bb2c9700010a17511cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a366617216cf0000034630b8a00017cf00000004a817c80019cf00000002540be4001a929301c39201de000202a46e65787403a1719302c29201de000402a46d656e6403a17105c401c01a919301c29201de000202a474656c6c03a171"
 
 func TestEnvelopeIsPlainMessagePack(t *testing.T) {
 	var got struct {
@@ -64,14 +71,21 @@ func TestEnvelopeIsPlainMessagePack(t *testing.T) {
 	if err := msgpack.Unmarshal(stem.AppendEnvelope(nil, &full), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Version != 1 || len(got.Fields) != 23 {
-		t.Errorf("got version %d and %d fields, want 1 and 23", got.Version, len(got.Fields))
+	if got.Version != 1 || len(got.Fields) != 25 {
+		t.Errorf("got version %d and %d fields, want 1 and 25", got.Version, len(got.Fields))
 	}
 }
 
 func TestEnvelopesSurviveTheWire(t *testing.T) {
 	name := rapid.StringMatching(`[!-~]{1,200}`)
 	span := rapid.Custom(func(t *rapid.T) time.Duration { return time.Duration(rapid.Int64Min(0).Draw(t, "ns")) })
+	link := rapid.Custom(func(t *rapid.T) stem.Link {
+		l := stem.Link{When: stem.LinkWhen(rapid.IntRange(1, 2).Draw(t, "end")), Envelope: stem.Envelope{
+			Task: name.Draw(t, "next"), Queue: name.Draw(t, "its queue"), Payload: rapid.SliceOf(rapid.Byte()).Draw(t, "its payload"),
+		}}
+		l.PassResult = l.When == stem.AfterSuccess && rapid.Bool().Draw(t, "pass")
+		return l
+	})
 	rapid.Check(t, func(t *rapid.T) {
 		want := stem.Envelope{
 			ID: name.Draw(t, "id"), Task: name.Draw(t, "task"), Queue: name.Draw(t, "queue"),
@@ -90,6 +104,8 @@ func TestEnvelopesSurviveTheWire(t *testing.T) {
 			RetryFor:  span.Draw(t, "retryFor"),
 			Ancestors: rapid.SliceOfN(name, 0, stem.MaxAncestors).Draw(t, "ancestors"),
 		}
+		want.HeartbeatTimeout = span.Draw(t, "heartbeat")
+		want.Links = rapid.SliceOfN(link, 0, stem.MaxLinks).Draw(t, "links")
 		want.SoftTimeout = time.Duration(rapid.Int64Range(0, max(int64(want.Timeout)-1, 0)).Draw(t, "soft"))
 		data := stem.AppendEnvelope(nil, &want)
 		got, err := stem.ParseEnvelope(data)
@@ -127,6 +143,9 @@ func TestParseEnvelopeRefuses(t *testing.T) {
 		{"no id", "9201de000202a17403a171", `id ""`},
 		{"a negative retry count", "9201de000401a16902a17403a17109ff", "max retries -1"},
 		{"a priority that does not fit", "9201de000401a16902a17403a17104cc0a", "priority 10: want 0 to 9"},
+		{"17 links", "9201de000401a16902a17403a1711adc0011" + strings.Repeat("c0", 17), "17 links"},
+		{"links in links, 9 deep", "9201de000401a16902a17403a171" + deepLinks(9), "9 deep"},
+		{"a link with an id", "9201de000401a16902a17403a1711a919301c29201de000301a16902a17403a171", "id, dedupe key and lineage"},
 		{"a terminal escape for a name", "9201de000301a16902a21b5b03a171", "printable ASCII"},
 	}
 	for _, tt := range tests {
@@ -141,6 +160,15 @@ func TestParseEnvelopeRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// deepLinks gives the field of links that lie in each other so deep.
+func deepLinks(n int) string {
+	links := "1a90"
+	for range n {
+		links = "1a919301c29201de000302a17403a171" + links
+	}
+	return links
 }
 
 func FuzzParseEnvelope(f *testing.F) {
@@ -178,6 +206,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		{func(e *stem.Envelope) { e.Priority = 10 }, "stem: priority 10: want 0 to 9"},
 		{func(e *stem.Envelope) { e.MaxRetries = -1 }, "stem: max retries -1"},
 		{func(e *stem.Envelope) { e.Timeout = -time.Second }, "stem: timeout -1s"},
+		{func(e *stem.Envelope) { e.HeartbeatTimeout = -time.Second }, "stem: heartbeat timeout -1s"},
+		{func(e *stem.Envelope) { e.Links = make([]stem.Link, 17) }, "stem: links 17: want at most 16"},
 		{func(e *stem.Envelope) { e.Backoff.Kind = 7 }, "stem: back-off kind 7"},
 	}
 	for _, tt := range tests {

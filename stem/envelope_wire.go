@@ -36,6 +36,8 @@ const (
 	keyAncestors
 	keyRetryFor
 	keySoftTimeout
+	keyHeartbeatTimeout = 25
+	keyLinks            = 26
 )
 
 // AppendEnvelope appends the wire form of e to b. Equal envelopes have equal bytes.
@@ -67,6 +69,8 @@ func AppendEnvelope(b []byte, e *Envelope) []byte {
 	w.ids(keyAncestors, e.Ancestors)
 	w.int(keyRetryFor, int64(e.RetryFor))
 	w.int(keySoftTimeout, int64(e.SoftTimeout))
+	w.int(keyHeartbeatTimeout, int64(e.HeartbeatTimeout))
+	w.links(e.Links)
 	return w.end()
 }
 
@@ -111,7 +115,7 @@ func ParseEnvelope(data []byte) (Envelope, error) {
 	var e Envelope
 	r := codec.NewReader(data)
 	enterWire(&r, envelopeVersion)
-	e.readFields(&r)
+	e.readFields(&r, 0)
 	r.Leave()
 	if err := r.Finish(); err != nil {
 		return Envelope{}, fmt.Errorf("stem: parse envelope: %w", err)
@@ -122,7 +126,8 @@ func ParseEnvelope(data []byte) (Envelope, error) {
 	return e, nil
 }
 
-func (e *Envelope) readFields(r *codec.Reader) {
+// readFields reads the fields of an envelope at that depth of links.
+func (e *Envelope) readFields(r *codec.Reader, depth int) {
 	for n := r.EnterMap(); n > 0 && !r.Failed(); n-- {
 		switch r.Uint64() {
 		case keyID:
@@ -171,6 +176,10 @@ func (e *Envelope) readFields(r *codec.Reader) {
 			e.RetryFor = r.Duration()
 		case keySoftTimeout:
 			e.SoftTimeout = r.Duration()
+		case keyHeartbeatTimeout:
+			e.HeartbeatTimeout = r.Duration()
+		case keyLinks:
+			e.Links = readLinks(r, depth+1)
 		default:
 			r.Skip()
 		}

@@ -31,6 +31,9 @@ var (
 	// ErrTimeout: the run took longer than its timeout; the cause with which a
 	// handler's context is cancelled.
 	ErrTimeout = errors.New("stem: the task ran into its timeout")
+	// ErrHeartbeatTimeout: the run has shown no sign of life for the task's HeartbeatTimeout;
+	// the cause with which a handler's context is cancelled.
+	ErrHeartbeatTimeout = errors.New("stem: the task has shown no sign of life")
 	// ErrShutdown: the worker stops and its grace period is over; the cause
 	// with which a handler's context is cancelled. The task is released and
 	// costs no attempt.
@@ -74,7 +77,7 @@ func (e *OptionError) Error() string {
 // worker lets through.
 type PayloadTooLargeError struct {
 	Task  string
-	What  string // "args" or "result"
+	What  string // "args", "result" or "links"
 	Size  int    // bytes
 	Limit int    // bytes
 }

@@ -12,14 +12,14 @@ import (
 // What goes in one round trip, at most.
 const (
 	mostPerTrip      = 1000    // envelopes
-	mostBytesPerTrip = 8 << 20 // of payloads; one envelope goes whatever its size
+	mostBytesPerTrip = 8 << 20 // of payloads and links; one envelope goes whatever its size
 )
 
 // oneTrip gives how many of the envelopes go in one round trip.
 func oneTrip(envs []Envelope) int {
 	bytes := 0
 	for i := range envs {
-		bytes += len(envs[i].Payload)
+		bytes += envs[i].weight()
 		if i == mostPerTrip || i > 0 && bytes > mostBytesPerTrip {
 			return i
 		}
@@ -170,7 +170,7 @@ func (l *line) load() {
 	for _, p := range l.waiting {
 		size += len(p.envs)
 		for i := range p.envs {
-			bytes += len(p.envs[i].Payload)
+			bytes += p.envs[i].weight()
 		}
 		if len(l.batch) > 0 && (size > mostPerTrip || bytes > mostBytesPerTrip) {
 			break

@@ -20,6 +20,10 @@ type draft struct {
 	ownHeaders, ownID bool
 	// empty names an id or a key that was given as "" where there was none to take back.
 	empty string
+	// followUps are the links that options have asked for, and depth is how deep among the
+	// links of another draft this one is.
+	followUps []followUp
+	depth     int
 }
 
 // Delay makes the task due d after it is enqueued. A negative d counts as 0.
@@ -95,6 +99,15 @@ func Timeout(d time.Duration) Option {
 // a soft timeout that is not less has no effect. 0, the default, means no warning.
 func SoftTimeout(d time.Duration) Option {
 	return func(e *draft) { e.SoftTimeout = d }
+}
+
+// HeartbeatTimeout cancels a run that shows no sign of life for d, with the cause
+// ErrHeartbeatTimeout, and has it judged as one that ran into its timeout. Signs are its start,
+// [Heartbeat], [Progress] and a wait for a job. It is for tasks that run for long and tell
+// so as they go: one that hangs is noticed long before a Timeout that all of its work would fit
+// into. 0, the default, means that no sign is asked for.
+func HeartbeatTimeout(d time.Duration) Option {
+	return func(e *draft) { e.HeartbeatTimeout = d }
 }
 
 // Visibility is how long after its worker was last heard of the task may run
@@ -181,7 +194,25 @@ func Fingerprint(schema uint64) Option {
 func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, payload []byte, opts []Option) error {
 	limit := defaultMaxPayload
 	if client != nil {
-		*e.Envelope, limit = client.base, client.cfg.MaxPayload
+		limit = client.cfg.MaxPayload
+	}
+	e.fill(client, spec, payload, opts)
+	if parent := loanFrom(ctx); parent != nil {
+		if cause := parent.revoked(); cause != nil {
+			return fmt.Errorf("stem: enqueue task %s from task %s (%s): %w", clip(spec.Name), parent.Task, parent.ID, cause)
+		}
+		e.Parent, e.Root, e.Ancestors = parent.ID, parent.family(), parent.ancestors()
+	}
+	if err := e.complete(client); err != nil {
+		return fmt.Errorf("enqueue task %s: %w", clip(spec.Name), err)
+	}
+	return e.tooLarge(limit)
+}
+
+// fill says what the client, the definition and the call do.
+func (e *draft) fill(client *Client, spec *TaskSpec, payload []byte, opts []Option) {
+	if client != nil {
+		*e.Envelope = client.base
 	} else {
 		*e.Envelope = builtin()
 	}
@@ -192,19 +223,6 @@ func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, pay
 	}
 	e.Payload = payload
 	e.identify(spec)
-	if parent := loanFrom(ctx); parent != nil {
-		if cause := parent.revoked(); cause != nil {
-			return fmt.Errorf("stem: enqueue task %s from task %s (%s): %w", clip(spec.Name), parent.Task, parent.ID, cause)
-		}
-		e.Parent, e.Root, e.Ancestors = parent.ID, parent.family(), parent.ancestors()
-	}
-	if err := e.complete(); err != nil {
-		return fmt.Errorf("enqueue task %s: %w", clip(spec.Name), err)
-	}
-	if len(payload) > limit {
-		return &PayloadTooLargeError{Task: spec.Name, What: "args", Size: len(payload), Limit: limit}
-	}
-	return nil
 }
 
 // forgiveSoft drops a soft timeout that would come too late, where it or the timeout is a
@@ -247,7 +265,7 @@ func (e *draft) apply(opts []Option) {
 // complete fills in what follows from the rest and checks the whole. The key of one
 // task is not that of another, whose result is of another type; a space, which no
 // name contains, keeps them apart.
-func (e *draft) complete() error {
+func (e *draft) complete(client *Client) error {
 	if e.empty != "" {
 		return validName(e.empty, "")
 	}
@@ -264,6 +282,11 @@ func (e *draft) complete() error {
 	}
 	if e.ID == "" {
 		e.ID = newID()
+	}
+	if e.followUps != nil {
+		if err := e.link(client); err != nil {
+			return err
+		}
 	}
 	return e.Validate()
 }

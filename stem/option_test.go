@@ -151,6 +151,8 @@ func TestTheCallOverridesTheDefinitionAndThatTheClient(t *testing.T) {
 	}
 }
 
+var anyCall = stem.Define(stem.TaskSpec{Name: "next"}, text, text).With("args")
+
 // Whatever the client or the definition says, a call can say that it does not want it.
 func TestACallSetsEveryOptionBackToItsZero(t *testing.T) {
 	soon := time.Now().Add(time.Hour)
@@ -170,6 +172,9 @@ func TestACallSetsEveryOptionBackToItsZero(t *testing.T) {
 		{"Backoff", stem.Backoff(stem.FixedBackoff(1)), stem.Backoff(stem.BackoffPolicy{}), func(e *stem.Envelope) { e.Backoff = stem.BackoffPolicy{} }},
 		{"Timeout", stem.Timeout(1), stem.Timeout(0), nil},
 		{"SoftTimeout", stem.SoftTimeout(1), stem.SoftTimeout(0), nil},
+		{"HeartbeatTimeout", stem.HeartbeatTimeout(1), stem.HeartbeatTimeout(0), nil},
+		{"OnSuccess", stem.OnSuccess(anyCall), stem.OnSuccess(), nil},
+		{"OnFailure", stem.OnFailure(anyCall), stem.OnFailure(), nil},
 		{"Visibility", stem.Visibility(1), stem.Visibility(0), nil},
 		{"KeepResult", stem.KeepResult(1), stem.KeepResult(0), func(e *stem.Envelope) { e.KeepResult = 0 }},
 		{"IgnoreResult", stem.IgnoreResult(), stem.KeepResult(24 * time.Hour), nil},
@@ -195,7 +200,7 @@ func TestACallSetsEveryOptionBackToItsZero(t *testing.T) {
 			"the call over the client":       func() (stem.Envelope, error) { return published(t, set, nil, zero) },
 			"the definition over the client": func() (stem.Envelope, error) { return published(t, set, zero, nil) },
 		}
-		if slices.Contains([]string{"WithID", "IdempotencyKey", "Fingerprint"}, tt.name) { // a client must not have them
+		if slices.Contains([]string{"WithID", "IdempotencyKey", "Fingerprint", "OnSuccess", "OnFailure"}, tt.name) { // a client must not have them
 			publish = map[string]func() (stem.Envelope, error){"the call over the definition": publish["the call over the definition"]}
 		}
 		for where, publish := range publish {

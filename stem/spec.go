@@ -87,7 +87,7 @@ func (s TaskSpec) Envelope() (Envelope, error) {
 	d := draft{Envelope: &e}
 	d.apply(s.Options)
 	d.identify(&s)
-	if err := d.complete(); err != nil {
+	if err := d.complete(nil); err != nil {
 		return Envelope{}, fmt.Errorf("stem: task %s: %w", clip(s.Name), err)
 	}
 	if !d.ownID {

@@ -61,6 +61,11 @@ func fullEnvelope() stem.Envelope {
 		DedupeKey: "key", DedupeWindow: 10 * time.Minute,
 		UniqueKey: "unique", Fingerprint: 1<<64 - 1,
 		Root: "root", Parent: "parent", Ancestors: []string{"grandparent", "great-grandparent"}, ReplayOf: "replayed",
+		HeartbeatTimeout: time.Minute + time.Nanosecond,
+		Links: []stem.Link{{When: stem.AfterFailure, Envelope: stem.Envelope{
+			Task: "exam.next", Queue: queue, Payload: everyByte(), Headers: map[string]string{hostile: hostile},
+			Links: []stem.Link{{When: stem.AfterSuccess, PassResult: true, Envelope: stem.Envelope{Task: "exam.last", Queue: queue}}},
+		}}},
 	}
 }
 
