@@ -205,13 +205,13 @@ func TestAStoreThatTakesNoSettlementStopsTheWorkerFromRunningOn(t *testing.T) {
 		count := r.task("count", func(context.Context, string) (string, error) { runs.Add(1); return "", nil })
 		fail := func([]stem.Settlement) error { return errors.New("read-only") }
 		f.bad.Store(&fail)
-		for range 1000 {
+		for range 3000 {
 			r.enqueue(count, "")
 		}
 		stop := r.work(stem.WorkerConfig{Slots: 2, Grace: time.Minute})
 		time.Sleep(time.Hour)
-		// 128 were on their way when the first failed, and what had gathered meanwhile.
-		if got := runs.Load(); got > 2*128+2 {
+		// 512 were on their way when the first failed, and what had gathered meanwhile.
+		if got := runs.Load(); got > 2*512+2 {
 			t.Errorf("got %d runs without a settlement, want them bounded", got)
 		}
 		begin := time.Now()

@@ -15,7 +15,7 @@ type ending struct {
 
 // leastUnsettled is how many endings may be on their way at any rate: with few slots and short tasks more than two
 // for each slot make a round trip worth its while.
-const leastUnsettled = 128
+const leastUnsettled = 512
 
 // settler commits endings in groups: what arrives while one round trip is under
 // way goes with the next. It has no goroutine of its own as long as nothing
