@@ -48,7 +48,7 @@ type queueKeys struct {
 	streams [stem.MaxPriority + 1]string
 	wake    string
 	all     []any // for scripts, in the order of keys_queue.lua
-	publish []any // the first keys of publish.lua, and of them the first two those of plain.lua
+	publish []any // the first keys of publish.lua; of them the first is that of plain.lua, and two are those of resign.lua
 	boxed   [stem.MaxPriority + 1]any
 	state   string
 	dead    string

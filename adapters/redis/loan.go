@@ -21,6 +21,7 @@ type lent struct {
 	mixed   bool // not all that is ready is of priority 0 and fresh
 	full    bool // there is more, which did not fit
 	opened  bool // the session was not open on the queue
+	watches bool // the session watches the time for all that wait at the queue
 	gone    int  // entries that were on loan, or in line, and not in their streams any more
 	entries []any
 }
@@ -47,6 +48,7 @@ func parseLent(reply any) (lent, error) {
 	gone, _ := list[6].(int64)
 	l.wait, l.gone = time.Duration(wait)*time.Millisecond, int(gone)
 	l.paused, l.revoked, l.mixed, l.full, l.opened = flags&1 > 0, flags&2 > 0, flags&4 > 0, flags&8 > 0, flags&16 > 0
+	l.watches = flags&32 > 0
 	l.entries = list[8:]
 	return l, errors.Join(errs[:]...)
 }

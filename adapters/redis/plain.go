@@ -29,7 +29,7 @@ func (r *receiver) readPlainly(ctx context.Context, s *seat, most int, now int64
 	}
 	most = min(most, mostPlain)
 	ctx = patient(ctx)
-	call := plainScript.start(5, s.keys.publish[:2])
+	call := plainScript.start(5, s.keys.publish[:1])
 	call.endKeys()
 	call.add(now, r.req.Session.ID, flag(len(s.fresh) > 0), s.epoch.takeovers, s.epoch.era)
 	script := call.command(ctx)
@@ -62,6 +62,7 @@ func (r *receiver) readPlainly(ctx context.Context, s *seat, most int, now int64
 		return nil, nil
 	}
 	l.now, s.epoch = now, l.epoch
+	r.vigils.saw(r.req.Session.ID, s.keys)
 	s.keys.next.Store(l.next)
 	loans := given[:0]
 	for i := range given {

@@ -34,6 +34,7 @@ func (c *core) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.Del
 	for i, queue := range req.Queues {
 		r.places[i].keys = c.keysOf(queue)
 	}
+	defer c.mind(req.Session.ID)
 	ds, err := r.receive(ctx)
 	if err != nil {
 		err = c.failed("receive", err)
@@ -263,6 +264,7 @@ func (r *receiver) ask(ctx context.Context, s *seat, want portion) (lent, error)
 			r.heard(l.now)
 			s.paused, s.opened = l.paused, s.opened || l.opened
 			s.epoch = l.epoch
+			r.vigils.looked(r.req.Session.ID, s.keys, l.watches)
 			s.keys.next.Store(l.next)
 			s.keys.plain.Store(!l.paused && !l.mixed)
 		}

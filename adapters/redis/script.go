@@ -32,6 +32,7 @@ var (
 	countScript   = load("count", "keys_queue", "base", "state", "line")
 	revokeScript  = load("revoke", "keys_queue", "base", "state")
 	pauseScript   = load("pause", "keys_queue", "base", "state")
+	resignScript  = load("resign", "keys_publish", "base", "state")
 	rightsScript  = load("rights")
 	keepScript    = load("keep")
 )

@@ -92,6 +92,7 @@ type core struct {
 	schemas    schemas
 	sessions   sessions
 	waiters    waiters
+	vigils     vigils
 	plainKnown atomic.Bool // the server has been told plain.lua
 	watch      watch
 
@@ -125,6 +126,7 @@ func (c *core) Close() error {
 	}
 	c.close()
 	c.calls.Wait()
+	c.resignAll()
 	c.watch.close()
 	c.waiters.close()
 	if !c.owned {

@@ -13,6 +13,7 @@ import (
 // wait blocks until something has come to one of the queues, or a time has passed, or ctx ends. It may have read
 // entries also then: they are at the seats, and must have their turn.
 func (r *receiver) wait(ctx context.Context, most time.Duration) error {
+	defer r.vigils.wait(r.req.Session.ID, r.places)()
 	if r.cluster == nil {
 		seats := make([]*seat, len(r.places))
 		for i := range r.places {

@@ -2,7 +2,7 @@
 -- Lets a session have what it reads by a plain command that is sent along, and what a blocking read has given it: entries
 -- of priority 0 that nobody has had yet.
 --
--- KEYS: state and wake of the queue.
+-- KEYS: the state of the queue.
 -- ARGV: the time as the receiver knows it, in ms; session; whether it has been given something, and if so the epoch
 --   (takeovers, era) from before that read.
 --
@@ -10,7 +10,7 @@
 -- has done nothing, where not all is so simple: something else is ready or due, the queue is paused, the
 -- session is not open, or somebody may have taken from it what it was given. That is receive.lua's.
 local now, session, given = tonumber(ARGV[1]), ARGV[2], ARGV[3] == '1'
-local st = state('number', 'paused', 'next', 'back', 'aside', 'used', 'S:' .. session, 'T:' .. session, 'era', 'revoked', 'watch', 'handed')
+local st = state('number', 'paused', 'next', 'back', 'aside', 'used', 'S:' .. session, 'T:' .. session, 'era', 'revoked')
 local next = tonumber(st[3] or nil)
 if st[6] ~= '0' or st[2] or st[4] == '1' or st[5] == '1' or not next or now >= next then return 0 end
 local renewed, lease, lapsed = string.match(st[7] or '', '^(%d+) (%d+) %d (%d)$')
@@ -20,5 +20,4 @@ if given and (st[8] ~= ARGV[4] or st[9] ~= ARGV[5]) then return 0 end
 local number, last = now * 2048, tonumber(st[1] or nil)
 if last and last >= number and last < 2^53 then number = last + 1 end
 redis.call('HSET', STATE, 'number', int(number))
-if given then unwatch(session, st[11], next, now, st[12]) end
 return {int(number), st[8], st[9], (tonumber(st[10] or nil) or 0) > now and 1 or 0, int(next)}

@@ -271,28 +271,29 @@ if not told and (noticed or got and back) then
 	wake('work', got and '' or session .. ' ')
 end
 
--- One of those who wait watches the time; the others look a second later, in case it has died.
--- Who does not wait after all watches nothing. It passes on at once what it was told of an earlier time: the others sleep by what they
--- knew before.
+-- One of those who wait watches the time; the others look a second later, in case it has died. Who does not wait after all
+-- keeps its watch (see vigil.go), but for what it was told of an earlier time: that it passes on at once, since the others
+-- sleep by what they knew before.
 local wait = longest
+local watcher, till = string.match(st[8] or '', '^(%S+) (%d+)$')
+local watches = watcher == session
+till = tonumber(till)
 if got or not waits then
 	if timer and next then
 		redis.call('HDEL', STATE, 'watch')
 		wake('timer')
-	else
-		unwatch(session, st[8], next, now, st[12])
+		watches = false
 	end
-elseif waits and next and not paused then
-	local watcher, till = string.match(st[8] or '', '^(%S+) (%d+)$')
-	till = tonumber(till)
-	if not watcher or watcher == session or till > next or till < now - 1000 then
+elseif next and not paused then
+	if not watcher or watches or till > next or till < now - 1000 then
 		wait = math.max(1, math.min(longest, next - now))
 		redis.call('HSET', STATE, 'watch', session .. ' ' .. int(now + wait))
+		watches = true
 	else
 		wait = math.max(1, math.min(longest, next - now + 1000))
 	end
 end
-local flags = (paused and 1 or 0) + ((tonumber(st[11] or nil) or 0) > now and 2 or 0) + ((used ~= '0' or back or aside) and 4 or 0) + (full and (got or not waits) and 8 or 0) + (opened and 16 or 0)
+local flags = (paused and 1 or 0) + ((tonumber(st[11] or nil) or 0) > now and 2 or 0) + ((used ~= '0' or back or aside) and 4 or 0) + (full and (got or not waits) and 8 or 0) + (opened and 16 or 0) + (watches and 32 or 0)
 if opened or recovers or remade then st = look() end -- the fence has moved
 local answer = {int(now), int(number), st[10] or '', st[7] or '', wait, flags, gone, int(next or now + longest)}
 for i = 1, #lent do answer[8 + i] = lent[i] end -- unpack ends at 8,000

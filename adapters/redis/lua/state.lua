@@ -27,17 +27,6 @@ local function wake(kind, seen)
 	end
 end
 
--- Ends the watch of a session that has got work. Another one takes over, if any waits. Whoever is alone finds its own
--- token at its next wait; to write one for each task would cost more than the task.
-local function unwatch(session, watch, next, now, handed)
-	if not watch or string.match(watch, '^%S+') ~= session then return end
-	redis.call('HDEL', STATE, 'watch')
-	if next and now - (tonumber(handed or nil) or 0) > 250 then
-		redis.call('HSET', STATE, 'handed', int(now))
-		wake('timer')
-	end
-end
-
 -- Lets nobody sleep beyond a time; the earliest such time is given and comes back.
 local function by(time, next)
 	if next and next <= time then return next end

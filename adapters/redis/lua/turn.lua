@@ -8,7 +8,7 @@ local FIRST = 14
 local now, number = clock(offset)
 if ARGV[11] == '1' then ensure() end
 local mine, taken = 'S:' .. session, 'T:' .. session
-local function look() return state('number', 'paused', 'next', 'back', 'aside', 'used', 'era', 'watch', mine, taken, 'revoked', 'handed') end
+local function look() return state('number', 'paused', 'next', 'back', 'aside', 'used', 'era', 'watch', mine, taken, 'revoked') end
 local st = look()
 if not st[6] then
 	ensure()
