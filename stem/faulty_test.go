@@ -22,6 +22,7 @@ type faulty struct {
 	// swallows loses one too, and asks again by itself, as some drivers do.
 	swallows atomic.Bool
 	hangs    atomic.Bool // Extend blocks until its context ends
+	forgets  atomic.Bool // settlements are acknowledged and not made
 	calls    atomic.Int64
 	// flaps fails every second Receive.
 	flaps    atomic.Bool
@@ -88,6 +89,9 @@ func (f *faulty) SaveAndSettle(ctx context.Context, ss ...stem.Settlement) error
 		if err := (*bad)(ss); err != nil {
 			return err
 		}
+	}
+	if f.forgets.Load() {
+		return nil
 	}
 	return f.Store.SaveAndSettle(ctx, ss...)
 }

@@ -72,6 +72,9 @@ func (w *Worker) receive(ctx context.Context, free int, s *search) ([]Delivery, 
 		}
 	}
 	req := ReceiveRequest{Session: w.session, Queues: w.rota.next(), Tasks: w.known, AgeAfter: w.cfg.AgeAfter, Max: free}
+	if w.unsure.Swap(false) {
+		s.suspect()
+	}
 	wait, due := s.next(time.Now())
 	if w.cfg.StopAfterIdle > 0 {
 		wait = min(wait, w.cfg.StopAfterIdle)
@@ -83,6 +86,9 @@ func (w *Worker) receive(ctx context.Context, free int, s *search) ([]Delivery, 
 	until, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	w.room.asking(cancel)
+	if w.unsure.Load() {
+		cancel() // it has become so in between
+	}
 	deliveries, err := w.client.broker.Receive(until, req)
 	if err != nil && until.Err() != nil && ctx.Err() == nil {
 		err = errAskAgain
@@ -94,11 +100,19 @@ func (w *Worker) receive(ctx context.Context, free int, s *search) ([]Delivery, 
 // answer nobody read: their session lives, so nobody else would ever run them. A
 // call that failed may still be on its way and lend something late, so for a
 // lease after each failure every receive searches and none blocks for long;
-// else one does every few leases, for a driver that hides failures.
+// else one does every few leases, for a driver that hides failures. A renewal or a
+// settlement without an answer counts like a receive.
 type search struct {
 	lease      time.Duration
 	last       time.Time
 	suspicious time.Time // until when
+}
+
+// doubt has the next receive search, and ends the one under way. A store that does not answer may have died and
+// forgotten what it had acknowledged last: then it has lent again to this session what the worker has settled.
+func (w *Worker) doubt() {
+	w.unsure.Store(true)
+	w.room.interrupt()
 }
 
 // searchEvery is how many leases pass between two searches without a failure.

@@ -112,6 +112,48 @@ func TestAStoreOfAnUncomparableTypeWorks(t *testing.T) {
 	})
 }
 
+// A store that dies may have forgotten the last that it acknowledged. What was settled is on loan again, to a worker that lives and
+// does not know of it, and receives nothing that could fail.
+func TestWhatAStoreForgetsRunsAgainSoon(t *testing.T) {
+	for _, tt := range []struct {
+		what string
+		dies func(r *rig, f *faulty, hello *stem.TaskDefinition[string, string])
+	}{
+		{"a renewal fails", func(_ *rig, f *faulty, _ *stem.TaskDefinition[string, string]) {
+			f.away.Store(true)
+			time.Sleep(5 * time.Second) // the worker renews its lease; its receive does not call
+			f.away.Store(false)
+		}},
+		{"a settlement fails", func(r *rig, f *faulty, hello *stem.TaskDefinition[string, string]) {
+			fails := func([]stem.Settlement) error {
+				f.bad.Store(nil)
+				return errAway
+			}
+			f.bad.Store(&fails)
+			r.enqueue(hello, "another")
+		}},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+				hello := r.task("hello", greet)
+				r.work(stem.WorkerConfig{Slots: 1})
+				f.forgets.Store(true)
+				job := r.enqueue(hello, "Stem")
+				time.Sleep(time.Second)
+				f.forgets.Store(false)
+				tt.dies(r, f, hello)
+				begin := time.Now()
+				if got, err := r.wait(job); got != "Hello Stem" || err != nil {
+					t.Errorf("got %q, %v; want Hello Stem", got, err)
+				}
+				if took := time.Since(begin); took > 5*time.Second {
+					t.Errorf("it ran again after %v, want soon", took)
+				}
+			})
+		})
+	}
+}
+
 func TestALostAnswerStrandsNothing(t *testing.T) {
 	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
 		hello := r.task("hello", greet)

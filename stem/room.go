@@ -131,6 +131,11 @@ func (r *room) narrow() {
 	r.ended.Store(0)
 	r.ahead.Store(0)
 	r.tell()
+	r.interrupt()
+}
+
+// interrupt ends the receive under way.
+func (r *room) interrupt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.recall != nil {

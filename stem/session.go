@@ -64,6 +64,7 @@ func (w *Worker) keepSession(ctx context.Context) {
 			failing = stall{}
 			w.lookAtHand(now)
 		} else if ctx.Err() == nil {
+			w.doubt()
 			wait = min(failing.next(), every)
 			again := wait
 			w.observe.tell(ctx, StoreFailed{"extend", err})

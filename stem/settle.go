@@ -139,6 +139,9 @@ func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
 		s.w.held.remove(batch)
 		return nil, nil
 	}
+	if errors.Is(err, ErrUnknownOutcome) || !errors.As(err, new(*PartialError)) {
+		s.w.doubt()
+	}
 	for i, e := range batch {
 		tell := s.tellEnd
 		switch itemErr := ItemErr(err, i); {

@@ -207,6 +207,7 @@ type Worker struct {
 	hand    *hand
 	slots   sync.WaitGroup
 	room    room
+	unsure  atomic.Bool // a call has had no answer, and nothing has been received since
 	held    held
 	settler *settler
 }
