@@ -140,6 +140,13 @@ type ReceiveRequest struct {
 	// first of each stream on Redis, at the first of each priority in the index
 	// of what is due on Postgres.
 	AgeAfter time.Duration
+	// AtMost bounds how many of a task this receive lends, by the name that the envelopes have;
+	// a task that is not in it has no such bound. It is how the receiver keeps to limits on how
+	// many run at once. A task of which no more may be lent, be it at once or since so many have
+	// been, is for this receive like one that Tasks does not have: others are lent in its
+	// stead, its own are set aside where they are in the way, and a receive that waits is not ended
+	// by them. What a receiver takes back of them later keeps its order. What is lent again for Recover counts, too.
+	AtMost map[string]int
 	// Max is the most envelopes to lend, at least 1.
 	Max int
 	// MaxBytes bounds the sum of the payloads lent; one envelope is lent
@@ -165,9 +172,13 @@ func (r *ReceiveRequest) Validate() error {
 		return &OptionError{Option: "max of a receive", Value: fmt.Sprint(r.Max), Want: "1 or more"}
 	case r.AgeAfter < 0:
 		return &OptionError{Option: "age of a receive", Value: r.AgeAfter.String(), Want: "0 or more"}
-	default:
-		return r.Session.Validate()
 	}
+	for task, n := range r.AtMost {
+		if n < 0 {
+			return &OptionError{Option: "most of task " + clip(task) + " in a receive", Value: fmt.Sprint(n), Want: "0 or more"}
+		}
+	}
+	return r.Session.Validate()
 }
 
 // Delivery is an envelope on loan to one worker: the envelope and what the

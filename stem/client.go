@@ -73,17 +73,18 @@ func (c ClientConfig) validate() error {
 // Client enqueues tasks and asks for their results. It may be used concurrently
 // and needs no closing; the adapter does.
 type Client struct {
-	cfg     ClientConfig
-	broker  Broker
-	watcher ResultWatcher // nil: poll
-	revoker Revoker       // nil: nobody can revoke
-	pauser  QueuePauser   // nil: nobody can pause
-	counter QueueCounter  // nil: nobody can count
-	base    Envelope      // what holds before the options of definition and call
-	line    line
-	observe observe
-	enqueue Enqueuer // nil: no middleware
-	ward    ward
+	cfg      ClientConfig
+	broker   Broker
+	watcher  ResultWatcher // nil: poll
+	revoker  Revoker       // nil: nobody can revoke
+	pauser   QueuePauser   // nil: nobody can pause
+	counter  QueueCounter  // nil: nobody can count
+	base     Envelope      // what holds before the options of definition and call
+	limitKey limitKey      // where the key of its limit comes from
+	line     line
+	observe  observe
+	enqueue  Enqueuer // nil: no middleware
+	ward     ward
 }
 
 // NewClient makes a client of a broker.
@@ -106,6 +107,7 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	c.base = builtin()
 	defaults := draft{Envelope: &c.base}
 	defaults.apply(cfg.Defaults)
+	c.limitKey = defaults.limitKey
 	if given := c.base.ID + c.base.DedupeKey; given != "" || defaults.empty != "" {
 		return nil, &OptionError{Option: "ClientConfig.Defaults: WithID or IdempotencyKey", Value: clip(given), Want: "neither: every task but the first would be a duplicate"}
 	}
@@ -117,6 +119,9 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	}
 	sample := c.base
 	sample.ID, sample.Task = "id", "task"
+	if err := (&draft{Envelope: &sample, limitKey: c.limitKey}).completeLimit(); err != nil {
+		return nil, fmt.Errorf("stem: ClientConfig.Defaults: %w", err)
+	}
 	if err := sample.Validate(); err != nil {
 		return nil, fmt.Errorf("stem: ClientConfig.Defaults: %w", err)
 	}

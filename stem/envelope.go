@@ -71,6 +71,8 @@ type Envelope struct {
 	DedupeWindow time.Duration
 	// UniqueKey belongs to the uniqueness feature. The core carries it unread.
 	UniqueKey string
+	// Limit bounds how often and how many at once the task runs; nil means no bound.
+	Limit *Limit
 	// Fingerprint identifies the schema of the payload (see [Schema]); 0 means
 	// unknown. Only a receiver that reads it is lent the envelope.
 	Fingerprint uint64
@@ -172,6 +174,11 @@ func (e *Envelope) Validate() error {
 	}
 	if e.Timeout > 0 && e.SoftTimeout >= e.Timeout {
 		return &OptionError{Option: "soft timeout", Value: e.SoftTimeout.String(), Want: fmt.Sprint("less than the timeout, which is ", e.Timeout)}
+	}
+	if e.Limit != nil {
+		if err := e.Limit.validate(); err != nil {
+			return err
+		}
 	}
 	if e.Links != nil {
 		if err := e.validateLinks(); err != nil {

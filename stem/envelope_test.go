@@ -25,6 +25,7 @@ var full = stem.Envelope{
 	Timeout: 30 * time.Second, SoftTimeout: 20 * time.Second, Visibility: 2 * time.Minute, KeepResult: 24 * time.Hour,
 	DedupeKey: "key", DedupeWindow: 10 * time.Minute, UniqueKey: "u", Fingerprint: 1<<64 - 1,
 	Root: "root", Parent: "parent", Ancestors: []string{"near", "far"}, ReplayOf: "old", RetryFor: time.Hour,
+	Limit:            &stem.Limit{Rate: stem.Rate{Count: 10, Per: time.Second, Burst: 5}, Key: "acme", Concurrency: 3},
 	HeartbeatTimeout: 10 * time.Second,
 	Links: []stem.Link{
 		{When: stem.AfterSuccess, PassResult: true, Envelope: stem.Envelope{Task: "next", Queue: "q"}},
@@ -60,7 +61,7 @@ func TestEnvelopeBytesNeverChange(t *testing.T) {
 	}
 }
 
-const fullEnvelope = "9201de001901d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cf0000000df847580008cf0000034630b8a00009030a9302ce77359400cf00000045d964b8000bcf00000006fc23ac000ccf0000001bf08eb0000dcf00004e94914f00000ea36b65790fcf0000008bb2c9700010a17511cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a366617216cf0000034630b8a00017cf00000004a817c80019cf00000002540be4001a929301c39201de000202a46e65787403a1719302c29201de000402a46d656e6403a17105c401c01a919301c29201de000202a474656c6c03a171"
+const fullEnvelope = "9201de001a01d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cf0000000df847580008cf0000034630b8a00009030a9302ce77359400cf00000045d964b8000bcf00000006fc23ac000ccf0000001bf08eb0000dcf00004e94914f00000ea36b65790fcf0000008bb2c9700010a17511cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a366617216cf0000034630b8a00017cf00000004a817c80018950ace3b9aca0005a461636d650319cf00000002540be4001a929301c39201de000202a46e65787403a1719302c29201de000402a46d656e6403a17105c401c01a919301c29201de000202a474656c6c03a171"
 
 func TestEnvelopeIsPlainMessagePack(t *testing.T) {
 	var got struct {
@@ -71,8 +72,8 @@ func TestEnvelopeIsPlainMessagePack(t *testing.T) {
 	if err := msgpack.Unmarshal(stem.AppendEnvelope(nil, &full), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Version != 1 || len(got.Fields) != 25 {
-		t.Errorf("got version %d and %d fields, want 1 and 25", got.Version, len(got.Fields))
+	if got.Version != 1 || len(got.Fields) != 26 {
+		t.Errorf("got version %d and %d fields, want 1 and 26", got.Version, len(got.Fields))
 	}
 }
 
@@ -103,6 +104,9 @@ func TestEnvelopesSurviveTheWire(t *testing.T) {
 			Parent: name.Draw(t, "parent"), ReplayOf: name.Draw(t, "replay"),
 			RetryFor:  span.Draw(t, "retryFor"),
 			Ancestors: rapid.SliceOfN(name, 0, stem.MaxAncestors).Draw(t, "ancestors"),
+		}
+		if rapid.Bool().Draw(t, "limited") {
+			want.Limit = &stem.Limit{Rate: stem.Rate{Count: 1, Per: time.Minute}, Key: name.Draw(t, "key"), Concurrency: rapid.IntRange(0, 1_000_000).Draw(t, "concurrency")}
 		}
 		want.HeartbeatTimeout = span.Draw(t, "heartbeat")
 		want.Links = rapid.SliceOfN(link, 0, stem.MaxLinks).Draw(t, "links")
@@ -209,6 +213,10 @@ func TestValidateNamesTheField(t *testing.T) {
 		{func(e *stem.Envelope) { e.HeartbeatTimeout = -time.Second }, "stem: heartbeat timeout -1s"},
 		{func(e *stem.Envelope) { e.Links = make([]stem.Link, 17) }, "stem: links 17: want at most 16"},
 		{func(e *stem.Envelope) { e.Backoff.Kind = 7 }, "stem: back-off kind 7"},
+		{func(e *stem.Envelope) { e.Limit = &stem.Limit{Concurrency: -1} }, "stem: concurrency -1: want 0 to 1,000,000"},
+		{func(e *stem.Envelope) { e.Limit = &stem.Limit{Key: "acme"} }, `stem: limit key "acme": want a rate limit beside it`},
+		{func(e *stem.Envelope) { e.Limit = &stem.Limit{Key: "a b", Rate: stem.Rate{Count: 1, Per: 1e9}} }, `stem: limit key "a b"`},
+		{func(e *stem.Envelope) { e.Limit = &stem.Limit{Rate: stem.Rate{Count: 1}} }, "stem: rate limit 1 in 0s"},
 	}
 	for _, tt := range tests {
 		e := sound

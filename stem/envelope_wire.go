@@ -36,8 +36,9 @@ const (
 	keyAncestors
 	keyRetryFor
 	keySoftTimeout
-	keyHeartbeatTimeout = 25
-	keyLinks            = 26
+	keyLimit
+	keyHeartbeatTimeout
+	keyLinks
 )
 
 // AppendEnvelope appends the wire form of e to b. Equal envelopes have equal bytes.
@@ -69,6 +70,9 @@ func AppendEnvelope(b []byte, e *Envelope) []byte {
 	w.ids(keyAncestors, e.Ancestors)
 	w.int(keyRetryFor, int64(e.RetryFor))
 	w.int(keySoftTimeout, int64(e.SoftTimeout))
+	if e.Limit != nil {
+		w.limit(e.Limit)
+	}
 	w.int(keyHeartbeatTimeout, int64(e.HeartbeatTimeout))
 	w.links(e.Links)
 	return w.end()
@@ -176,6 +180,8 @@ func (e *Envelope) readFields(r *codec.Reader, depth int) {
 			e.RetryFor = r.Duration()
 		case keySoftTimeout:
 			e.SoftTimeout = r.Duration()
+		case keyLimit:
+			e.Limit = readLimit(r)
 		case keyHeartbeatTimeout:
 			e.HeartbeatTimeout = r.Duration()
 		case keyLinks:

@@ -18,6 +18,9 @@ type draft struct {
 	// ownHeaders tells that Headers is a map of this draft alone, ownID that the
 	// caller has given the id.
 	ownHeaders, ownID bool
+	// ownLimit tells that Limit is this draft's alone, limitKey where its key comes from.
+	ownLimit bool
+	limitKey limitKey
 	// empty names an id or a key that was given as "" where there was none to take back.
 	empty string
 	// followUps are the links that options have asked for, and depth is how deep among the
@@ -212,7 +215,7 @@ func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, pay
 // fill says what the client, the definition and the call do.
 func (e *draft) fill(client *Client, spec *TaskSpec, payload []byte, opts []Option) {
 	if client != nil {
-		*e.Envelope = client.base
+		*e.Envelope, e.limitKey = client.base, client.limitKey
 	} else {
 		*e.Envelope = builtin()
 	}
@@ -282,6 +285,9 @@ func (e *draft) complete(client *Client) error {
 	}
 	if e.ID == "" {
 		e.ID = newID()
+	}
+	if err := e.completeLimit(); err != nil {
+		return err
 	}
 	if e.followUps != nil {
 		if err := e.link(client); err != nil {

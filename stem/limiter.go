@@ -1,0 +1,67 @@
+package stem
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Limiter says when limited tasks may run: it is what a worker knows of limits. The package
+// limit makes one of a store that all workers share. Both methods may be called concurrently,
+// and use their context no longer than until they have returned.
+type Limiter interface {
+	// Reserve takes a turn for each of several deliveries that were received together, in
+	// order, and answers for each how long it has to wait for its turn: 0 means that it may run
+	// now. nil means that all may. There is always a turn, however late.
+	//
+	// The worker asks about every delivery that it is about to run, also of tasks without a
+	// limit of their own, since their queue may have one. It snoozes those that have to
+	// wait, and asks about them again when they come back, with Reserved set: then no further turn is
+	// taken, and only a penalty that has been imposed meanwhile makes them wait, for a
+	// new turn.
+	//
+	// An error means that some turns may have been taken and none is known. The deliveries do not run
+	// then but come again later, unless the error matches ErrUnlimited: then they run.
+	Reserve(ctx context.Context, turns ...Turn) ([]time.Duration, error)
+
+	// Hold says how many runs of tasks with a limited concurrency a session has, or is about to
+	// have, and answers for each of them how many it is granted. It tells the
+	// whole of a task and no difference: the answer is what the session holds of that task
+	// from now on, for s.Lease or until it is told anew. A session is granted what it asks for up
+	// to the limit less what other sessions hold; what it holds already is not taken from it, though
+	// the limit may be lower by now. 0 gives back what the session holds. Tasks that are not
+	// named keep what they hold, and are not renewed.
+	//
+	// An error means that each may hold what it did before or what was asked for. If it
+	// matches ErrUnlimited, runs begin though nothing was granted.
+	Hold(ctx context.Context, s Session, holds ...Hold) ([]Held, error)
+}
+
+// Turn is a delivery that is about to run.
+type Turn struct {
+	// Envelope is read-only.
+	*Envelope
+	// Reserved tells that it has waited for a turn which it was given before.
+	Reserved bool
+}
+
+// Hold is how many runs of a task a session has.
+type Hold struct {
+	Task string
+	// Limit is how many there may be in all sessions together, at least 1.
+	Limit int
+	// N is how many the session has or is about to have.
+	N int
+}
+
+// Held is what a session holds of a task.
+type Held struct {
+	// N is how many runs it may have: at most as many as it asked for.
+	N int
+	// Free is how many more there might be now, in this session or another.
+	Free int
+}
+
+// ErrUnlimited: the limiter cannot tell, and tasks are to run as if they were not limited
+// until it can.
+var ErrUnlimited = errors.New("stem: limits cannot be told, tasks run without")
