@@ -23,6 +23,7 @@ const (
 	defaultMaxLent          = 1000
 	defaultMaxInterruptions = 3
 	defaultStuckAfter       = 10 * time.Second
+	defaultHeartbeat        = 10 * time.Second
 )
 
 var defaultBackoff = ExponentialBackoff(2*time.Second, 5*time.Minute)

@@ -136,14 +136,16 @@ func (w *Worker) leftBehind() error {
 	return fmt.Errorf("stem: worker %s: %s and finished tasks are not settled: the store does not answer", w.cfg.Name, why)
 }
 
-// lastWord is what an observer has at least to be told of the end.
+// lastWord is what an observer, and the store, have at least to be told of the end.
 const lastWord = 100 * time.Millisecond
 
 // tellRest waits for the observer as long as the stop, which began then, allows.
-func (w *Worker) tellRest(stopped time.Time) {
-	patience := lastWord
-	if !w.stops.hard.raised() {
-		patience = max(patience, w.cfg.Grace-time.Since(stopped))
+func (w *Worker) tellRest(stopped time.Time) { w.observe.flush(w.patience(stopped)) }
+
+// patience is what is left for the last words of a stop that began then.
+func (w *Worker) patience(stopped time.Time) time.Duration {
+	if w.stops.hard.raised() {
+		return lastWord
 	}
-	w.observe.flush(patience)
+	return max(lastWord, w.cfg.Grace-time.Since(stopped))
 }

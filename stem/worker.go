@@ -72,6 +72,10 @@ type WorkerConfig struct {
 	// stack. It keeps its slot until it returns. At least 100 ms; the default is 10 s, and a
 	// negative one means never.
 	StuckAfter time.Duration
+	// HeartbeatInterval is how often the worker announces itself to a broker that is a [PresenceKeeper] (see
+	// Client.Workers): 1 s to 1 h. It is gone when it has not done so for three times as
+	// long. The default is 10 s, and a negative one means that it does not announce itself.
+	HeartbeatInterval time.Duration
 	// ReceiveMiddleware sees each delivery before it runs and may decrypt, verify or refuse
 	// it; the first is the outermost.
 	ReceiveMiddleware []ReceiveMiddleware
@@ -111,6 +115,9 @@ func (c WorkerConfig) withDefaults(client *Client) WorkerConfig {
 	if c.StuckAfter == 0 {
 		c.StuckAfter = defaultStuckAfter
 	}
+	if c.HeartbeatInterval == 0 {
+		c.HeartbeatInterval = defaultHeartbeat
+	}
 	if c.MaxInterruptions == 0 {
 		c.MaxInterruptions = defaultMaxInterruptions
 	}
@@ -135,6 +142,7 @@ const (
 	mostWeight   = 1_000_000
 	shortestIdle = 100 * time.Millisecond // a receive must have the time to answer
 	soonestStuck = 100 * time.Millisecond // whoever looks for stuck handlers looks four times as often
+	longestHeart = time.Hour
 )
 
 func (c WorkerConfig) validate() error {
@@ -155,6 +163,8 @@ func (c WorkerConfig) validate() error {
 		return &OptionError{Option: "WorkerConfig.StopAfterIdle", Value: c.StopAfterIdle.String(), Want: "at least 100ms, or 0 for never"}
 	case c.StuckAfter > 0 && c.StuckAfter < soonestStuck:
 		return &OptionError{Option: "WorkerConfig.StuckAfter", Value: c.StuckAfter.String(), Want: "at least 100ms, 0 for 10s, or a negative one for never"}
+	case c.HeartbeatInterval >= 0 && c.HeartbeatInterval < time.Second || c.HeartbeatInterval > longestHeart:
+		return &OptionError{Option: "WorkerConfig.HeartbeatInterval", Value: c.HeartbeatInterval.String(), Want: "1s to 1h, 0 for 10s, or a negative one for never"}
 	case c.Lease < time.Second || c.Lease > longestLease:
 		return &OptionError{Option: "WorkerConfig.Lease", Value: c.Lease.String(), Want: "1s to 24h, or 0 for 15s"}
 	}
@@ -262,6 +272,8 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 // Name gives the worker's name.
 func (w *Worker) Name() string { return w.cfg.Name }
 
+func (w *Worker) Slots() int { return w.cfg.Slots }
+
 // Run works until ctx ends, Stop is called or StopAfterIdle has passed, then stops gracefully: it receives
 // nothing more, gives back what has not started, cancels the handlers that wait for
 // a job, lets the others finish for four fifths of the grace period, cancels the rest
@@ -295,6 +307,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	if w.cfg.StuckAfter > 0 {
 		extender.Go(func() { w.watchStuck(keeping) })
 	}
+	present := w.announcer()
+	if present != nil {
+		extender.Go(func() { present.run(keeping) })
+	}
 	for range w.cfg.Slots {
 		w.slots.Go(w.slot)
 	}
@@ -318,6 +334,9 @@ func (w *Worker) Run(ctx context.Context) error {
 
 	stopKeeping()
 	extender.Wait()
+	if present != nil && err == nil {
+		present.leave(w.patience(stopped))
+	}
 	w.observe.tell(w.base, WorkerStopped{w.cfg.Name})
 	w.tellRest(stopped)
 	w.log.Info("stem: worker stopped")

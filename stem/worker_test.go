@@ -377,6 +377,8 @@ func TestAWorkerThatIsWronglySetUpSaysSo(t *testing.T) {
 			{r.client, good, stem.WorkerConfig{QueueWeights: map[string]int{"a": 1, "b": 0}}, "WorkerConfig.QueueWeights 0 for b: want 1 to 1,000,000"},
 			{r.client, good, stem.WorkerConfig{QueueWeights: map[string]int{"a b": 1}}, `WorkerConfig.QueueWeights "a b"`},
 			{r.client, good, stem.WorkerConfig{StopAfterIdle: time.Millisecond}, "WorkerConfig.StopAfterIdle 1ms"},
+			{r.client, good, stem.WorkerConfig{HeartbeatInterval: 1}, "WorkerConfig.HeartbeatInterval 1ns: want 1s to 1h"},
+			{r.client, good, stem.WorkerConfig{HeartbeatInterval: 2 * time.Hour}, "WorkerConfig.HeartbeatInterval 2h0m0s: want 1s to 1h"},
 			{r.client, good, stem.WorkerConfig{StuckAfter: 1}, "WorkerConfig.StuckAfter 1ns: want at least 100ms"},
 			{r.client, good, stem.WorkerConfig{AgeAfter: -time.Second}, "WorkerConfig.AgeAfter -1s"},
 			{r.client, good, stem.WorkerConfig{Name: "\x1b"}, "WorkerConfig.Name"},

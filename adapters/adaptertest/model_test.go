@@ -65,6 +65,7 @@ var beyond = slices.Concat(
 		"has a SavingSettler of the broker's own", "knows revocations of its own deliveries only", "looks at nothing but ids",
 	},
 	faultsOf(transactionMutants), // programs have no transactions
+	faultsOf(presenceMutants),    // nor do their workers say anything of themselves
 )
 
 // faultsOf gives what mutants do.

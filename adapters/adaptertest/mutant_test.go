@@ -32,7 +32,7 @@ type mutant struct {
 }
 
 func mutants() []mutant {
-	return slices.Concat(publishMutants, receiveMutants, schemaMutants, settleMutants, lifeMutants, closeMutants, resultMutants, capabilityMutants, revokeMutants, pauseMutants, transactionMutants)
+	return slices.Concat(publishMutants, receiveMutants, schemaMutants, settleMutants, lifeMutants, closeMutants, resultMutants, capabilityMutants, revokeMutants, pauseMutants, presenceMutants, transactionMutants)
 }
 
 // A suite that cannot fail proves nothing: each mutant breaks its promises.

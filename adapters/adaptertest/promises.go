@@ -16,5 +16,5 @@ func backendPromises() []promise {
 }
 
 func capabilityPromises() []promise {
-	return slices.Concat(savingSettlerPromises, watchPromises, deadLetterPromises, countPromises, revokePromises, pausePromises, transactionPromises)
+	return slices.Concat(savingSettlerPromises, watchPromises, deadLetterPromises, countPromises, revokePromises, pausePromises, presencePromises, transactionPromises)
 }

@@ -20,7 +20,7 @@
 // To read the package, follow an envelope: entry.go (what is known about one),
 // queue.go and lane.go (where it waits), receiver.go (who waits for it),
 // session.go (who holds it), settlement.go (how that ends), revocation.go (what shall not run), pause.go (queues that rest). A result's way is
-// backend.go and shelf.go.
+// backend.go and shelf.go; presence.go keeps what workers say of themselves.
 package memory
 
 import (
@@ -41,6 +41,8 @@ var (
 	_ stem.QueueCounter     = (*Store)(nil)
 	_ stem.RevocationStore  = (*Store)(nil)
 	_ stem.QueuePauser      = (*Store)(nil)
+	_ stem.PresenceKeeper   = (*Store)(nil)
+	_ stem.PresenceLister   = (*Store)(nil)
 )
 
 // The defaults of the store's bounds.
@@ -83,6 +85,7 @@ type Store struct {
 
 	results  shelf[stem.Result]
 	gone     tombstones
+	workers  shelf[stem.WorkerInfo]
 	watchers map[string][]chan stem.Result
 }
 
@@ -107,6 +110,7 @@ func (s *Store) Close() error {
 	s.queues, s.sessions, s.lapses, s.watched = nil, nil, heap[*session]{}, nil
 	s.picked = nil
 	s.results, s.gone, s.watchers = shelf[stem.Result]{}, tombstones{}, nil
+	s.workers = shelf[stem.WorkerInfo]{}
 	return nil
 }
 
