@@ -70,6 +70,7 @@ const (
 	FailureTimeout   FailureKind = "timeout"   // the handler, or something it waited for, ran into a time limit
 	FailureExpired   FailureKind = "expired"   // it did not start in time
 	FailureRevoked   FailureKind = "revoked"   // somebody cancelled it
+	FailureReplaced  FailureKind = "replaced"  // a later task of its kind was to replace it (see ConflictReplace)
 	FailurePoison    FailureKind = "poison"    // it was cut short too often
 	FailureMalformed FailureKind = "malformed" // its bytes could not be read
 	FailureUnstored  FailureKind = "unstored"  // it succeeded, and the store has refused its result for a minute

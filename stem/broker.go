@@ -88,6 +88,12 @@ type Publisher interface {
 	// is not stored: its Published names the id that stands. Repeating a call
 	// is therefore safe for envelopes with a dedupe key; for others it may add
 	// a second copy, which is why a client never repeats one by itself.
+	//
+	// An envelope whose unique key (see [Uniqueness]) another one holds on its queue is not
+	// stored either: its Published names the holder and tells of a Conflict, and no dedupe key is kept. With
+	// ConflictReplace, and a holder that said so too and is not running, it is stored in its place, and its Published names the holder
+	// in Replaces: the holder is revoked (with [ReplacedReason], for at least as long as a client
+	// revokes), and becomes due at once if a delay of its own has kept it waiting. Dedupe keys are looked at first.
 	Publish(ctx context.Context, envs ...Envelope) ([]Published, error)
 }
 
@@ -98,6 +104,11 @@ type Published struct {
 	ID string
 	// Duplicate tells that the envelope was not stored.
 	Duplicate bool
+	// Conflict tells that it was not stored since the envelope that stands holds its unique
+	// key.
+	Conflict bool
+	// Replaces is the id of the envelope that this one was stored in place of, if any.
+	Replaces string
 }
 
 // Session is a worker's tenure at a store. All that a worker holds lives on its
@@ -293,6 +304,9 @@ type Settlement struct {
 	// most MaxMarks bytes. They replace earlier ones; a release keeps those that stand
 	// where it brings none. The worker passes on those that it does not know.
 	Marks map[string]string
+	// Cancelled tells of a VerdictAck that the task will never be done: it was revoked,
+	// replaced or had expired. A unique key UntilTime is let go then.
+	Cancelled bool
 	// Result is the record that [SavingSettler] saves with the settlement, nil
 	// for none. Settle does not look at it.
 	Result *Result

@@ -79,6 +79,7 @@ type Client struct {
 	revoker  Revoker       // nil: nobody can revoke
 	pauser   QueuePauser   // nil: nobody can pause
 	counter  QueueCounter  // nil: nobody can count
+	unique   UniqueKeeper  // nil: no task may be unique
 	base     Envelope      // what holds before the options of definition and call
 	limitKey limitKey      // where the key of its limit comes from
 	line     line
@@ -101,6 +102,7 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	c.watcher, _ = As[ResultWatcher](cfg.Backend)
 	c.pauser, _ = As[QueuePauser](broker)
 	c.counter, _ = As[QueueCounter](broker)
+	c.unique, _ = As[UniqueKeeper](broker)
 	if c.revoker, _ = As[Revoker](broker); cfg.Revocations != nil {
 		c.revoker = cfg.Revocations
 	}
@@ -113,6 +115,9 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	}
 	if defaults.followUps != nil {
 		return nil, &OptionError{Option: "ClientConfig.Defaults: OnSuccess, OnFailure or Then", Value: fmt.Sprint(len(defaults.followUps), " tasks"), Want: "none: they would follow themselves"}
+	}
+	if defaults.unique != nil {
+		return nil, &OptionError{Option: "ClientConfig.Defaults: Unique and what goes with it", Value: "for all tasks", Want: "none: it is for the task definition or the call to say"}
 	}
 	if c.base.Fingerprint != 0 {
 		return nil, &OptionError{Option: "ClientConfig.Defaults: Fingerprint", Value: fmt.Sprintf("%016x", c.base.Fingerprint), Want: "none: each task has its own"}
@@ -186,6 +191,9 @@ func (c *Client) Publish(ctx context.Context, envs ...Envelope) ([]Published, er
 // check refuses an envelope that no store would take, or that is too large.
 func (c *Client) check(e *Envelope) error {
 	if err := e.tooLarge(c.cfg.MaxPayload); err != nil {
+		return err
+	}
+	if err := c.mustKeepUnique(e); err != nil {
 		return err
 	}
 	return e.Validate()

@@ -11,6 +11,7 @@
 // To read the package, follow a task through its life: envelope.go (what
 // travels) and wire.go (its bytes), spec.go, task.go, option.go, env.go and job.go (definitions, options, claims on results),
 // route.go, middleware.go, client.go and line.go (enqueue: resolve, publish, share a round trip),
+// unique.go, unique_option.go and unique_by.go (the only one of its kind),
 // broker.go, backend.go and capability.go (what a store promises), taskset.go (what a
 // receiver knows), worker.go, session.go and fetch.go (a worker's life, its lease,
 // receive), hand.go, loan.go and execute.go (what is in hand, run it), soft.go and stuck.go (warn

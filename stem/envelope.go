@@ -69,8 +69,9 @@ type Envelope struct {
 	// window means no deduplication.
 	DedupeKey    string
 	DedupeWindow time.Duration
-	// UniqueKey belongs to the uniqueness feature. The core carries it unread.
-	UniqueKey string
+	// Unique is what makes the envelope the only one of its kind on its queue; nil for
+	// most. It is shared and read-only.
+	Unique *Uniqueness
 	// Limit bounds how often and how many at once the task runs; nil means no bound.
 	Limit *Limit
 	// Fingerprint identifies the schema of the payload (see [Schema]); 0 means
@@ -110,7 +111,7 @@ func (e *Envelope) Lineage(yield func(id string) bool) {
 const (
 	// MaxIDLength is the longest id, task name and queue name, in bytes.
 	MaxIDLength = 200
-	// MaxKeyLength is the longest dedupe key, which may hold a task name, a
+	// MaxKeyLength is the longest dedupe key and unique key, which may hold a task name, a
 	// space and a key of the caller's.
 	MaxKeyLength = 2*MaxIDLength + 1
 	// MaxHeaders is how many bytes the headers may have, keys and values together.
@@ -153,11 +154,12 @@ func (e *Envelope) Validate() error {
 			return err
 		}
 	}
-	for _, key := range []struct{ field, value string }{
-		{"dedupe key", e.DedupeKey}, {"unique key", e.UniqueKey},
-	} {
-		if !printable(key.value, ' ') || len(key.value) > MaxKeyLength {
-			return &OptionError{Option: key.field, Value: clip(key.value), Want: "at most 401 printable ASCII bytes"}
+	if !printable(e.DedupeKey, ' ') || len(e.DedupeKey) > MaxKeyLength {
+		return &OptionError{Option: "dedupe key", Value: clip(e.DedupeKey), Want: "at most 401 printable ASCII bytes"}
+	}
+	if e.Unique != nil {
+		if err := e.Unique.validate(); err != nil {
+			return err
 		}
 	}
 	if size := headersSize(e.Headers); size > MaxHeaders {

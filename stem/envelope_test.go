@@ -23,8 +23,9 @@ var full = stem.Envelope{
 	Headers: map[string]string{"tenant": "acme", "a": "\x00\xff"},
 	Delay:   time.Minute, ExpiresIn: time.Hour, MaxRetries: 3, Backoff: stem.ExponentialBackoff(2*time.Second, 5*time.Minute),
 	Timeout: 30 * time.Second, SoftTimeout: 20 * time.Second, Visibility: 2 * time.Minute, KeepResult: 24 * time.Hour,
-	DedupeKey: "key", DedupeWindow: 10 * time.Minute, UniqueKey: "u", Fingerprint: 1<<64 - 1,
-	Root: "root", Parent: "parent", Ancestors: []string{"near", "far"}, ReplayOf: "old", RetryFor: time.Hour,
+	DedupeKey: "key", DedupeWindow: 10 * time.Minute, Fingerprint: 1<<64 - 1,
+	Unique: &stem.Uniqueness{Key: "u", Until: stem.UntilTime, For: time.Minute, OnConflict: stem.ConflictError},
+	Root:   "root", Parent: "parent", Ancestors: []string{"near", "far"}, ReplayOf: "old", RetryFor: time.Hour,
 	Limit:            &stem.Limit{Rate: stem.Rate{Count: 10, Per: time.Second, Burst: 5}, Key: "acme", Concurrency: 3},
 	HeartbeatTimeout: 10 * time.Second,
 	Links: []stem.Link{
@@ -61,7 +62,7 @@ func TestEnvelopeBytesNeverChange(t *testing.T) {
 	}
 }
 
-const fullEnvelope = "9201de001a01d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cf0000000df847580008cf0000034630b8a00009030a9302ce77359400cf00000045d964b8000bcf00000006fc23ac000ccf0000001bf08eb0000dcf00004e94914f00000ea36b65790fcf0000008bb2c9700010a17511cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a366617216cf0000034630b8a00017cf00000004a817c80018950ace3b9aca0005a461636d650319cf00000002540be4001a929301c39201de000202a46e65787403a1719302c29201de000402a46d656e6403a17105c401c01a919301c29201de000202a474656c6c03a171"
+const fullEnvelope = "9201de001a01d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cf0000000df847580008cf0000034630b8a00009030a9302ce77359400cf00000045d964b8000bcf00000006fc23ac000ccf0000001bf08eb0000dcf00004e94914f00000ea36b65790fcf0000008bb2c970001094a17503cf0000000df84758000211cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a366617216cf0000034630b8a00017cf00000004a817c80018950ace3b9aca0005a461636d650319cf00000002540be4001a929301c39201de000202a46e65787403a1719302c29201de000402a46d656e6403a17105c401c01a919301c29201de000202a474656c6c03a171"
 
 func TestEnvelopeIsPlainMessagePack(t *testing.T) {
 	var got struct {
@@ -99,9 +100,15 @@ func TestEnvelopesSurviveTheWire(t *testing.T) {
 			Backoff: stem.BackoffPolicy{
 				Kind: stem.BackoffKind(rapid.IntRange(0, 2).Draw(t, "kind")), Base: span.Draw(t, "base"), Cap: span.Draw(t, "cap"),
 			},
+			Unique: rapid.Ptr(rapid.Custom(func(t *rapid.T) stem.Uniqueness {
+				return stem.Uniqueness{
+					Key: rapid.StringMatching(`[ -~]{1,401}`).Draw(t, "key"), Until: stem.UniqueUntil(rapid.IntRange(1, 3).Draw(t, "until")),
+					For: max(span.Draw(t, "for"), 1), OnConflict: stem.Conflict(rapid.IntRange(0, 2).Draw(t, "conflict")),
+				}
+			}), true).Draw(t, "unique"),
 			Fingerprint: rapid.Uint64().Draw(t, "fingerprint"),
-			UniqueKey:   rapid.StringMatching(`[ -~]{0,401}`).Draw(t, "unique"), Root: name.Draw(t, "root"),
-			Parent: name.Draw(t, "parent"), ReplayOf: name.Draw(t, "replay"),
+			Root:        name.Draw(t, "root"),
+			Parent:      name.Draw(t, "parent"), ReplayOf: name.Draw(t, "replay"),
 			RetryFor:  span.Draw(t, "retryFor"),
 			Ancestors: rapid.SliceOfN(name, 0, stem.MaxAncestors).Draw(t, "ancestors"),
 		}
@@ -203,7 +210,15 @@ func TestValidateNamesTheField(t *testing.T) {
 		{func(e *stem.Envelope) { e.Task = "" }, "stem: task name"},
 		{func(e *stem.Envelope) { e.Queue = "a b" }, "stem: queue"},
 		{func(e *stem.Envelope) { e.DedupeKey = "ü" }, "stem: dedupe key"},
-		{func(e *stem.Envelope) { e.UniqueKey = strings.Repeat("x", 402) }, "stem: unique key"},
+		{func(e *stem.Envelope) {
+			e.Unique = &stem.Uniqueness{Key: strings.Repeat("x", 402), Until: stem.UntilDone}
+		}, "stem: unique key"},
+		{func(e *stem.Envelope) { e.Unique = &stem.Uniqueness{Until: stem.UntilDone} }, `stem: unique key ""`},
+		{func(e *stem.Envelope) { e.Unique = &stem.Uniqueness{Key: "k"} }, "stem: uniqueness 0"},
+		{func(e *stem.Envelope) { e.Unique = &stem.Uniqueness{Key: "k", Until: 4} }, "stem: uniqueness 4"},
+		{func(e *stem.Envelope) { e.Unique = &stem.Uniqueness{Key: "k", Until: stem.UntilTime} }, "stem: time of uniqueness 0s"},
+		{func(e *stem.Envelope) { e.Unique = &stem.Uniqueness{Key: "k", Until: stem.UntilDone, For: -1} }, "stem: time of uniqueness -1ns"},
+		{func(e *stem.Envelope) { e.Unique = &stem.Uniqueness{Key: "k", Until: stem.UntilDone, OnConflict: 3} }, "stem: conflict 3"},
 		{func(e *stem.Envelope) { e.Parent = "\x1b[2J" }, "stem: parent"},
 		{func(e *stem.Envelope) { e.Ancestors = []string{"sound", ""} }, "stem: ancestor"},
 		{func(e *stem.Envelope) { e.Ancestors = make([]string, 17) }, "stem: ancestors 17 ids: want at most 16"},

@@ -28,7 +28,7 @@ const (
 	keyKeepResult
 	keyDedupeKey
 	keyDedupeWindow
-	keyUniqueKey
+	keyUnique
 	keyFingerprint
 	keyRoot
 	keyParent
@@ -59,7 +59,7 @@ func AppendEnvelope(b []byte, e *Envelope) []byte {
 	w.int(keyKeepResult, int64(e.KeepResult))
 	w.str(keyDedupeKey, e.DedupeKey)
 	w.int(keyDedupeWindow, int64(e.DedupeWindow))
-	w.str(keyUniqueKey, e.UniqueKey)
+	w.unique(e.Unique)
 	if e.Fingerprint != 0 {
 		w.key(keyFingerprint)
 		w.b = codec.AppendUint(w.b, e.Fingerprint)
@@ -110,6 +110,18 @@ func (w *fieldWriter) backoff(p BackoffPolicy) {
 	w.b = codec.AppendUint(w.b, uint64(p.Kind))
 	w.b = codec.AppendInt(w.b, int64(p.Base))
 	w.b = codec.AppendInt(w.b, int64(p.Cap))
+}
+
+func (w *fieldWriter) unique(u *Uniqueness) {
+	if u == nil {
+		return
+	}
+	w.key(keyUnique)
+	w.b = codec.AppendArrayLen(w.b, 4)
+	w.b = codec.AppendString(w.b, u.Key)
+	w.b = codec.AppendUint(w.b, uint64(u.Until))
+	w.b = codec.AppendInt(w.b, int64(u.For))
+	w.b = codec.AppendUint(w.b, uint64(u.OnConflict))
 }
 
 // ParseEnvelope reads the wire form of an envelope. It copies what it keeps. It
@@ -164,8 +176,8 @@ func (e *Envelope) readFields(r *codec.Reader, depth int) {
 			e.DedupeKey = r.Str()
 		case keyDedupeWindow:
 			e.DedupeWindow = r.Duration()
-		case keyUniqueKey:
-			e.UniqueKey = r.Str()
+		case keyUnique:
+			e.Unique = readUnique(r)
 		case keyFingerprint:
 			e.Fingerprint = r.Uint64()
 		case keyRoot:
@@ -234,4 +246,24 @@ func readBackoff(r *codec.Reader) BackoffPolicy {
 	}
 	r.Leave()
 	return p
+}
+
+func readUnique(r *codec.Reader) *Uniqueness {
+	u := new(Uniqueness)
+	for i := range r.EnterArray() {
+		switch i {
+		case 0:
+			u.Key = r.Str()
+		case 1:
+			u.Until = UniqueUntil(r.Uint8())
+		case 2:
+			u.For = r.Duration()
+		case 3:
+			u.OnConflict = Conflict(r.Uint8())
+		default:
+			r.Skip()
+		}
+	}
+	r.Leave()
+	return u
 }

@@ -43,11 +43,13 @@ type TaskRef struct {
 // told after the store has accepted it: the next run may have begun by then.
 type (
 	// TaskEnqueued: the store has the task, or had it already. InTransaction: a transaction
-	// has taken it, and the store has it once that commits; of that nobody tells.
+	// has taken it, and the store has it once that commits; of that nobody tells. Replaces is
+	// the id of the task in whose place it comes, if any (see ConflictReplace).
 	TaskEnqueued struct {
 		TaskRef
 		Duplicate     bool
 		InTransaction bool
+		Replaces      string
 	}
 	// TaskStarted: the handler is about to run.
 	TaskStarted struct {

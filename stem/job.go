@@ -13,6 +13,7 @@ import (
 type ticket struct {
 	id, queue string
 	delay     time.Duration // from its enqueue until it is due
+	replaces  string
 	duplicate bool
 	ignored   bool
 	client    *Client
@@ -33,8 +34,13 @@ func (j Job[R]) ID() string { return j.id }
 func (j Job[R]) Queue() string { return j.queue }
 
 // Duplicate reports that the enqueue added nothing, because a task with the same
-// id or idempotency key was enqueued within the dedupe window. The job is that task's.
+// id or idempotency key was enqueued within the dedupe window, or because one holds the
+// unique key. The job is that task's.
 func (j Job[R]) Duplicate() bool { return j.duplicate }
+
+// Replaces gives the id of the task that was cancelled in favour of this one (see
+// ConflictReplace), or "".
+func (j Job[R]) Replaces() string { return j.replaces }
 
 // Wait blocks until the task has ended and answers its result.
 //

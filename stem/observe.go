@@ -131,7 +131,7 @@ func (o *observe) hand(t told) {
 func (o *observe) enqueued(ctx context.Context, e *Envelope, p Published, inTransaction bool) {
 	if o.observer != nil {
 		o.tell(ctx, TaskEnqueued{
-			TaskRef: TaskRef{ID: p.ID, Task: e.Task, Queue: e.Queue}, Duplicate: p.Duplicate, InTransaction: inTransaction,
+			TaskRef: TaskRef{ID: p.ID, Task: e.Task, Queue: e.Queue}, Duplicate: p.Duplicate, InTransaction: inTransaction, Replaces: p.Replaces,
 		})
 	}
 }

@@ -27,6 +27,8 @@ type draft struct {
 	// links of another draft this one is.
 	followUps []followUp
 	depth     int
+	// unique is what options have said about uniqueness, nil where none has.
+	unique *uniqueDraft
 }
 
 // Delay makes the task due d after it is enqueued. A negative d counts as 0.
@@ -291,6 +293,11 @@ func (e *draft) complete(client *Client) error {
 	}
 	if e.followUps != nil {
 		if err := e.link(client); err != nil {
+			return err
+		}
+	}
+	if e.unique != nil {
+		if err := e.makeUnique(client); err != nil {
 			return err
 		}
 	}

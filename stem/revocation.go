@@ -191,11 +191,14 @@ type revokedError struct{ reason string }
 func (e *revokedError) Error() string { return ErrRevoked.Error() + ": " + e.reason }
 func (e *revokedError) Unwrap() error { return ErrRevoked }
 
-// cancelledFor judges that a task was revoked, and tells the cause's reason.
+// cancelledFor judges that a task was revoked or replaced, and tells the cause's reason.
 func cancelledFor(cause error, when string) judgement {
 	var because *revokedError
-	if errors.As(cause, &because) {
-		when += ": " + because.reason
+	if !errors.As(cause, &because) {
+		return cancelled(FailureRevoked, when)
 	}
-	return cancelled(FailureRevoked, when)
+	if isReplaced(because.reason) {
+		return cancelled(FailureReplaced, because.reason)
+	}
+	return cancelled(FailureRevoked, when+": "+because.reason)
 }

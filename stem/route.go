@@ -68,6 +68,9 @@ func (r route) enqueue(ctx context.Context, spec *TaskSpec, payload []byte, opts
 	if err := client.line.send(ctx, p); err != nil {
 		return ticket{}, fmt.Errorf("stem: enqueue task %s: %w", spec.Name, ItemErr(err, 0))
 	}
+	if err := p.envs[0].conflict(p.answers[0]); err != nil {
+		return ticket{}, err
+	}
 	return r.ticket(ctx, client, &p.envs[0], p.answers[0]), nil
 }
 
@@ -87,9 +90,9 @@ func (r route) enqueueMany(ctx context.Context, spec *TaskSpec, payloads [][]byt
 		if err := d.resolve(ctx, client, spec, payloads[i], opts); err != nil {
 			return nil, err
 		}
-		if i == 1 && envs[0].DedupeKey != "" {
+		if i == 1 && (envs[0].DedupeKey != "" || d.unique != nil && d.unique.key != "") {
 			return nil, fmt.Errorf("enqueue task %s: %w", spec.Name,
-				&OptionError{Option: "WithID or IdempotencyKey", Value: "for many tasks", Want: "none: every task but the first would be a duplicate of it"})
+				&OptionError{Option: "WithID, IdempotencyKey or UniqueKey", Value: "for many tasks", Want: "none: every task but the first would be a duplicate of it"})
 		}
 	}
 	answers, err := r.publish(ctx, client, envs)
@@ -99,6 +102,7 @@ func (r route) enqueueMany(ctx context.Context, spec *TaskSpec, payloads [][]byt
 			return nil, err
 		}
 	}
+	err = refuseConflicts(spec.Name, envs, answers, err)
 	failed := failedItems(err)
 	tickets := make([]ticket, len(envs))
 	for i := range tickets {
@@ -113,5 +117,5 @@ func (r route) ticket(ctx context.Context, client *Client, e *Envelope, p Publis
 	if client != nil {
 		client.observe.enqueued(ctx, e, p, r.via != nil)
 	}
-	return ticket{id: p.ID, queue: e.Queue, delay: e.Delay, duplicate: p.Duplicate, ignored: e.KeepResult == 0, client: client}
+	return ticket{id: p.ID, queue: e.Queue, delay: e.Delay, replaces: p.Replaces, duplicate: p.Duplicate, ignored: e.KeepResult == 0, client: client}
 }

@@ -59,7 +59,7 @@ func fullEnvelope() stem.Envelope {
 		Backoff: stem.ExponentialBackoff(time.Second, time.Hour),
 		Timeout: 1500 * time.Microsecond, SoftTimeout: 1250 * time.Microsecond, Visibility: 2 * time.Hour, KeepResult: 24 * time.Hour,
 		DedupeKey: "key", DedupeWindow: 10 * time.Minute,
-		UniqueKey: "unique", Fingerprint: 1<<64 - 1,
+		Unique: &stem.Uniqueness{Key: "unique", Until: stem.UntilTime, For: time.Hour, OnConflict: stem.ConflictReplace}, Fingerprint: 1<<64 - 1,
 		Root: "root", Parent: "parent", Ancestors: []string{"grandparent", "great-grandparent"}, ReplayOf: "replayed",
 		Limit: &stem.Limit{Rate: stem.Rate{Count: 1_000_000, Per: time.Second, Burst: 7}, Key: punctuation, Concurrency: 1_000_000},
 		HeartbeatTimeout: time.Minute + time.Nanosecond,
