@@ -25,6 +25,8 @@ var (
 	_ stem.QueueCounter     = (*Store)(nil)
 	_ stem.RevocationStore  = (*Store)(nil)
 	_ stem.QueuePauser      = (*Store)(nil)
+	_ stem.PresenceKeeper   = (*Store)(nil)
+	_ stem.PresenceLister   = (*Store)(nil)
 )
 
 // Store is a broker and a result backend in one schema of a PostgreSQL database. All methods may be called

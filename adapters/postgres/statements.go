@@ -11,6 +11,7 @@ type statements struct {
 	claim, extend, settle, save, complete                  string
 	load, await, tidy, count                               string
 	pause, revoke, revoked, deadLetters, waiter, notWaiter string
+	announce, workers                                      string
 }
 
 // statementsBySchema keeps what was made: a program has one schema or a few, and makes a Transaction for each of its own.
@@ -62,5 +63,13 @@ WHERE r.until > clock_timestamp() + $1::bigint * interval '1 microsecond' AND r.
 		waiter: named(`INSERT INTO {schema}.waiter (id, until) VALUES ($2::text, clock_timestamp() + ($1::bigint + $3::bigint) * interval '1 microsecond')
 ON CONFLICT (id) DO UPDATE SET until = excluded.until`),
 		notWaiter: named(`DELETE FROM {schema}.waiter WHERE id = $1::text`),
+		// Some of those whose time is over go at each call.
+		announce: named(`WITH c AS MATERIALIZED (SELECT clock_timestamp() + $1::bigint * interval '1 microsecond' AS now),
+gone AS (DELETE FROM {schema}.worker w WHERE w.ctid = ANY (ARRAY(
+    SELECT o.ctid FROM {schema}.worker o, c WHERE o.until <= c.now AND o.id <> $2::text COLLATE "C" LIMIT 20 FOR UPDATE OF o SKIP LOCKED)))
+INSERT INTO {schema}.worker AS w (id, seen, until, said)
+SELECT $2::text, c.now, c.now + $3::bigint * interval '1 microsecond', $4::bytea FROM c
+ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, until = excluded.until, said = excluded.said`),
+		workers: named(`SELECT id, seen, said FROM {schema}.worker WHERE until > clock_timestamp() + $1::bigint * interval '1 microsecond'`),
 	}
 }

@@ -42,6 +42,8 @@ const group = "stem"
 //	                                a field without a name tells that somebody waits for one of them
 //	<namespace>:results             the channel on which such buckets are announced when they have new outcomes
 //	<namespace>:session:<id>        a set: the queues that a session has received from
+//	<namespace>:{%workers}:said     a hash: what workers say of themselves, by session, behind when they said it
+//	<namespace>:{%workers}:until    a sorted set: until when that is kept
 type queueKeys struct {
 	queue   string
 	prefix  string
@@ -125,6 +127,12 @@ func timeOf(id string) (ms uint64, ok bool) {
 
 // channel is where buckets with new outcomes are announced.
 func (c *core) channel() string { return c.cfg.Namespace + ":results" }
+
+// workerKeys gives the keys of what workers say of themselves. They share a hash tag that is no queue's: behind the
+// percent sign in one of those there are two digits.
+func (c *core) workerKeys() []any {
+	return []any{c.cfg.Namespace + ":{%workers}:said", c.cfg.Namespace + ":{%workers}:until"}
+}
 
 func (c *core) sessionKey(id string) string { return c.cfg.Namespace + ":session:" + id }
 

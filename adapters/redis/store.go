@@ -25,6 +25,8 @@ var (
 	_ stem.QueueCounter     = (*Store)(nil)
 	_ stem.RevocationStore  = (*Store)(nil)
 	_ stem.QueuePauser      = (*Store)(nil)
+	_ stem.PresenceKeeper   = (*Store)(nil)
+	_ stem.PresenceLister   = (*Store)(nil)
 	_ stem.Broker           = (*ClusterStore)(nil)
 	_ stem.Backend          = (*ClusterStore)(nil)
 )

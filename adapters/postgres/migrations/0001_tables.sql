@@ -129,3 +129,11 @@ CREATE TABLE {schema}.waiter (
     id    text COLLATE "C" PRIMARY KEY,
     until timestamptz NOT NULL
 );
+
+-- What workers say of themselves. It has no index by time: an announcement then stays on its page.
+CREATE TABLE {schema}.worker (
+    id    text COLLATE "C" PRIMARY KEY, -- of its session
+    seen  timestamptz NOT NULL,
+    until timestamptz NOT NULL,
+    said  bytea NOT NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
