@@ -3,6 +3,7 @@ package stem
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -52,6 +53,18 @@ type Hold struct {
 	Limit int
 	// N is how many the session has or is about to have.
 	N int
+}
+
+// Validate reports what no store can hold. Stores call it; workers never make such holds.
+func (h *Hold) Validate() error {
+	switch {
+	case h.Limit < 1:
+		return &OptionError{Option: "limit of a hold", Value: fmt.Sprint(h.Limit), Want: "1 or more"}
+	case h.N < 0:
+		return &OptionError{Option: "runs of a hold", Value: fmt.Sprint(h.N), Want: "0 or more"}
+	default:
+		return validName("task name", h.Task)
+	}
 }
 
 // Held is what a session holds of a task.

@@ -121,6 +121,7 @@ func (x *exam) lawful(req stem.ReceiveRequest, ds []stem.Delivery) {
 	if len(ds) < 1 || len(ds) > req.Max {
 		x.Fatalf("receive: got %d deliveries, want 1 to %d", len(ds), req.Max)
 	}
+	lent := map[string]int{}
 	for _, d := range ds {
 		switch {
 		case d.Envelope == nil:
@@ -133,6 +134,10 @@ func (x *exam) lawful(req stem.ReceiveRequest, ds []stem.Delivery) {
 			x.Fatalf("receive: got number %d and attempt %d, want both to be positive", d.Number, d.Attempt)
 		case d.Malformed != nil:
 			x.Fatalf("receive: got a malformed envelope (%v), want what was published", d.Malformed)
+		}
+		lent[d.Task]++
+		if most, bounded := req.AtMost[d.Task]; bounded && lent[d.Task] > most {
+			x.Fatalf("receive: got %d or more of task %s, want at most %d", lent[d.Task], d.Task, most)
 		}
 	}
 }

@@ -32,7 +32,13 @@ type mutant struct {
 }
 
 func mutants() []mutant {
-	return slices.Concat(publishMutants, receiveMutants, schemaMutants, settleMutants, lifeMutants, closeMutants, resultMutants, capabilityMutants, revokeMutants, pauseMutants, presenceMutants, transactionMutants)
+	return slices.Concat(
+		publishMutants, receiveMutants, schemaMutants, atMostMutants, settleMutants, lifeMutants, closeMutants, resultMutants,
+		capabilityMutants, revokeMutants, pauseMutants,
+		limitMutants,
+		presenceMutants,
+		transactionMutants,
+	)
 }
 
 // A suite that cannot fail proves nothing: each mutant breaks its promises.

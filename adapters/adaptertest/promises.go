@@ -7,7 +7,7 @@ import "slices"
 func brokerPromises() []promise {
 	return slices.Concat(
 		publishPromises, receivePromises, orderPromises, settlePromises, leasePromises, fencePromises,
-		dedupePromises, unknownPromises, schemaPromises, lifePromises, recoverPromises, brokerClosePromises,
+		dedupePromises, unknownPromises, schemaPromises, atMostPromises, lifePromises, recoverPromises, brokerClosePromises,
 	)
 }
 
@@ -16,5 +16,10 @@ func backendPromises() []promise {
 }
 
 func capabilityPromises() []promise {
-	return slices.Concat(savingSettlerPromises, watchPromises, deadLetterPromises, countPromises, revokePromises, pausePromises, presencePromises, transactionPromises)
+	return slices.Concat(
+		savingSettlerPromises, watchPromises, deadLetterPromises, countPromises, revokePromises, pausePromises,
+		turnPromises, placePromises,
+		presencePromises,
+		transactionPromises,
+	)
 }

@@ -61,7 +61,7 @@ func fullEnvelope() stem.Envelope {
 		DedupeKey: "key", DedupeWindow: 10 * time.Minute,
 		Unique: &stem.Uniqueness{Key: "unique", Until: stem.UntilTime, For: time.Hour, OnConflict: stem.ConflictReplace}, Fingerprint: 1<<64 - 1,
 		Root: "root", Parent: "parent", Ancestors: []string{"grandparent", "great-grandparent"}, ReplayOf: "replayed",
-		Limit: &stem.Limit{Rate: stem.Rate{Count: 1_000_000, Per: time.Second, Burst: 7}, Key: punctuation, Concurrency: 1_000_000},
+		Limit:            &stem.Limit{Rate: stem.Rate{Count: 1_000_000, Per: time.Second, Burst: 7}, Key: punctuation, Concurrency: 1_000_000},
 		HeartbeatTimeout: time.Minute + time.Nanosecond,
 		Links: []stem.Link{{When: stem.AfterFailure, Envelope: stem.Envelope{
 			Task: "exam.next", Queue: queue, Payload: everyByte(), Headers: map[string]string{hostile: hostile},

@@ -45,20 +45,22 @@ func (l *lane) recall() {
 	l.rank()
 }
 
-// recall puts the lanes back that a receiver knows and that were set aside. Their
+// recall puts the lanes back that suit a receiver and that were set aside. Their
 // envelopes have kept their places.
-func (q *queue) recall(tasks *stem.TaskSet) {
-	if tasks != nil && tasks.Len() < q.aside.count/len(q.tiers) {
+func (q *queue) recall(t taste) {
+	if t.tasks != nil && t.tasks.Len() < q.aside.count/len(q.tiers) {
 		// More is set aside than the receiver knows, perhaps a million bogus names
 		// or schemas: look up what it knows.
-		for task, read := range tasks.All() {
-			q.recallTask(task, read)
+		for task, read := range t.tasks.All() {
+			if !t.full(task) {
+				q.recallTask(task, read)
+			}
 		}
 		return
 	}
 	for _, lanes := range q.aside.lanes {
 		for l := range lanes {
-			if l.knownTo(tasks) {
+			if l.suits(t) {
 				l.recall()
 			}
 		}

@@ -60,10 +60,8 @@ func (e *entry) lane() *lane {
 	return e.queue.lane(e.envelope.Priority, schema)
 }
 
-// knownTo reports whether a receiver can run the entry.
-func (e *entry) knownTo(tasks *stem.TaskSet) bool {
-	return tasks.Has(e.envelope.Task, e.envelope.Fingerprint)
-}
+// suits reports whether a receiver may be lent the entry.
+func (e *entry) suits(t taste) bool { return t.has(e.envelope.Task, e.envelope.Fingerprint) }
 
 // lend gives the entry to a session, as a delivery of a number. What was on loan
 // to another one was interrupted.

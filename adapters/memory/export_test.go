@@ -13,7 +13,7 @@ func (s *Store) Footprint() map[string]int {
 	sizes := map[string]int{
 		"queues": len(s.queues), "sessions": len(s.sessions), "lapses": s.lapses.len(), "watched": len(s.watched),
 		"results": s.results.len(), "result rows": len(s.results.rows), "watchers": len(s.watchers),
-		"tombstones": s.gone.count,
+		"tombstones": s.gone.count, "buckets": len(s.buckets), "places": len(s.places),
 	}
 	if s.alarm != nil {
 		sizes["alarms"] = 1

@@ -107,15 +107,13 @@ func (l *lane) rank() {
 	}
 }
 
-// knownTo reports whether a receiver can run what waits in the lane.
-func (l *lane) knownTo(tasks *stem.TaskSet) bool {
-	return tasks.Has(l.schema.Task, l.schema.Fingerprint)
-}
+// suits reports whether a receiver may be lent what waits in the lane.
+func (l *lane) suits(t taste) bool { return t.has(l.schema.Task, l.schema.Fingerprint) }
 
 // offers reports whether a receiver would find something in the lane: it knows
 // its schema, and not all that waits is what its own session left behind.
 func (l *lane) offers(r *receiver) bool {
-	if l.length == 0 || !l.knownTo(r.request.Tasks) {
+	if l.length == 0 || !l.suits(tasteOf(&r.request)) {
 		return false
 	}
 	holder := l.peek().holder

@@ -15,7 +15,8 @@ type pick struct {
 	// ripening is how many delayed entries may still be moved under this lock.
 	// A million may come due at once, and of a task that nobody here knows.
 	ripening int
-	done     bool // there shall be no more
+	taste    taste // what more there may be
+	done     bool  // there shall be no more
 }
 
 // mostRipened bounds how many delayed entries move under one lock.
@@ -24,7 +25,7 @@ const mostRipened = 1024
 // pick takes out of line what a request gets, for lend to lend. The slice is
 // good until the next pick.
 func (s *Store) pick(request *stem.ReceiveRequest, session *session, now instant) []*entry {
-	p := pick{request: request, entries: s.picked[:0], ripening: mostRipened}
+	p := pick{request: request, entries: s.picked[:0], ripening: mostRipened, taste: tasteOf(request).own()}
 	if request.Recover {
 		session.pickForgotten(&p)
 	}
@@ -48,12 +49,15 @@ func (s *session) pickForgotten(p *pick) {
 	}
 	var forgotten []*entry
 	for _, e := range s.held {
-		if _, ok := known[e]; !ok && !e.queue.paused && e.knownTo(p.request.Tasks) && slices.Contains(p.request.Queues, e.queue.name) {
+		if _, ok := known[e]; !ok && !e.queue.paused && e.suits(p.taste) && slices.Contains(p.request.Queues, e.queue.name) {
 			forgotten = append(forgotten, e)
 		}
 	}
 	slices.SortFunc(forgotten, func(a, b *entry) int { return cmp.Compare(a.place, b.place) })
 	for _, e := range forgotten {
+		if !e.suits(p.taste) {
+			continue // of its task no more may be lent
+		}
 		if p.done || !p.fits(e) {
 			p.done = true
 			return
@@ -65,7 +69,7 @@ func (s *session) pickForgotten(p *pick) {
 // pick takes from the queue what the request wants: from the tier of the highest
 // rank first, and from another only when that is dry.
 func (q *queue) pick(p *pick, now instant) {
-	q.recall(p.request.Tasks)
+	q.recall(p.taste)
 	if q.paused {
 		return
 	}
@@ -110,7 +114,7 @@ func (q *queue) aged(p *pick, now instant) (order [stem.MaxPriority + 1]int) {
 // next gives the entry that the tier would lend first, or nil.
 func (q *queue) next(t *tier, p *pick, now instant) *entry {
 	for {
-		if l := t.known(p.request.Tasks); l != nil {
+		if l := t.suitable(p.taste); l != nil {
 			return l.peek()
 		}
 		moved := q.ripen(t, min(p.ripening, 1), now)
@@ -120,12 +124,12 @@ func (q *queue) next(t *tier, p *pick, now instant) *entry {
 	}
 }
 
-// known gives the first of the tier's lanes that a receiver knows, or nil, and sets those
-// aside that come before.
-func (t *tier) known(tasks *stem.TaskSet) *lane {
+// suitable gives the first of the tier's lanes of which a receiver may be lent something, or nil, and
+// sets those aside that come before.
+func (t *tier) suitable(taste taste) *lane {
 	for t.lanes.len() > 0 {
 		l := t.lanes.top()
-		if l.knownTo(tasks) {
+		if l.suits(taste) {
 			return l
 		}
 		l.setAside()
@@ -136,7 +140,7 @@ func (t *tier) known(tasks *stem.TaskSet) *lane {
 // pick takes from the tier's lanes.
 func (t *tier) pick(p *pick) {
 	for !p.done {
-		l := t.known(p.request.Tasks)
+		l := t.suitable(p.taste)
 		if l == nil {
 			return
 		}
@@ -157,5 +161,6 @@ func (p *pick) fits(e *entry) bool {
 func (p *pick) add(e *entry) {
 	p.entries = append(p.entries, e)
 	p.bytes += len(e.envelope.Payload)
+	p.taste.lent(e.envelope.Task)
 	p.done = len(p.entries) == p.request.Max
 }

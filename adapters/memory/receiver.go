@@ -38,7 +38,7 @@ func (r *receiver) wake() {
 // wants reports whether the receiver may take an entry. What its own session
 // left behind when it lapsed it does not take over.
 func (r *receiver) wants(e *entry) bool {
-	return e.knownTo(r.request.Tasks) && (e.holder == nil || e.holder.id != r.request.Session.ID)
+	return e.suits(tasteOf(&r.request)) && (e.holder == nil || e.holder.id != r.request.Session.ID)
 }
 
 // promise wakes the receiver for one more envelope.
@@ -70,7 +70,7 @@ func (q *queue) call(e *entry) {
 func (s *Store) pass(request *stem.ReceiveRequest) {
 	for _, name := range request.Queues {
 		if q := s.queues[name]; q != nil && len(q.receivers) > 0 {
-			q.recall(request.Tasks) // somebody else may have set aside what was promised to this one
+			q.recall(tasteOf(request)) // somebody else may have set aside what was promised to this one
 			q.callNext()
 		}
 	}

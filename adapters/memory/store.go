@@ -20,7 +20,7 @@
 // To read the package, follow an envelope: entry.go (what is known about one),
 // queue.go and lane.go (where it waits), receiver.go (who waits for it),
 // session.go (who holds it), settlement.go (how that ends), revocation.go (what shall not run), pause.go (queues that rest). A result's way is
-// backend.go and shelf.go; presence.go keeps what workers say of themselves.
+// backend.go and shelf.go; limit.go keeps how often and how many at once, presence.go what workers say of themselves.
 package memory
 
 import (
@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/limit"
 )
 
 var (
@@ -43,6 +44,7 @@ var (
 	_ stem.QueuePauser      = (*Store)(nil)
 	_ stem.PresenceKeeper   = (*Store)(nil)
 	_ stem.PresenceLister   = (*Store)(nil)
+	_ limit.Store           = (*Store)(nil)
 )
 
 // The defaults of the store's bounds.
@@ -87,6 +89,10 @@ type Store struct {
 	gone     tombstones
 	workers  shelf[stem.WorkerInfo]
 	watchers map[string][]chan stem.Result
+
+	buckets        map[limit.Bucket]*limit.State
+	sweepBucketsAt int               // how many buckets there must be before idle ones are looked for
+	places         map[string]places // by task
 }
 
 // Close empties the store, and ends it: blocked calls are woken, and they and
@@ -111,6 +117,7 @@ func (s *Store) Close() error {
 	s.picked = nil
 	s.results, s.gone, s.watchers = shelf[stem.Result]{}, tombstones{}, nil
 	s.workers = shelf[stem.WorkerInfo]{}
+	s.buckets, s.places = nil, nil
 	return nil
 }
 
