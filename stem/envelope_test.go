@@ -25,7 +25,7 @@ var full = stem.Envelope{
 	Timeout: 30 * time.Second, SoftTimeout: 20 * time.Second, Visibility: 2 * time.Minute, KeepResult: 24 * time.Hour,
 	DedupeKey: "key", DedupeWindow: 10 * time.Minute, Fingerprint: 1<<64 - 1,
 	Unique: &stem.Uniqueness{Key: "u", Until: stem.UntilTime, For: time.Minute, OnConflict: stem.ConflictError},
-	Root:   "root", Parent: "parent", Ancestors: []string{"near", "far"}, ReplayOf: "old", RetryFor: time.Hour,
+	Root:   "root", Parent: "parent", Ancestors: []string{"near", "far"}, ReplayOf: "old", RetryFor: time.Hour + 1,
 	Limit:            &stem.Limit{Rate: stem.Rate{Count: 10, Per: time.Second, Burst: 5}, Key: "acme", Concurrency: 3},
 	HeartbeatTimeout: 10 * time.Second,
 	Links: []stem.Link{
@@ -62,7 +62,7 @@ func TestEnvelopeBytesNeverChange(t *testing.T) {
 	}
 }
 
-const fullEnvelope = "9201de001a01d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cf0000000df847580008cf0000034630b8a00009030a9302ce77359400cf00000045d964b8000bcf00000006fc23ac000ccf0000001bf08eb0000dcf00004e94914f00000ea36b65790fcf0000008bb2c970001094a17503cf0000000df84758000211cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a366617216cf0000034630b8a00017cf00000004a817c80018950ace3b9aca0005a461636d650319cf00000002540be4001a929301c39201de000202a46e65787403a1719302c29201de000402a46d656e6403a17105c401c01a919301c29201de000202a474656c6c03a171"
+const fullEnvelope = "9201de001a01d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cdea6008ce0036ee8009030a9302cd07d0ce000493e00bcd75300cce0001d4c00dce05265c000ea36b65790fce000927c01094a17503cdea600211cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a366617216d3fffffcb9cf475fff17cd4e2018950acd03e805a461636d650319cd27101a929301c39201de000202a46e65787403a1719302c29201de000402a46d656e6403a17105c401c01a919301c29201de000202a474656c6c03a171"
 
 func TestEnvelopeIsPlainMessagePack(t *testing.T) {
 	var got struct {
@@ -157,6 +157,7 @@ func TestParseEnvelopeRefuses(t *testing.T) {
 		{"17 links", "9201de000401a16902a17403a1711adc0011" + strings.Repeat("c0", 17), "17 links"},
 		{"links in links, 9 deep", "9201de000401a16902a17403a171" + deepLinks(9), "9 deep"},
 		{"a link with an id", "9201de000401a16902a17403a1711a919301c29201de000301a16902a17403a171", "id, dedupe key and lineage"},
+		{"a delay of more than 292 years", "9201de000401a16902a17403a17107d3" + "8000000000000000", "292 years"},
 		{"a terminal escape for a name", "9201de000301a16902a21b5b03a171", "printable ASCII"},
 	}
 	for _, tt := range tests {

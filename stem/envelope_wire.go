@@ -2,7 +2,6 @@ package stem
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/gostem/gostem/stem/codec"
 )
@@ -50,15 +49,15 @@ func AppendEnvelope(b []byte, e *Envelope) []byte {
 	w.int(keyPriority, int64(e.Priority))
 	w.bytes(keyPayload, e.Payload)
 	w.headers(e.Headers)
-	w.int(keyDelay, int64(e.Delay))
-	w.int(keyExpiresIn, int64(e.ExpiresIn))
+	w.duration(keyDelay, e.Delay)
+	w.duration(keyExpiresIn, e.ExpiresIn)
 	w.int(keyMaxRetries, int64(e.MaxRetries))
 	w.backoff(e.Backoff)
-	w.int(keyTimeout, int64(e.Timeout))
-	w.int(keyVisibility, int64(e.Visibility))
-	w.int(keyKeepResult, int64(e.KeepResult))
+	w.duration(keyTimeout, e.Timeout)
+	w.duration(keyVisibility, e.Visibility)
+	w.duration(keyKeepResult, e.KeepResult)
 	w.str(keyDedupeKey, e.DedupeKey)
-	w.int(keyDedupeWindow, int64(e.DedupeWindow))
+	w.duration(keyDedupeWindow, e.DedupeWindow)
 	w.unique(e.Unique)
 	if e.Fingerprint != 0 {
 		w.key(keyFingerprint)
@@ -68,12 +67,12 @@ func AppendEnvelope(b []byte, e *Envelope) []byte {
 	w.str(keyParent, e.Parent)
 	w.str(keyReplayOf, e.ReplayOf)
 	w.ids(keyAncestors, e.Ancestors)
-	w.int(keyRetryFor, int64(e.RetryFor))
-	w.int(keySoftTimeout, int64(e.SoftTimeout))
+	w.duration(keyRetryFor, e.RetryFor)
+	w.duration(keySoftTimeout, e.SoftTimeout)
 	if e.Limit != nil {
 		w.limit(e.Limit)
 	}
-	w.int(keyHeartbeatTimeout, int64(e.HeartbeatTimeout))
+	w.duration(keyHeartbeatTimeout, e.HeartbeatTimeout)
 	w.links(e.Links)
 	return w.end()
 }
@@ -108,8 +107,8 @@ func (w *fieldWriter) backoff(p BackoffPolicy) {
 	w.key(keyBackoff)
 	w.b = codec.AppendArrayLen(w.b, 3)
 	w.b = codec.AppendUint(w.b, uint64(p.Kind))
-	w.b = codec.AppendInt(w.b, int64(p.Base))
-	w.b = codec.AppendInt(w.b, int64(p.Cap))
+	w.b = appendDuration(w.b, p.Base)
+	w.b = appendDuration(w.b, p.Cap)
 }
 
 func (w *fieldWriter) unique(u *Uniqueness) {
@@ -120,7 +119,7 @@ func (w *fieldWriter) unique(u *Uniqueness) {
 	w.b = codec.AppendArrayLen(w.b, 4)
 	w.b = codec.AppendString(w.b, u.Key)
 	w.b = codec.AppendUint(w.b, uint64(u.Until))
-	w.b = codec.AppendInt(w.b, int64(u.For))
+	w.b = appendDuration(w.b, u.For)
 	w.b = codec.AppendUint(w.b, uint64(u.OnConflict))
 }
 
@@ -159,23 +158,23 @@ func (e *Envelope) readFields(r *codec.Reader, depth int) {
 		case keyHeaders:
 			e.Headers = readHeaders(r)
 		case keyDelay:
-			e.Delay = r.Duration()
+			e.Delay = readDuration(r)
 		case keyExpiresIn:
-			e.ExpiresIn = r.Duration()
+			e.ExpiresIn = readDuration(r)
 		case keyMaxRetries:
 			e.MaxRetries = r.Int()
 		case keyBackoff:
 			e.Backoff = readBackoff(r)
 		case keyTimeout:
-			e.Timeout = r.Duration()
+			e.Timeout = readDuration(r)
 		case keyVisibility:
-			e.Visibility = r.Duration()
+			e.Visibility = readDuration(r)
 		case keyKeepResult:
-			e.KeepResult = r.Duration()
+			e.KeepResult = readDuration(r)
 		case keyDedupeKey:
 			e.DedupeKey = r.Str()
 		case keyDedupeWindow:
-			e.DedupeWindow = r.Duration()
+			e.DedupeWindow = readDuration(r)
 		case keyUnique:
 			e.Unique = readUnique(r)
 		case keyFingerprint:
@@ -189,13 +188,13 @@ func (e *Envelope) readFields(r *codec.Reader, depth int) {
 		case keyAncestors:
 			e.Ancestors = readIDs(r)
 		case keyRetryFor:
-			e.RetryFor = r.Duration()
+			e.RetryFor = readDuration(r)
 		case keySoftTimeout:
-			e.SoftTimeout = r.Duration()
+			e.SoftTimeout = readDuration(r)
 		case keyLimit:
 			e.Limit = readLimit(r)
 		case keyHeartbeatTimeout:
-			e.HeartbeatTimeout = r.Duration()
+			e.HeartbeatTimeout = readDuration(r)
 		case keyLinks:
 			e.Links = readLinks(r, depth+1)
 		default:
@@ -237,9 +236,9 @@ func readBackoff(r *codec.Reader) BackoffPolicy {
 		case 0:
 			p.Kind = BackoffKind(r.Uint8())
 		case 1:
-			p.Base = time.Duration(r.Int64())
+			p.Base = readDuration(r)
 		case 2:
-			p.Cap = time.Duration(r.Int64())
+			p.Cap = readDuration(r)
 		default:
 			r.Skip()
 		}
@@ -257,7 +256,7 @@ func readUnique(r *codec.Reader) *Uniqueness {
 		case 1:
 			u.Until = UniqueUntil(r.Uint8())
 		case 2:
-			u.For = r.Duration()
+			u.For = readDuration(r)
 		case 3:
 			u.OnConflict = Conflict(r.Uint8())
 		default:

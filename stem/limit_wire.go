@@ -7,7 +7,7 @@ func (w *fieldWriter) limit(l *Limit) {
 	w.key(keyLimit)
 	w.b = codec.AppendArrayLen(w.b, 5)
 	w.b = codec.AppendInt(w.b, int64(l.Rate.Count))
-	w.b = codec.AppendInt(w.b, int64(l.Rate.Per))
+	w.b = appendDuration(w.b, l.Rate.Per)
 	w.b = codec.AppendInt(w.b, int64(l.Rate.Burst))
 	w.b = codec.AppendString(w.b, l.Key)
 	w.b = codec.AppendInt(w.b, int64(l.Concurrency))
@@ -20,7 +20,7 @@ func readLimit(r *codec.Reader) *Limit {
 		case 0:
 			l.Rate.Count = r.Int()
 		case 1:
-			l.Rate.Per = r.Duration()
+			l.Rate.Per = readDuration(r)
 		case 2:
 			l.Rate.Burst = r.Int()
 		case 3:
