@@ -71,11 +71,18 @@ func TestStemCarriesPayloadsOfTheSizeOfTheOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &stemSystem{client: client, task: task.HandlerRunTask.Via(client)}
-	if err := s.Enqueue(t.Context(), firstTask); err != nil {
-		t.Fatal(err)
+	sum, span := 0, 2*payloadSpan+1
+	for n := int32(firstTask); n < firstTask+int32(span); n++ {
+		if err := s.Enqueue(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		if size != len(payload(n)) {
+			t.Errorf("task %d: got %d bytes, want %d", n, size, len(payload(n)))
+		}
+		sum += size
 	}
-	if size != payloadSize {
-		t.Errorf("got %d bytes, want %d", size, payloadSize)
+	if sum != payloadSize*span {
+		t.Errorf("got %d bytes for %d tasks, want %d on average", sum, span, payloadSize)
 	}
 }
 

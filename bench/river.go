@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +19,7 @@ type riverSystem struct {
 	client *river.Client[pgx.Tx] // which only inserts
 }
 
-// riverArgs travel as 120 bytes of JSON.
+// riverArgs travel as JSON.
 type riverArgs struct {
 	N    int32  `json:"n"`
 	Text string `json:"text"`
@@ -29,7 +28,7 @@ type riverArgs struct {
 // Kind names the task.
 func (riverArgs) Kind() string { return "bench.run" }
 
-var riverText = strings.Repeat("x", payloadSize-len(`{"n":1048576,"text":""}`))
+const riverBeside = len(`{"n":1048576,"text":""}`)
 
 // newRiver connects River with its defaults, or tuned: fetching as often as it can (its own benchmark says 2 ms) and
 // polling as often as its own benchmark does.
@@ -54,7 +53,7 @@ func newRiver(ctx context.Context, url string, tuned bool) (*riverSystem, error)
 }
 
 func (r *riverSystem) Enqueue(ctx context.Context, n int32) error {
-	_, err := r.client.Insert(ctx, riverArgs{n, riverText}, nil)
+	_, err := r.client.Insert(ctx, riverArgs{n, filler(n, riverBeside)}, nil)
 	return err
 }
 
@@ -65,7 +64,7 @@ func (r *riverSystem) EnqueueMany(ctx context.Context, from, to int32, due time.
 		options = &river.InsertOpts{ScheduledAt: due}
 	}
 	for n := from; n < to; n++ {
-		jobs = append(jobs, river.InsertManyParams{Args: riverArgs{n, riverText}, InsertOpts: options})
+		jobs = append(jobs, river.InsertManyParams{Args: riverArgs{n, filler(n, riverBeside)}, InsertOpts: options})
 	}
 	_, err := r.client.InsertManyFast(ctx, jobs)
 	return err

@@ -55,15 +55,18 @@ func newStem(store stem.Broker, ignoreResult bool) (*stemSystem, error) {
 	return &stemSystem{c, task.HandlerRunTask.Via(c), store, session}, nil
 }
 
+// stemBeside is what the map, its keys, the number and the length of the text take.
+const stemBeside = 15
+
 func (s *stemSystem) Enqueue(ctx context.Context, n int32) error {
-	_, err := s.task.Enqueue(ctx, task.Args{N: n, Text: filler})
+	_, err := s.task.Enqueue(ctx, task.Args{N: n, Text: filler(n, stemBeside)})
 	return err
 }
 
 func (s *stemSystem) EnqueueMany(ctx context.Context, from, to int32, due time.Time) error {
 	args := make([]task.Args, 0, to-from)
 	for n := from; n < to; n++ {
-		args = append(args, task.Args{N: n, Text: filler})
+		args = append(args, task.Args{N: n, Text: filler(n, stemBeside)})
 	}
 	var options []stem.Option
 	if !due.IsZero() {

@@ -5,7 +5,7 @@ import "context"
 
 //go:generate go tool stemgen
 
-// Args travel as 120 bytes.
+// Args travel as 104 to 136 bytes.
 type Args struct {
 	N    int32
 	Text string
