@@ -74,14 +74,8 @@ const (
 	FailurePoison    FailureKind = "poison"    // it was cut short too often
 	FailureMalformed FailureKind = "malformed" // its bytes could not be read
 	FailureUnstored  FailureKind = "unstored"  // it succeeded, and the store has refused its result for a minute
+	FailureUnlinked  FailureKind = "unlinked"  // it succeeded, and what follows it has been refused for a minute
 )
-
-// ProgressReport is what a handler says about work under way.
-type ProgressReport struct {
-	// Percent is 0 to 100.
-	Percent float64
-	Message string
-}
 
 // State is where a task stands in its life.
 type State string

@@ -34,6 +34,9 @@ import (
 // judged by what the handler returns, as if Complete had not been called. Until it has
 // ended nothing else ends the task: commit or roll back before the handler returns.
 //
+// The tasks that follow a success (see [OnSuccess]) are published in the transaction too, which must be a
+// [Publisher] then.
+//
 // It takes the context of the handler of this very task, or one made from it, and is bounded
 // by the client's CallTimeout. The result is encoded here: worker middleware that changes what
 // a handler returns does not see it.
@@ -49,7 +52,7 @@ func (d *TaskDefinition[A, R]) Complete(ctx context.Context, tx Completer, resul
 		return fmt.Errorf("stem: Complete of task %s: the handler that calls it runs task %s: call it on the definition of that one", clip(d.spec.Name), l.Task)
 	}
 	var payload []byte
-	if l.KeepResult > 0 {
+	if l.needsResult() {
 		if payload, err = d.encodeResult(result); err != nil {
 			return err
 		}
@@ -100,8 +103,14 @@ func (l *loan) complete(ctx context.Context, tx Completer, payload []byte) error
 	}
 	j := judge(l.Delivery, outcome{result: payload})
 	j.ran = time.Since(l.started())
+	followers := l.followers(&j)
+	publisher, publishes := tx.(Publisher)
+	if followers != nil && !publishes {
+		return fmt.Errorf("stem: Complete of task %s (%s): tasks follow it, and a %T publishes none in its transaction: pass one that is a stem.Publisher", l.Task, l.ID, tx)
+	}
 	var t trip
 	s.prepare(&t, []ending{{l, j}})
+	l.worker.reporter.mute(l)
 	call := callContext(ctx, l.worker.client.cfg.CallTimeout)
 	defer call.end(nil)
 	if err := tx.Complete(call, t.settlements[0]); err != nil {
@@ -111,7 +120,30 @@ func (l *loan) complete(ctx context.Context, tx Completer, payload []byte) error
 		}
 		return fmt.Errorf("stem: Complete of task %s (%s): %w", l.Task, l.ID, err)
 	}
+	// Only now, when nobody else can complete the task any more: he would wait for these links.
+	if err := l.publishIn(call, publisher, followers); err != nil {
+		return fmt.Errorf("stem: Complete of task %s (%s): publish what follows: %w", l.Task, l.ID, err)
+	}
 	l.completion.Store(&completion{payload})
+	return nil
+}
+
+// publishIn publishes what follows the task in a transaction that ends it.
+func (l *loan) publishIn(ctx context.Context, tx Publisher, followers []Envelope) error {
+	if followers == nil {
+		return nil
+	}
+	client := l.worker.client
+	if err := client.checkAll(followers); err != nil {
+		return err
+	}
+	answers, err := publishThrough(ctx, client, tx, followers)
+	if err != nil {
+		return err
+	}
+	for i := range followers {
+		client.observe.enqueued(ctx, &followers[i], answers[i], true)
+	}
 	return nil
 }
 

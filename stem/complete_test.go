@@ -381,7 +381,9 @@ func TestProgressAfterCompleteIsAnEventOnly(t *testing.T) {
 		var task *stem.TaskDefinition[string, string]
 		task = b.task("task", func(ctx context.Context, _ string) (string, error) {
 			tx := b.store.Begin()
-			err := errors.Join(task.Complete(ctx, tx, "committed"), stem.Progress(ctx, 100, "all done"))
+			err := task.Complete(ctx, tx, "committed")
+			stem.Progress(ctx, 100, "all done", nil)
+			time.Sleep(time.Second)
 			if _, none := b.store.Load(ctx, "id"); !errors.Is(none, stem.ErrNoResult) {
 				t.Errorf("while the transaction is open: got %v, want no record", none)
 			}

@@ -93,8 +93,12 @@ func (w *fieldWriter) headers(h map[string]string) {
 		return
 	}
 	w.key(keyHeaders)
-	w.b = codec.AppendMapLen(w.b, len(h))
-	for _, e := range codec.SortedEntries(make([]codec.Entry[string, string], 0, 8), h) {
+	w.texts(h)
+}
+
+func (w *fieldWriter) texts(m map[string]string) {
+	w.b = codec.AppendMapLen(w.b, len(m))
+	for _, e := range codec.SortedEntries(make([]codec.Entry[string, string], 0, 8), m) {
 		w.b = codec.AppendString(w.b, e.Key)
 		w.b = codec.AppendString(w.b, e.Value)
 	}
@@ -156,7 +160,7 @@ func (e *Envelope) readFields(r *codec.Reader, depth int) {
 		case keyPayload:
 			e.Payload = r.Bytes()
 		case keyHeaders:
-			e.Headers = readHeaders(r)
+			e.Headers = readTexts(r)
 		case keyDelay:
 			e.Delay = readDuration(r)
 		case keyExpiresIn:
@@ -218,7 +222,7 @@ func readIDs(r *codec.Reader) []string {
 	return ids
 }
 
-func readHeaders(r *codec.Reader) map[string]string {
+func readTexts(r *codec.Reader) map[string]string {
 	n := r.EnterMap()
 	h := make(map[string]string, codec.MapCap[string, string](n))
 	for ; n > 0 && !r.Failed(); n-- {

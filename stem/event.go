@@ -56,7 +56,8 @@ type (
 		TaskRef
 		Waited time.Duration
 	}
-	// TaskProgressed: the handler reported progress.
+	// TaskProgressed: a report of the handler's has been stored, or would have been if the task's
+	// result were kept. Reports that a later one has overtaken are not told.
 	TaskProgressed struct {
 		TaskRef
 		Progress ProgressReport
@@ -124,7 +125,7 @@ type (
 	// StoreFailed: a call to the store failed; the worker tries again, unless Err is
 	// ErrClosed.
 	StoreFailed struct {
-		Operation string // "receive", "extend", "settle", "revocations", "presence"
+		Operation string // "receive", "extend", "settle", "progress", "revocations", "presence"
 		Err       error
 	}
 	// StoreRecovered: calls go well again after StoreFailed. Of receives, of which some may fail while

@@ -25,7 +25,9 @@ func TestEventsTellTheLifeOfATask(t *testing.T) {
 			case info.Attempt == 1:
 				return "", errors.New("once")
 			default:
-				return "", stem.Progress(ctx, 100, "done")
+				stem.Progress(ctx, 100, "done", nil)
+				time.Sleep(time.Second)
+				return "", nil
 			}
 		}, stem.Backoff(stem.FixedBackoff(time.Second)))
 		lost := r.task("lost", func(context.Context, string) (string, error) { return "", stem.Permanent(errors.New("never")) })

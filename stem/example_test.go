@@ -249,31 +249,6 @@ func ExampleInfo() {
 	// Output: 2 <nil>
 }
 
-// Progress is what Status shows while a task runs.
-func ExampleProgress() {
-	var tasks stem.Registry
-	reported, seen := make(chan struct{}), make(chan struct{})
-	def := number(&tasks, func(ctx context.Context, n int) (int, error) {
-		err := stem.Progress(ctx, 50, "half way")
-		close(reported)
-		<-seen
-		return n, err
-	})
-	ctx, stop := start(&tasks, stem.WorkerConfig{})
-	defer stop()
-
-	job, _ := def.Enqueue(ctx, 1)
-	<-reported
-	record, err := job.Status(ctx)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(record.State, record.Progress.Percent, record.Progress.Message)
-	close(seen)
-	// Output: running 50 half way
-}
-
 // Middleware wraps all handlers of a worker.
 func ExampleMiddleware() {
 	var tasks stem.Registry

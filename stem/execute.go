@@ -36,6 +36,9 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 	if l.SoftTimeout > 0 {
 		l.warnLate()
 	}
+	if l.HeartbeatTimeout > 0 {
+		l.watchPulse()
+	}
 	o := outcome{err: errGoexit}
 	defer func() {
 		if p := recover(); p != nil {
@@ -52,6 +55,12 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 		l.ctx.end(nil)
 		if l.soft != nil {
 			l.soft.end()
+		}
+		if l.pulse != nil {
+			l.pulse.end()
+		}
+		if p := l.reporting.Load(); p != nil {
+			w.reporter.leave(p)
 		}
 		if s := l.stuck.Load(); s != nil {
 			w.tellUnstuck(l, s)

@@ -29,6 +29,20 @@ type faulty struct {
 	receives atomic.Int64
 	// bad, if set, fails settlements: a whole batch, or items of it.
 	bad atomic.Pointer[func(ss []stem.Settlement) error]
+	// refuses, if set, fails what is published: a whole batch, or items of it.
+	refuses atomic.Pointer[func(envs []stem.Envelope) error]
+}
+
+func (f *faulty) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Published, error) {
+	if f.calls.Add(1); f.away.Load() {
+		return nil, errAway
+	}
+	if refuses := f.refuses.Load(); refuses != nil {
+		if err := (*refuses)(envs); err != nil {
+			return make([]stem.Published, len(envs)), err
+		}
+	}
+	return f.Store.Publish(ctx, envs...)
 }
 
 func (f *faulty) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.Delivery, error) {

@@ -2,9 +2,7 @@ package stem_test
 
 import (
 	"context"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -45,42 +43,6 @@ func TestHandlersKnowTheirTaskAndItsFamily(t *testing.T) {
 		}
 		if _, ok := stem.Info(t.Context()); ok {
 			t.Error("Info: got true outside a handler")
-		}
-	})
-}
-
-func TestProgressIsTheRecordOfARunningTask(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *rig) {
-		long := r.task("long", func(ctx context.Context, _ string) (string, error) {
-			if err := stem.Progress(ctx, 40, "nearly"); err != nil {
-				return "", err
-			}
-			time.Sleep(time.Minute)
-			return "", stem.Progress(ctx, 101, "")
-		}, stem.MaxRetries(0))
-		var late context.Context
-		leaves := r.task("leaves", func(ctx context.Context, _ string) (string, error) { late = context.WithoutCancel(ctx); return "", nil })
-		r.work(stem.WorkerConfig{})
-		job := r.enqueue(long, "")
-		time.Sleep(time.Second)
-		want := &stem.ProgressReport{Percent: 40, Message: "nearly"}
-		if s := r.status(job); s.State != stem.StateRunning || !cmp.Equal(s.Progress, want) {
-			t.Errorf("got %s and %v, want running and %v", s.State, s.Progress, want)
-		}
-		if _, err := r.wait(job); err == nil || !strings.Contains(err.Error(), "0 to 100 percent") {
-			t.Errorf("101 percent: got %v, want an error with what is allowed", err)
-		}
-		if err := stem.Progress(t.Context(), 1, ""); err == nil {
-			t.Error("outside a handler: got nil, want an error")
-		}
-		if _, err := r.wait(r.enqueue(leaves, "")); err != nil {
-			t.Fatal(err)
-		}
-		if err := stem.Progress(late, 1, ""); err == nil || !strings.Contains(err.Error(), "has returned") {
-			t.Errorf("after the run: got %v, want an error", err)
-		}
-		if n := len(eventsOf[stem.TaskProgressed](r)); n != 1 {
-			t.Errorf("got %d TaskProgressed events, want 1", n)
 		}
 	})
 }

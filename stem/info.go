@@ -2,7 +2,6 @@ package stem
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"time"
@@ -60,33 +59,4 @@ func Logger(ctx context.Context) *slog.Logger {
 		return slog.Default()
 	}
 	return l.worker.log.With("task", l.Task, "id", l.ID, "attempt", l.Attempt)
-}
-
-// Progress reports how far the running task has come: percent is 0 to 100. It
-// is stored as the task's record, where Job.Status finds it, and is an event.
-// Each call is a write to the store. Where no result is kept, or after Complete, only the
-// event remains. When the handler's context has ended, Progress answers why, for
-// example ErrLeaseLost; a report that comes after a takeover which neither side has
-// noticed yet may still be stored, until the new holder's record replaces it.
-func Progress(ctx context.Context, percent float64, message string) error {
-	l, err := runningLoan(ctx, "Progress")
-	if err != nil {
-		return err
-	}
-	if !(percent >= 0 && percent <= 100) {
-		return &OptionError{Option: "progress", Value: fmt.Sprint(percent), Want: "0 to 100 percent"}
-	}
-	report := ProgressReport{Percent: percent, Message: text(message, longestMessage)}
-	l.worker.observe.tell(ctx, TaskProgressed{TaskRef: l.ref(), Progress: report})
-	if l.KeepResult == 0 || l.worker.client.cfg.Backend == nil || l.completion.Load() != nil {
-		return nil
-	}
-	record := l.record(StateRunning, l.Marks)
-	record.Progress = &report
-	call := callContext(ctx, l.worker.client.cfg.CallTimeout)
-	defer call.end(nil)
-	if err := l.worker.client.cfg.Backend.Save(call, record); err != nil {
-		return fmt.Errorf("stem: progress of task %s (%s): %w", l.Task, l.ID, ItemErr(err, 0))
-	}
-	return nil
 }

@@ -56,20 +56,10 @@ func (j Job[R]) Replaces() string { return j.replaces }
 // ErrShutdown and its task given back: nobody may be left to run what it waits for.
 func (j Job[R]) Wait(ctx context.Context) (R, error) {
 	var result R
-	switch {
-	case j.client == nil:
-		return result, ErrNoClient
-	case j.ignored:
-		return result, fmt.Errorf("stem: wait for task %s (%s): %w", j.spec.Name, j.id, ErrResultIgnored)
+	if err := j.waitable(ctx); err != nil {
+		return result, err
 	}
-	await := j.client.await
-	if l := loanFrom(ctx); l != nil {
-		if l.ID == j.id {
-			return result, fmt.Errorf("stem: task %s (%s) waits for itself: that would never end: enqueue another task, or return", j.spec.Name, j.id)
-		}
-		await = func(ctx context.Context, id string) (Result, error) { return l.await(ctx, j.client, id) }
-	}
-	record, err := await(ctx, j.id)
+	record, err := j.await(ctx)
 	if err == nil {
 		err = j.owns(record)
 	}
@@ -88,6 +78,28 @@ func (j Job[R]) Wait(ctx context.Context) (R, error) {
 		return result, fmt.Errorf("stem: task %s (%s): decode result: %w", j.spec.Name, j.id, err)
 	}
 	return result, nil
+}
+
+// waitable reports why nobody can wait for the task here.
+func (j Job[R]) waitable(ctx context.Context) error {
+	switch l := loanFrom(ctx); {
+	case j.client == nil:
+		return ErrNoClient
+	case j.ignored:
+		return fmt.Errorf("stem: wait for task %s (%s): %w", j.spec.Name, j.id, ErrResultIgnored)
+	case l != nil && l.ID == j.id:
+		return fmt.Errorf("stem: task %s (%s) waits for itself: that would never end: enqueue another task, or return", j.spec.Name, j.id)
+	default:
+		return nil
+	}
+}
+
+// await blocks until the task's record is terminal; inside a handler, with its slot lent.
+func (j Job[R]) await(ctx context.Context) (Result, error) {
+	if l := loanFrom(ctx); l != nil {
+		return l.await(ctx, j.client, j.id)
+	}
+	return j.client.await(ctx, j.id)
 }
 
 // Status answers the record that the result backend has of the task now. A task

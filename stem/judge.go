@@ -23,13 +23,14 @@ type outcome struct {
 // judgement is what an outcome means: how the delivery ends and what the
 // record of the task says.
 type judgement struct {
-	verdict Verdict
-	delay   time.Duration
-	reason  string // of a dead letter
-	state   State  // of the record; empty: none is written
-	payload []byte
-	failure *Failure
-	ran     time.Duration
+	verdict  Verdict
+	followed bool // what follows has been published
+	delay    time.Duration
+	reason   string // of a dead letter
+	state    State  // of the record; empty: none is written
+	payload  []byte
+	failure  *Failure
+	ran      time.Duration
 }
 
 // judge decides what the outcome of a run means. It is pure: the same delivery
@@ -190,6 +191,10 @@ func failureOf(d *Delivery, o outcome) *Failure {
 	case errors.Is(o.cause, ErrTimeout), d.Timeout > 0 && errors.Is(o.err, ErrTimeout):
 		f := newFailure(FailureTimeout, o.err)
 		f.Message = text(fmt.Sprintf("timeout of %v: %s", d.Timeout, f.Message), longestMessage)
+		return f
+	case errors.Is(o.cause, ErrHeartbeatTimeout), d.HeartbeatTimeout > 0 && errors.Is(o.err, ErrHeartbeatTimeout):
+		f := newFailure(FailureTimeout, o.err)
+		f.Message = text(fmt.Sprintf("no sign of life for %v: %s", d.HeartbeatTimeout, f.Message), longestMessage)
 		return f
 	case errors.Is(o.err, context.DeadlineExceeded):
 		return newFailure(FailureTimeout, o.err)

@@ -200,21 +200,3 @@ func TestATaskThatNobodyTookOverIsGivenBackAfterACutOff(t *testing.T) {
 		}
 	})
 }
-
-func TestProgressOfATaskThatIsLostSaysSo(t *testing.T) {
-	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
-		errs := make(chan error, 10)
-		nap := r.task("nap", func(ctx context.Context, _ string) (string, error) {
-			<-ctx.Done()
-			errs <- stem.Progress(ctx, 1, "")
-			return "", ctx.Err()
-		})
-		r.work(stem.WorkerConfig{})
-		r.enqueue(nap, "")
-		synctest.Wait()
-		f.away.Store(true)
-		if err := <-errs; !errors.Is(err, stem.ErrLeaseLost) {
-			t.Errorf("got %v, want ErrLeaseLost", err)
-		}
-	})
-}

@@ -62,6 +62,7 @@ func (l *loan) beginWait() (stopping bool) {
 // endWait takes the slot back that the handler has lent, and waits for one, unless the
 // handler's context ends: then it goes on without, and its goroutine ends with it.
 func (l *loan) endWait() {
+	l.showLife()
 	h := l.worker.hand
 	h.mu.Lock()
 	l.waits--

@@ -221,6 +221,11 @@ func (l *Link) validate() error {
 // failureHeaders is how many bytes the headers take, at most, that tell why a task failed.
 const failureHeaders = 2 << 10
 
+// needsResult reports whether anybody gets the task's result.
+func (e *Envelope) needsResult() bool {
+	return e.KeepResult > 0 || slices.ContainsFunc(e.Links, func(l Link) bool { return l.PassResult })
+}
+
 func headersSize(headers map[string]string) (size int) {
 	for key, value := range headers {
 		size += len(key) + len(value)

@@ -23,10 +23,12 @@ type loan struct {
 	prev, next *loan             // guarded by held.mu
 
 	soft    *softLimit                // where the task has one
+	pulse   *pulse                    // where the task has to show signs of life
 	stuck   atomic.Pointer[stuckness] // where the handler goes on after the end of ctx
 	refusal *refusal                  // where the store has refused the record
 
 	completion atomic.Pointer[completion] // where a transaction of the handler's took one
+	reporting  atomic.Pointer[reporting]  // where the handler has reported progress
 
 	runs     atomic.Bool // the handler does
 	asked    atomic.Bool // it has waited for a job

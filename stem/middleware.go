@@ -23,7 +23,8 @@ type Enqueuer func(ctx context.Context, envs []Envelope) ([]Published, error)
 // again. All must be handed on, in order, and once. To answer an error without handing
 // on is to refuse them all. A panic becomes the error of the enqueue.
 //
-// Complete envelopes that are given to [Client.Publish] pass none: they have passed.
+// Complete envelopes that are given to [Client.Publish] pass none: they have passed. What lies in
+// Links has not: it passes when a worker publishes it, through the middleware of its client.
 type EnqueueMiddleware func(Enqueuer) Enqueuer
 
 // wrapEnqueue puts middleware around what takes envelopes to the store.
@@ -76,13 +77,13 @@ func (r route) publish(ctx context.Context, client *Client, envs []Envelope) (an
 	}
 	answers, err = enqueue(ctx, envs)
 	if err == nil && (len(answers) != len(envs) || slices.ContainsFunc(answers, func(p Published) bool { return p.ID == "" })) {
-		return nil, fmt.Errorf("the enqueue middleware gave the ids of %d tasks for %d: it must hand on all envelopes, once, and answer what next does (its tasks may have been enqueued)", named(answers), len(envs))
+		return nil, fmt.Errorf("the enqueue middleware gave the ids of %d tasks for %d: it must hand on all envelopes, once, and answer what next does (its tasks may have been enqueued)", withID(answers), len(envs))
 	}
 	return answers, err
 }
 
-// named counts the answers that name a task.
-func named(answers []Published) (n int) {
+// withID counts the answers that name a task.
+func withID(answers []Published) (n int) {
 	for _, p := range answers {
 		if p.ID != "" {
 			n++

@@ -66,15 +66,24 @@ func (w *fieldWriter) failure(f *Failure) {
 	w.b = codec.AppendString(w.b, f.Stack)
 }
 
-// progress writes [percent, message] where there is a report, be it empty.
+// progress writes [percent, message, data, milliseconds since 1970] where there is a report, be
+// it empty; the last two not where there is neither.
 func (w *fieldWriter) progress(p *ProgressReport) {
 	if p == nil {
 		return
 	}
 	w.key(resultKeyProgress)
-	w.b = codec.AppendArrayLen(w.b, 2)
+	if len(p.Data) == 0 && p.At.IsZero() {
+		w.b = codec.AppendArrayLen(w.b, 2)
+		w.b = codec.AppendFloat64(w.b, p.Percent)
+		w.b = codec.AppendString(w.b, p.Message)
+		return
+	}
+	w.b = codec.AppendArrayLen(w.b, 4)
 	w.b = codec.AppendFloat64(w.b, p.Percent)
 	w.b = codec.AppendString(w.b, p.Message)
+	w.texts(p.Data)
+	w.b = codec.AppendInt(w.b, p.At.UnixMilli())
 }
 
 // history writes [attempt, milliseconds since 1970, worker, kind, message, digest] for
@@ -183,6 +192,12 @@ func readProgress(r *codec.Reader) *ProgressReport {
 			p.Percent = r.Float64()
 		case 1:
 			p.Message = r.Str()
+		case 2:
+			if data := readTexts(r); len(data) > 0 {
+				p.Data = data
+			}
+		case 3:
+			p.At = time.UnixMilli(r.Int64()).UTC()
 		default:
 			r.Skip()
 		}

@@ -20,8 +20,8 @@ const leastUnsettled = 512
 // settler commits endings in groups: what arrives while one round trip is under
 // way goes with the next. It has no goroutine of its own as long as nothing
 // fails: a slot that finds the line free carries until nothing is left. Results
-// are saved before their deliveries are settled, or with them in one atomic step
-// where one store does both.
+// are saved, and what follows is published (see follow.go), before their deliveries are settled; results
+// may be saved with that in one atomic step, where one store does both.
 type settler struct {
 	w      *Worker
 	saves  Backend       // nil: results are dropped
@@ -123,7 +123,7 @@ func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
 		return nil, nil // the session lapses, and the tasks run elsewhere
 	}
 	s.prepare(t, batch)
-	err := s.send(t)
+	err := s.send(t, batch)
 	clear(t.results)
 	clear(t.settlements)
 	if err == nil {
@@ -175,6 +175,9 @@ func (s *settler) tellLost(e ending) {
 // tellEnd logs and tells how a run ended, once the store has accepted it.
 func (s *settler) tellEnd(e ending) {
 	w, l := s.w, e.loan
+	if l.Links != nil && e.inDoubt() {
+		s.followLate(e)
+	}
 	switch e.verdict {
 	case VerdictRetry:
 		w.log.Warn("stem: task failed and is retried", "task", l.Task, "id", l.ID, "attempt", l.Attempt,

@@ -158,7 +158,7 @@ func Handle[A, R any](r *Registry, d *TaskDefinition[A, R], fn func(context.Cont
 			return nil, err
 		}
 		result, err := fn(ctx, args)
-		if err != nil || delivery.KeepResult == 0 {
+		if err != nil || !delivery.needsResult() {
 			return nil, err
 		}
 		return d.encodeResult(result)

@@ -48,38 +48,42 @@ func (e *ending) record() Result {
 	return r
 }
 
-// send makes the round trip, or two where results live elsewhere. What was refused
-// for its result has an error that says so.
-func (s *settler) send(t *trip) error {
-	if s.atomic != nil {
-		call := s.begin(t)
-		defer call.end(nil)
-		return t.blameResults(s.atomic.SaveAndSettle(call, t.settlements...))
-	}
-	refused, err := s.save(t)
+// send makes the round trip: results, where they live elsewhere, then what follows, then the
+// settlements. What was refused for its result or its links has an error that says so.
+func (s *settler) send(t *trip, batch []ending) error {
+	held, err := s.save(t)
 	if err != nil {
 		return err
 	}
+	held = s.follow(batch, held)
 	settlements := t.settlements
-	if refused != nil {
-		settlements = t.without(refused)
+	if held != nil {
+		settlements = t.without(held)
 	}
 	if len(settlements) > 0 {
-		call := s.begin(t)
-		defer call.end(nil)
-		err = s.w.client.broker.Settle(call, settlements...)
+		err = s.end(t, settlements)
 	}
-	if refused != nil {
-		return t.join(refused, err)
+	if held != nil {
+		return t.join(held, err)
 	}
 	return err
 }
 
-// save stores the results, and names those settlements that must wait because theirs is
+// end settles, with the results where one store does both.
+func (s *settler) end(t *trip, settlements []Settlement) error {
+	call := s.begin(t)
+	defer call.end(nil)
+	if s.atomic != nil {
+		return blameResults(settlements, s.atomic.SaveAndSettle(call, settlements...))
+	}
+	return s.w.client.broker.Settle(call, settlements...)
+}
+
+// save stores the results where they live elsewhere, and names those settlements that must wait because theirs is
 // not stored. A lost lease is no reason to wait: a newer delivery's result stands, and
 // the settlement that follows will be refused too.
 func (s *settler) save(t *trip) (refused []ItemError, err error) {
-	if len(t.results) == 0 {
+	if s.atomic != nil || len(t.results) == 0 {
 		return nil, nil
 	}
 	call := s.begin(t)
@@ -98,21 +102,21 @@ func (s *settler) save(t *trip) (refused []ItemError, err error) {
 	return refused, nil
 }
 
-// without gives the settlements but those that are named.
-func (t *trip) without(named []ItemError) []Settlement {
+// without gives the settlements but those that are held back.
+func (t *trip) without(held []ItemError) []Settlement {
 	rest := slices.Clone(t.settlements)
-	for _, item := range slices.Backward(named) {
+	for _, item := range slices.Backward(held) {
 		rest = slices.Delete(rest, item.Index, item.Index+1)
 	}
 	return rest
 }
 
-// join gives one error for all settlements: those that are named, and what became
+// join gives one error for all settlements: those that are held back, and what became
 // of the rest.
-func (t *trip) join(named []ItemError, rest error) error {
-	items := slices.Clone(named)
+func (t *trip) join(held []ItemError, rest error) error {
+	items := slices.Clone(held)
 	for i, settled := 0, 0; i < len(t.settlements); i++ {
-		if slices.ContainsFunc(named, func(item ItemError) bool { return item.Index == i }) {
+		if named(held, i) {
 			continue
 		}
 		if err := ItemErr(rest, settled); err != nil {
@@ -127,7 +131,7 @@ func (t *trip) join(named []ItemError, rest error) error {
 // blameResults takes settlements that a store refuses by name, and would save a result
 // with, to be refused for that: the rest of a settlement is of the worker's making, and
 // always the same.
-func (t *trip) blameResults(err error) error {
+func blameResults(settlements []Settlement, err error) error {
 	if err == nil {
 		return nil // without the cost of errors.As
 	}
@@ -135,10 +139,10 @@ func (t *trip) blameResults(err error) error {
 		return err
 	}
 	var items []ItemError
-	for i := range t.settlements {
+	for i := range settlements {
 		switch itemErr := ItemErr(err, i); {
 		case itemErr == nil:
-		case t.settlements[i].Result != nil && !errors.Is(itemErr, ErrLeaseLost) && !errors.Is(itemErr, ErrCompleted):
+		case settlements[i].Result != nil && !errors.Is(itemErr, ErrLeaseLost) && !errors.Is(itemErr, ErrCompleted):
 			items = append(items, ItemError{i, &refusedResult{itemErr}})
 		default:
 			items = append(items, ItemError{i, itemErr})
@@ -160,8 +164,11 @@ func (e *refusedResult) Unwrap() error { return e.error }
 
 // excused reports whether the record is not to blame: the store may have taken it,
 // takes nothing at all, or waits for the handler's own transaction.
-func (e *refusedResult) excused() bool {
-	return errors.Is(e.error, ErrUnknownOutcome) || errors.Is(e.error, ErrBackpressure) || errors.Is(e.error, ErrTransactionOpen)
+func (e *refusedResult) excused() bool { return excused(e.error) }
+
+// excused reports whether an error of one item may have another reason than the item.
+func excused(err error) bool {
+	return errors.Is(err, ErrUnknownOutcome) || errors.Is(err, ErrBackpressure) || errors.Is(err, ErrTransactionOpen)
 }
 
 // refusalPatience is for how long a result is offered to a store that refuses it by
@@ -177,10 +184,11 @@ const (
 	noRecord
 )
 
-// refusal is what a worker knows of a record that the store refuses by name.
+// refusal is what a worker knows of a record, or of links, that are refused by name.
 type refusal struct {
-	since  time.Time // zero where the store's last answer was another
-	offers offer     // how much of the record it is offered
+	since    time.Time // zero where the store's last answer was another
+	offers   offer     // how much of the record it is offered
+	unlinked time.Time // since when what follows is refused; zero where it is not
 }
 
 // offers gives how much of the task's record the store is offered.
@@ -195,6 +203,10 @@ func (l *loan) offers() offer {
 // has refused for long gives way to a failure that says so, and that one, if need be,
 // to no record at all: a task must not stay with its worker for ever.
 func (e ending) refused(err error, now time.Time) ending {
+	var link *refusedLink
+	if errors.As(err, &link) {
+		return e.unlinked(link.error, now)
+	}
 	l, r := e.loan, e.loan.refusal
 	var result *refusedResult
 	switch saidNo := errors.As(err, &result) && !result.excused(); {

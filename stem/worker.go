@@ -220,6 +220,8 @@ type Worker struct {
 	unsure  atomic.Bool // a call has had no answer, and nothing has been received since
 	held    held
 	settler *settler
+
+	reporter reporter
 }
 
 // NewWorker makes a worker for the tasks that are registered by now. It uses
@@ -266,6 +268,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 	w.stops = newStops()
 	w.hand = newHand()
 	w.settler = newSettler(w, cfg.Slots)
+	w.reporter.init()
 	return w, nil
 }
 
@@ -298,6 +301,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	var extender sync.WaitGroup
 	w.tenure.renew(time.Now()) // the first Receive opens the session later than that
 	extender.Go(func() { w.keepSession(keeping) })
+	extender.Go(func() { w.keepReports(keeping) })
 	if w.client.cfg.Revocations != nil {
 		extender.Go(func() { w.watchRevocations(keeping) })
 	}

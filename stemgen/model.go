@@ -112,6 +112,7 @@ type Options struct {
 	Backoff     *Backoff
 	Timeout     time.Duration
 	SoftTimeout time.Duration
+	Heartbeat   time.Duration
 	Expires     time.Duration
 	Visibility  time.Duration
 	Tags        []Listed

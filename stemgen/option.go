@@ -28,6 +28,7 @@ var optionRules = []optionRule{
 	{key: "backoff", example: "backoff=exp(1s,5m)", set: func(o *Options, w word) *badValue { return setBackoff(o, w.value) }},
 	{key: "timeout", example: "timeout=30s", set: func(o *Options, w word) *badValue { return setDuration(&o.Timeout, w.value) }},
 	{key: "soft-timeout", example: "soft-timeout=20s", set: func(o *Options, w word) *badValue { return setDuration(&o.SoftTimeout, w.value) }},
+	{key: "heartbeat", example: "heartbeat=30s", set: func(o *Options, w word) *badValue { return setDuration(&o.Heartbeat, w.value) }},
 	{key: "expires", example: "expires=1h", set: func(o *Options, w word) *badValue { return setDuration(&o.Expires, w.value) }},
 	{key: "visibility", example: "visibility=10m", set: func(o *Options, w word) *badValue { return setDuration(&o.Visibility, w.value) }},
 	{key: "tags", example: "tags=billing,eu", set: setTags},
@@ -48,6 +49,7 @@ var otherNames = map[string]string{
 	"retry": "retries", "max-retries": "retries", "max-retry": "retries", "max-attempts": "retries", "attempts": "retries",
 	"retry-budget": "retry-for", "retry-timeout": "retry-for",
 	"ttl": "expires", "expiry": "expires", "deadline": "timeout", "time-limit": "timeout", "soft-time-limit": "soft-timeout",
+	"heartbeat-timeout": "heartbeat", "keepalive": "heartbeat",
 	"rate-limit": "rate", "throttle": "rate", "id": "name", "task": "name", "variable": "var", "labels": "tags",
 	"dedupe": "unique", "parallelism": "concurrency",
 }
@@ -133,6 +135,12 @@ func (r *optionReader) compare() {
 		r.refuse(r.seen["soft-timeout"], &badValue{
 			message: fmt.Sprintf("timeout=%s ends the run before that", r.seen["timeout"].value),
 			fix:     "make it shorter than the timeout: it is the time until the run is warned",
+		})
+	}
+	if r.good["heartbeat"] && r.good["timeout"] && o.Heartbeat >= o.Timeout {
+		r.refuse(r.seen["heartbeat"], &badValue{
+			message: fmt.Sprintf("timeout=%s ends the run before that", r.seen["timeout"].value),
+			fix:     "make it shorter than the timeout: it is the longest that a run may show no sign of life",
 		})
 	}
 	retried := o.Retries == nil || *o.Retries > 0

@@ -79,6 +79,7 @@ func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 		{"backoff=linear(1s,1m)", map[string]any{"Backoff": []any{"linear", "1s", "1m0s"}}},
 		{"backoff=exp(1s,1h)", map[string]any{"Backoff": []any{"exponential", "1s", "1h0m0s"}}},
 		{"timeout=1500ms", map[string]any{"Timeout": "1.5s"}},
+		{"heartbeat=1s timeout=2s", map[string]any{"Heartbeat": "1s", "Timeout": "2s"}},
 		{"soft-timeout=1s timeout=2s", map[string]any{"SoftTimeout": "1s", "Timeout": "2s"}},
 		{"expires=24h", map[string]any{"ExpiresIn": "24h0m0s"}},
 		{"visibility=10m", map[string]any{"Visibility": "10m0s"}},

@@ -128,6 +128,9 @@ func (r *renderer) options(o Options) []jen.Code {
 	if o.SoftTimeout > 0 {
 		call("SoftTimeout", duration(o.SoftTimeout))
 	}
+	if o.Heartbeat > 0 {
+		call("HeartbeatTimeout", duration(o.Heartbeat))
+	}
 	if o.Expires > 0 {
 		call("ExpiresIn", duration(o.Expires))
 	}
