@@ -169,8 +169,8 @@ func (f *followUp) link(after *draft, client *Client) (Link, error) {
 	if given := d.ID + d.DedupeKey; given != "" {
 		return Link{}, &OptionError{Option: "WithID or IdempotencyKey of the linked task " + f.call.spec.Name, Value: clip(given), Want: "neither: its id comes from the task that it follows"}
 	}
-	if f.pass && d.unique.needsArgs() {
-		return Link{}, &OptionError{Option: "Unique of the linked task " + f.call.spec.Name, Value: "by its args", Want: "UniqueKey, or Unique(0): its args are a result that is not known yet"}
+	if f.pass && (d.unique.needsArgs() || d.limitKey.field != "") {
+		return Link{}, &OptionError{Option: "Unique or LimitKeyField of the linked task " + f.call.spec.Name, Value: "of its args", Want: "UniqueKey or LimitKeyHeader: its args are a result that is not known yet"}
 	}
 	if err := d.complete(client); err != nil {
 		return Link{}, err

@@ -317,6 +317,8 @@ func TestLinksThatCannotBeAreRefusedByTheEnqueue(t *testing.T) {
 			"a zero call":         {stem.OnSuccess(stem.Call{}), "the call is zero: make it with the definition's With"},
 			"args without bytes":  {stem.OnSuccess(broken.With("")), "task broken: encode args: no bytes"},
 			"another's result":    {stem.Then(other, good), "Then(other, good) is an option of task good: it takes the result of other, so use it there"},
+			"unique by a result":  {stem.Then(good, other, stem.Unique(stem.UntilDone)), "its args are a result that is not known yet"},
+			"a limit by a result": {stem.Then(good, other, stem.RateLimit(1, time.Second), stem.LimitKeyField("a")), "its args are a result that is not known yet"},
 			"no definition":       {stem.Then(good, (*stem.TaskDefinition[string, string])(nil)), "nil or zero"},
 			"a bad option":        {stem.OnSuccess(other.With("", stem.Priority(11))), "priority 11"},
 			"too many":            {stem.OnSuccess(make17(other.With(""))...), "links 17: want at most 16"},

@@ -45,7 +45,7 @@ func main() {
 		e := rec.last
 		err = out.Encode(map[string]any{
 			"Task": e.Task, "Queue": e.Queue, "Priority": e.Priority, "MaxRetries": e.MaxRetries, "RetryFor": e.RetryFor.String(), "Timeout": e.Timeout.String(),
-			"SoftTimeout": e.SoftTimeout.String(), "ExpiresIn": e.ExpiresIn.String(), "Visibility": e.Visibility.String(),
+			"SoftTimeout": e.SoftTimeout.String(), "Heartbeat": e.HeartbeatTimeout.String(), "ExpiresIn": e.ExpiresIn.String(), "Visibility": e.Visibility.String(),
 			"Backoff": []any{kinds[e.Backoff.Kind], e.Backoff.Base.String(), e.Backoff.Cap.String()},
 			"Name": spec.Name, "Aliases": spec.Aliases, "Tags": spec.Tags, "Description": spec.Description,
 		})
@@ -60,7 +60,7 @@ func main() {
 // publishes; what it leaves out is the runtime's default.
 func TestEveryOptionReachesTheEnvelope(t *testing.T) {
 	defaults := map[string]any{
-		"Queue": "default", "Priority": 0., "MaxRetries": 3., "RetryFor": "0s", "Timeout": "0s", "SoftTimeout": "0s", "ExpiresIn": "0s", "Visibility": "0s",
+		"Queue": "default", "Priority": 0., "MaxRetries": 3., "RetryFor": "0s", "Timeout": "0s", "SoftTimeout": "0s", "Heartbeat": "0s", "ExpiresIn": "0s", "Visibility": "0s",
 		"Backoff": []any{"exponential", "2s", "5m0s"}, "Aliases": nil, "Tags": nil, "Description": "",
 	}
 	tests := []struct {
