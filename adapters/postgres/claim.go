@@ -70,9 +70,10 @@ func (r *receiver) claim(ctx context.Context, reaches []reach) (*claimed, error)
 		mostBytes = &b
 	}
 	held, heldNumbers := r.held()
+	bounded, mosts := r.bounded()
 	rows, err := r.on.rows(ctx, r.sql.claim, binaryRows, r.offset.Load(), req.Session.ID, micros(req.Session.Lease), req.Session.Leaving,
 		listOf(req.Queues), listOf(r.tasks.names), listOf(r.tasks.prints), int32(min(req.Max, mostAtOnce)), mostBytes, micros(req.AgeAfter),
-		listOf(backs), listOf(dues), listOf(seqs), req.Recover, listOf(held), listOf(heldNumbers))
+		listOf(backs), listOf(dues), listOf(seqs), req.Recover, listOf(held), listOf(heldNumbers), listOf(bounded), listOf(mosts))
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +120,14 @@ func (r *receiver) held() (seqs, numbers []int64) {
 		}
 	}
 	return seqs, numbers
+}
+
+// bounded gives the tasks of which no more than so many may be lent.
+func (r *receiver) bounded() (tasks []string, mosts []int32) {
+	for task, most := range r.req.AtMost {
+		tasks, mosts = append(tasks, task), append(mosts, int32(min(most, mostAtOnce)))
+	}
+	return tasks, mosts
 }
 
 func (n *queueNote) add(one *row) {

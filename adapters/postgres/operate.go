@@ -230,5 +230,7 @@ func (s *Store) tidy(ctx context.Context) error {
 			return s.failed("tidy", err)
 		}
 	}
-	return nil
+	call, cancel := bound(ctx)
+	defer cancel()
+	return s.failed("tidy", s.on.exec(call, s.sql.tidyLimits, s.offset.Load()))
 }

@@ -12,6 +12,7 @@ type statements struct {
 	load, await, tidy, count                               string
 	pause, revoke, revoked, deadLetters, waiter, notWaiter string
 	announce, workers                                      string
+	turns, penalize, places, tidyLimits                    string
 }
 
 // statementsBySchema keeps what was made: a program has one schema or a few, and makes a Transaction for each of its own.
@@ -40,7 +41,7 @@ FROM (SELECT clock_timestamp() + $1::bigint * interval '1 microsecond') c(now)`)
 		publishKeyed: named(`SELECT place, id FROM {schema}.publish_1($1::bigint, $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
 $7::int[], $8::smallint[], $9::text[], $10::text[], $11::bigint[], $12::bytea[])`),
 		claim: named(`SELECT place, seq, number, due, published, priority, cuts, failures, snoozes, releases, marks, envelope, note FROM {schema}.claim_1($1::bigint, $2::text, $3::bigint, $4::bool,
-$5::text[], $6::text[], $7::bigint[], $8::int, $9::bigint, $10::bigint, $11::bigint[], $12::bigint[], $13::bigint[], $14::bool, $15::bigint[], $16::bigint[])`),
+$5::text[], $6::text[], $7::bigint[], $8::int, $9::bigint, $10::bigint, $11::bigint[], $12::bigint[], $13::bigint[], $14::bool, $15::bigint[], $16::bigint[], $17::text[], $18::int[])`),
 		extend: named(`SELECT place, lost FROM {schema}.extend_1($1::bigint, $2::text, $3::bigint, $4::bool, $5::int[], $6::bigint[], $7::bigint[])`),
 		settle: named(`SELECT place, code FROM {schema}.settle_1($1::bigint, $2::bool, $3::int[], $4::bigint[], $5::bigint[],
 $6::smallint[], $7::bigint[], $8::text[], $9::text[], $10::text[],
@@ -71,5 +72,10 @@ INSERT INTO {schema}.worker AS w (id, seen, until, said)
 SELECT $2::text, c.now, c.now + $3::bigint * interval '1 microsecond', $4::bytea FROM c
 ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, until = excluded.until, said = excluded.said`),
 		workers: named(`SELECT id, seen, said FROM {schema}.worker WHERE until > clock_timestamp() + $1::bigint * interval '1 microsecond'`),
+		turns:   named(`SELECT {schema}.turns_1($1::bigint, $2::bigint, $3::text[], $4::bigint[], $5::bigint[], $6::bool[])`),
+		penalize: named(`INSERT INTO {schema}.bucket AS b (name, next, penalty) VALUES ($2::text, 0, {schema}.instant_1($1::bigint) + $3::bigint)
+ON CONFLICT (name) DO UPDATE SET penalty = greatest(b.penalty, excluded.penalty)`),
+		places:     named(`SELECT place, held, free FROM {schema}.places_1($1::bigint, $2::text, $3::bigint, $4::text[], $5::int[], $6::int[])`),
+		tidyLimits: named(`SELECT FROM {schema}.tidy_limits_1($1::bigint)`),
 	}
 }

@@ -66,7 +66,7 @@ func (r *receiver) readPlainly(ctx context.Context, s *seat, most int, now int64
 	s.keys.next.Store(l.next)
 	loans := given[:0]
 	for i := range given {
-		if len(loans) == most || !r.knows(given[i].schema) {
+		if len(loans) == most || !r.knows(given[i].schema) || !r.count(given[i].schema) {
 			s.leave(given[i : i+1])
 		} else {
 			loans = append(loans, given[i])

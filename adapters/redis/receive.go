@@ -2,7 +2,9 @@ package redis
 
 import (
 	"context"
+	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gostem/gostem/stem"
@@ -30,7 +32,7 @@ func (c *core) Receive(ctx context.Context, req stem.ReceiveRequest) ([]stem.Del
 	defer cancel()
 	defer context.AfterFunc(c.closing, cancel)()
 	req.Max = min(req.Max, mostAtOnce)
-	r := receiver{core: c, req: &req, places: make([]seat, len(req.Queues))}
+	r := receiver{core: c, req: &req, places: make([]seat, len(req.Queues)), left: maps.Clone(req.AtMost)}
 	for i, queue := range req.Queues {
 		r.places[i].keys = c.keysOf(queue)
 	}
@@ -47,7 +49,8 @@ type receiver struct {
 	*core
 	req    *stem.ReceiveRequest
 	places []seat
-	waited bool // the streams have told it what is new
+	waited bool           // the streams have told it what is new
+	left   map[string]int // how many may still be lent of tasks that have a bound
 }
 
 // seat is a receiver at one of its queues.
@@ -214,7 +217,11 @@ func (r *receiver) take(ctx context.Context, s *seat, want portion) (ds []stem.D
 	if err != nil {
 		return ds, 0, false, err
 	}
-	more, err := r.lend(ctx, s, &l, l.loans())
+	loans := l.loans()
+	for i := range loans {
+		r.count(loans[i].schema)
+	}
+	more, err := r.lend(ctx, s, &l, loans)
 	return append(ds, more...), l.wait, l.full, err
 }
 
@@ -275,13 +282,16 @@ func (r *receiver) ask(ctx context.Context, s *seat, want portion) (lent, error)
 // request makes a call of the script.
 func (r *receiver) request(s *seat, want portion) call {
 	session := &r.req.Session
-	call := receiveScript.start(16+len(s.read)+len(r.req.Held), s.keys.all)
+	call := receiveScript.start(17+len(r.left)+len(s.read)+len(r.req.Held), s.keys.all)
 	if r.req.Tasks != nil {
 		call.key(s.keys.tasks(r.knowledges.of(r.req.Tasks)))
 	}
 	call.endKeys()
 	call.add(r.offset.Load(), session.ID, millis(session.Lease), flag(session.Leaving), want.most, want.mostBytes, millis(r.req.AgeAfter),
-		flag(r.req.Tasks == nil), flag(!want.others), longestWait.Milliseconds(), flag(s.ensure), len(s.read), flag(want.recover))
+		flag(r.req.Tasks == nil), flag(!want.others), longestWait.Milliseconds(), flag(s.ensure), len(s.read), flag(want.recover), len(r.left))
+	for task, n := range r.left {
+		call.add(task + " " + strconv.Itoa(n))
+	}
 	for _, read := range s.read {
 		call.add(read)
 	}
@@ -297,6 +307,19 @@ func (r *receiver) request(s *seat, want portion) call {
 		}
 	}
 	return call
+}
+
+// count notes that an entry is lent, and reports whether it may be.
+func (r *receiver) count(schema string) bool {
+	if len(r.left) == 0 {
+		return true
+	}
+	task, _, _ := strings.Cut(schema, " ")
+	n, bounded := r.left[task]
+	if bounded && n > 0 {
+		r.left[task]--
+	}
+	return !bounded || n > 0
 }
 
 func flag(b bool) string {

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/limit"
 )
 
 var (
@@ -25,6 +26,7 @@ var (
 	_ stem.QueueCounter     = (*Store)(nil)
 	_ stem.RevocationStore  = (*Store)(nil)
 	_ stem.QueuePauser      = (*Store)(nil)
+	_ limit.Store           = (*Store)(nil)
 	_ stem.PresenceKeeper   = (*Store)(nil)
 	_ stem.PresenceLister   = (*Store)(nil)
 	_ stem.Broker           = (*ClusterStore)(nil)

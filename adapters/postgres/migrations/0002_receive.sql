@@ -14,6 +14,30 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         WHERE u.task = p_task COLLATE "C" AND (u.print IS NULL OR p_print IS NULL OR u.print = p_print))
 $$;
 
+-- within tells of rows in their order, and of those that p_known names, which are within the bounds of their tasks.
+CREATE FUNCTION {schema}.within_1(p_bounded text[], p_mosts integer[], p_rows tid[], p_known boolean[]) RETURNS boolean[]
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT u.known AND (u.most IS NULL OR u.nth <= u.most) FROM (
+            SELECT r.n, r.known, b.most, count(*) FILTER (WHERE r.known) OVER (PARTITION BY k.task ORDER BY r.n) AS nth
+            FROM unnest(p_rows, p_known) WITH ORDINALITY r(ctid, known, n)
+            JOIN {schema}.task k ON k.ctid = r.ctid
+            LEFT JOIN unnest(p_bounded, p_mosts) b(task, most) ON b.task = k.task) u
+        ORDER BY u.n);
+END
+$$;
+
+-- left gives what is left of the bounds of tasks when rows have been lent.
+CREATE FUNCTION {schema}.left_1(p_bounded text[], p_mosts integer[], p_lent tid[]) RETURNS integer[]
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT b.most - (SELECT count(*) FROM unnest(p_lent) l(ctid) JOIN {schema}.task k ON k.ctid = l.ctid WHERE k.task = b.task)::integer
+        FROM unnest(p_bounded, p_mosts) WITH ORDINALITY b(task, most, n) ORDER BY b.n);
+END
+$$;
+
 -- claim lends due envelopes to a session.
 --
 -- p_offset      what tests add to the clock, in microseconds
@@ -23,6 +47,7 @@ $$;
 -- p_dues, p_seqs  ten for each queue, by priority: nothing at or before this place is looked at; dues in
 --               microseconds since 2000
 -- p_recover     look first for what the session holds and p_held does not name
+-- p_bounded, p_mosts  tasks of which no more than so many are lent, NULL for none
 --
 -- It answers one row for each envelope, and then one with place -1: the session's number in seq,
 -- 1 in number if anything is revoked, the time in due, the next time in published when something becomes due, and in
@@ -32,7 +57,7 @@ CREATE FUNCTION {schema}.claim_1(
     p_queues text[], p_tasks text[], p_prints bigint[],
     p_max integer, p_bytes bigint, p_age bigint,
     p_backs bigint[], p_dues bigint[], p_seqs bigint[],
-    p_recover boolean, p_held bigint[], p_numbers bigint[])
+    p_recover boolean, p_held bigint[], p_numbers bigint[], p_bounded text[], p_mosts integer[])
 RETURNS TABLE (place integer, seq bigint, number bigint, due timestamptz, published timestamptz,
     priority integer,
     cuts integer, failures integer, snoozes integer, releases integer, marks text, envelope bytea, note bigint[])
@@ -64,6 +89,9 @@ DECLARE
     v_lapsed integer[];
     v_robbed integer[];
     v_next   timestamptz;
+    v_mosts  integer[] := p_mosts;
+    v_spent  text[] := '{}'; -- tasks of which no more may be lent
+    v_again  boolean; -- something came back to the line
     -- what one look at the line has found, in order
     v_rows   tid[];
     v_sizes  integer[];
@@ -75,6 +103,9 @@ BEGIN
     -- An assignment costs less than a statement, and there are as few of those as there can be: what comes alone should not
     -- take a millisecond.
     v_off := set_config('synchronous_commit', 'off', true); -- a crash of the server repeats, and loses nothing
+    IF p_bounded IS NOT NULL THEN
+        v_spent := ARRAY(SELECT b.task FROM unnest(p_bounded, v_mosts) b(task, most) WHERE b.most <= 0);
+    END IF;
     SELECT s.no, s.lapses, d.tableoid, d.last_value, floor(extract(epoch FROM v_now) * 2048000)::bigint,
         -- those that have lapsed and hold something that this receiver may take: were others among them, they would keep it from
         -- these for as long as they hold theirs
@@ -83,7 +114,7 @@ BEGIN
             WHERE o.lapses <= v_now AND o.id <> p_session AND ( -- no join: whatever is held, one probe
                 SELECT k.seq FROM {schema}.task k WHERE k.holder = o.no AND k.holder > 0 AND k.queue = ANY (p_queues)
                   AND (k.visibility IS NULL OR o.lapses + (k.visibility - o.lease) * interval '1 microsecond' <= v_now)
-                  AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
+                  AND k.task <> ALL (v_spent) AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
                   AND NOT EXISTS (SELECT FROM {schema}.queue q WHERE q.name = k.queue AND q.paused)
                 LIMIT 1) IS NOT NULL
             LIMIT 16) o)
@@ -106,15 +137,24 @@ BEGIN
         SELECT array_agg(x.ctid), array_agg(x.size) INTO v_rows, v_sizes FROM (
             SELECT k.ctid, k.size FROM {schema}.task k
             WHERE k.holder = v_me AND k.holder > 0 AND k.queue = ANY (p_queues)
-              AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
+              AND k.task <> ALL (v_spent) AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
               AND NOT EXISTS (SELECT FROM {schema}.queue q WHERE q.name = k.queue AND q.paused)
               AND NOT EXISTS (SELECT FROM unnest(p_held, p_numbers) h(seq, number) WHERE h.seq = k.seq AND h.number = k.number)
             ORDER BY k.due, k.seq LIMIT v_left
             FOR UPDATE OF k SKIP LOCKED) x;
+        IF p_bounded IS NOT NULL AND v_rows IS NOT NULL THEN
+            SELECT array_agg(r.ctid ORDER BY r.n), array_agg(r.size ORDER BY r.n) INTO v_rows, v_sizes
+            FROM unnest(v_rows, v_sizes, {schema}.within_1(p_bounded, v_mosts, v_rows, array_fill(true, ARRAY[cardinality(v_rows)]))) WITH ORDINALITY r(ctid, size, known, n)
+            WHERE r.known;
+        END IF;
         SELECT array_agg(c.ctid ORDER BY c.n), count(*), max(c.sum) INTO v_some, v_lent, v_size FROM (
             SELECT u.ctid, u.n, sum(u.size) OVER (ORDER BY u.n) AS sum FROM unnest(v_rows, v_sizes) WITH ORDINALITY u(ctid, size, n)) c
         WHERE v_bytes IS NULL OR c.n = 1 OR c.sum <= v_bytes;
         IF v_lent > 0 THEN
+            IF p_bounded IS NOT NULL THEN
+                v_mosts := {schema}.left_1(p_bounded, v_mosts, v_some);
+                v_spent := ARRAY(SELECT b.task FROM unnest(p_bounded, v_mosts) b(task, most) WHERE b.most <= 0);
+            END IF;
             RETURN QUERY UPDATE {schema}.task k SET number = greatest(k.number + 1, v_number + c.n)
                 FROM unnest(v_some) WITH ORDINALITY c(ctid, n) WHERE k.ctid = c.ctid
                 RETURNING array_position(p_queues, k.queue) - 1, k.seq, k.number, k.due, k.published, k.priority::integer,
@@ -130,6 +170,7 @@ BEGIN
     FOR v_at IN 1..cardinality(p_queues) LOOP
         v_queue := p_queues[v_at];
         v_flags := 0;
+        v_again := false;
         SELECT q.paused, q.back, EXISTS (SELECT FROM {schema}.task k WHERE k.queue = v_queue AND k.holder = 0)
         INTO v_paused, v_back, v_aside FROM (SELECT) one LEFT JOIN {schema}.queue q ON q.name = v_queue;
         IF v_paused THEN
@@ -144,36 +185,38 @@ BEGIN
         IF v_left > 0 AND v_aside THEN
             IF p_tasks IS NULL THEN
                 SELECT array_agg(x.ctid) INTO v_some FROM (
-                    SELECT k.ctid FROM {schema}.task k WHERE k.queue = v_queue AND k.holder = 0
+                    SELECT k.ctid FROM {schema}.task k WHERE k.queue = v_queue AND k.holder = 0 AND k.task <> ALL (v_spent)
                     ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT 500
                     FOR UPDATE SKIP LOCKED) x;
             ELSE
                 -- Each of the three finds its place in the index, so that nothing is stepped over that stays aside.
                 SELECT array_agg(x.ctid) INTO v_some FROM (
-                    SELECT r.ctid FROM (SELECT DISTINCT u.task, u.print FROM unnest(p_tasks, p_prints) u(task, print)) u
+                    SELECT r.ctid FROM (
+                        SELECT DISTINCT u.task, u.print, least(b.most, 500) AS most FROM unnest(p_tasks, p_prints) u(task, print)
+                        LEFT JOIN unnest(p_bounded, v_mosts) b(task, most) ON b.task = u.task) u
                     CROSS JOIN LATERAL (
                         SELECT a.ctid FROM (
                             SELECT k.ctid FROM {schema}.task k
                             WHERE k.queue = v_queue AND k.holder = 0 AND k.task = u.task COLLATE "C" AND u.print IS NULL
-                            ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT 500
+                            ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT u.most
                             FOR UPDATE SKIP LOCKED) a
                         UNION ALL
                         SELECT a.ctid FROM (
                             SELECT k.ctid FROM {schema}.task k
                             WHERE k.queue = v_queue AND k.holder = 0 AND k.task = u.task COLLATE "C" AND k.fingerprint = u.print
-                            ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT 500
+                            ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT u.most
                             FOR UPDATE SKIP LOCKED) a
                         UNION ALL
                         SELECT a.ctid FROM (
                             SELECT k.ctid FROM {schema}.task k
                             WHERE k.queue = v_queue AND k.holder = 0 AND k.task = u.task COLLATE "C" AND k.fingerprint IS NULL AND u.print IS NOT NULL
-                            ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT 500
+                            ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT u.most
                             FOR UPDATE SKIP LOCKED) a) r
                     LIMIT 500) x;
             END IF;
             IF v_some IS NOT NULL THEN
                 UPDATE {schema}.task k SET holder = NULL FROM unnest(v_some) c(ctid) WHERE k.ctid = c.ctid;
-                v_behind := v_behind || v_queue;
+                v_again := true;
                 v_flags := v_flags | 2;
             END IF;
         END IF;
@@ -184,12 +227,12 @@ BEGIN
                 SELECT o.priority, o.priority + coalesce(floor(extract(epoch FROM v_now - least(
                     (SELECT k.due FROM {schema}.task k
                      WHERE k.queue = v_queue AND k.priority = o.priority AND k.holder IS NULL AND k.due <= v_now
-                       AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
+                       AND k.task <> ALL (v_spent) AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
                      ORDER BY k.due, k.seq LIMIT 1),
                     (SELECT min(k.due) FROM {schema}.session s JOIN {schema}.task k ON k.holder = s.no AND k.holder > 0
                      WHERE s.no = ANY (v_lapsed) AND k.queue = v_queue AND k.priority = o.priority
                        AND (k.visibility IS NULL OR s.lapses + (k.visibility - s.lease) * interval '1 microsecond' <= v_now)
-                       AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint))
+                       AND k.task <> ALL (v_spent) AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint))
                 )) * 1000000 / p_age), 0) AS rank
                 FROM unnest(v_order) o(priority)) h;
         END IF;
@@ -205,7 +248,7 @@ BEGIN
                     WHERE s.no = ANY (v_lapsed) AND s.lapses <= v_now AND (
                         SELECT k.seq FROM {schema}.task k WHERE k.holder = s.no AND k.holder > 0 AND k.queue = v_queue
                           AND (k.visibility IS NULL OR s.lapses + (k.visibility - s.lease) * interval '1 microsecond' <= v_now)
-                          AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
+                          AND k.task <> ALL (v_spent) AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
                         LIMIT 1) IS NOT NULL
                     FOR UPDATE OF s SKIP LOCKED) x;
             END IF;
@@ -245,7 +288,7 @@ BEGIN
                              FROM {schema}.session s JOIN {schema}.task k ON k.holder = s.no AND k.holder > 0
                              WHERE s.no = ANY (v_robbed) AND k.queue = v_queue
                                AND (k.visibility IS NULL OR s.lapses + (k.visibility - s.lease) * interval '1 microsecond' <= v_now)
-                               AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
+                               AND k.task <> ALL (v_spent) AND {schema}.known_1(p_tasks, p_prints, k.task, k.fingerprint)
                              ORDER BY ord, k.due, k.seq LIMIT 200)) l) c
                     JOIN {schema}.task k ON k.ctid = c.ctid
                     WHERE k.holder IS NOT DISTINCT FROM c.holder
@@ -256,6 +299,10 @@ BEGIN
             IF cardinality(v_rows) >= v_most THEN
                 v_flags := v_flags | 8;
             END IF;
+            IF p_bounded IS NOT NULL THEN
+                v_known := {schema}.within_1(p_bounded, v_mosts, v_rows, v_known);
+                v_all := true = ALL (v_known);
+            END IF;
 
             v_some := v_rows;
             IF NOT v_all OR cardinality(v_rows) > v_left OR v_size > v_bytes AND (cardinality(v_rows) > 1 OR v_lent > 0) THEN
@@ -265,11 +312,15 @@ BEGIN
                 WHERE c.nth <= v_left AND (v_bytes IS NULL OR c.sum <= v_bytes OR c.nth = 1 AND v_lent = 0);
             END IF;
             IF NOT v_all THEN
-                UPDATE {schema}.task k SET holder = 0
-                FROM unnest(v_rows, v_known) c(ctid, known) WHERE k.ctid = c.ctid AND NOT c.known;
+                UPDATE {schema}.task k SET holder = 0 -- but what a lapsed session holds stays its own
+                FROM unnest(v_rows, v_known) c(ctid, known) WHERE k.ctid = c.ctid AND NOT c.known AND k.holder IS NULL;
                 v_flags := v_flags | 4;
             END IF;
             IF v_some IS NOT NULL THEN
+                IF p_bounded IS NOT NULL THEN
+                    v_mosts := {schema}.left_1(p_bounded, v_mosts, v_some);
+                    v_spent := ARRAY(SELECT b.task FROM unnest(p_bounded, v_mosts) b(task, most) WHERE b.most <= 0);
+                END IF;
                 RETURN QUERY UPDATE {schema}.task k
                     SET holder = v_me, number = greatest(k.number + 1, v_number + v_lent + c.n),
                         cut = CASE WHEN k.holder IS NULL OR (SELECT s.leaving FROM {schema}.session s WHERE s.no = k.holder) THEN k.cut ELSE k.cut || k.number END
@@ -289,6 +340,9 @@ BEGIN
         IF v_left > 0 AND v_rows IS NOT NULL AND NOT v_all THEN
             v_left := 0; -- behind what was set aside there may be more, and later queues wait for it
             v_flags := v_flags | 8;
+        END IF;
+        IF v_again AND v_left <= 0 THEN -- else all of it has been lent
+            v_behind := v_behind || v_queue;
         END IF;
         v_notes := v_notes || v_flags::bigint || coalesce(v_back, 0);
     END LOOP;

@@ -7,8 +7,9 @@
 --   8 whether the receiver knows all tasks, 9 whether it has got nothing yet and will wait for something,
 --   10 the longest wait in ms, 11 whether to look after the groups first, 12 how many entries it
 --   has been given by a plain read and waits to be lent, 13 whether to look for what the session
---   holds and does not know of, and for nothing else; then those that wait to be lent as "p id" (those of WAKE as "w id"), then the deliveries
---   that the session knows of as "<address> <number, or - if it has no life beside its stream>".
+--   holds and does not know of, and for nothing else, 14 how many tasks have a bound; then these as "<task> <most to be lent>", then
+--   those that wait to be lent as "p id" (those of WAKE as "w id"), then the deliveries that the session knows of as
+--   "<address> <number, or - if it has no life beside its stream>".
 --
 -- It answers {now, number, count of takeovers from the session, era, wait, flags, gone, when something is due, …} and for each
 -- entry lent: where it is and what has become of it, its envelope, the state that a settlement left.
@@ -19,6 +20,10 @@ if last and last >= number and last < 2^53 then number = last + 1 end
 -- Adds an entry to those lent. Of what has a life beside its stream that is told too.
 local function lend(p, id, fields, life)
 	bytes = bytes + #(field(fields, 'e') or '')
+	if left then
+		local task = string.match(taskOf(fields), '^%S*')
+		if left[task] then left[task] = left[task] - 1 end
+	end
 	local head = p .. ' ' .. id .. ' ' .. (time(fields, 'b') or '-') .. ' ' .. (life and life.due or time(fields, 'd') or '-')
 	if life then head = head .. ' ' .. life.interruptions end
 	lent[#lent + 1] = head

@@ -117,7 +117,8 @@ end
 
 -- Puts the first of those back in line that were set aside under a schema, as many as the receiver may get.
 local function recallFrom(schema, from, to)
-	local members = redis.call('ZRANGEBYLEX', ASIDE, '[' .. schema .. '\n' .. from, '(' .. schema .. to, 'LIMIT', 0, most)
+	local count = math.min(most, leftOf(schema) or most)
+	local members = redis.call('ZRANGEBYLEX', ASIDE, '[' .. schema .. '\n' .. from, '(' .. schema .. to, 'LIMIT', 0, count)
 	for _, member in ipairs(members) do
 		redis.call('ZREM', ASIDE, member)
 		local addr = string.sub(member, #schema + 2)

@@ -3,7 +3,15 @@ local offset, session, lease, leaving = tonumber(ARGV[1]), ARGV[2], tonumber(ARG
 local most, mostBytes, age = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local knowsAll, waits, longest = ARGV[8] == '1', ARGV[9] == '1', tonumber(ARGV[10])
 local read, recovers = tonumber(ARGV[12]), ARGV[13] == '1'
-local FIRST = 14
+local bounds = tonumber(ARGV[14])
+local FIRST = 15 + bounds
+
+-- How many more of a task may be lent, by name; nothing where there is no bound.
+local left = bounds > 0 and {} or nil
+for i = 15, 14 + bounds do
+	local name, most = string.match(ARGV[i], '^(%S+) (%d+)$')
+	left[name] = tonumber(most)
+end
 
 local now, number = clock(offset)
 if ARGV[11] == '1' then ensure() end
@@ -24,9 +32,13 @@ end
 local gone, bytes, full = 0, 0, false
 local lent = {} -- three texts for each entry
 
--- Whether the receiver can run a task of a schema ("demo.hello 00c0ffee00c0ffee", "-" for none).
+-- How many more may be lent of a task that has a bound; nil for the others.
+local function leftOf(task) return left and left[string.match(task, '^%S*')] end
+
+-- Whether the receiver can run a task of a schema ("demo.hello 00c0ffee00c0ffee", "-" for none), and may have one more.
 local verdicts = {}
 local function knows(task)
+	if leftOf(task) == 0 then return false end
 	if knowsAll or task == '' then return true end -- what has no task is no envelope: whoever gets it buries it
 	local verdict = verdicts[task]
 	if verdict == nil then

@@ -1,0 +1,107 @@
+package postgres
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/limit"
+)
+
+// TakeTurns takes turns by one call of a function.
+func (s *Store) TakeTurns(ctx context.Context, turns ...limit.Turn) ([]time.Duration, error) {
+	n := len(turns)
+	buckets, intervals, tolerances, reserved := make([]string, n), make([]int64, n), make([]int64, n), make([]bool, n)
+	for i := range turns {
+		t := &turns[i]
+		if err := t.Validate(); err != nil {
+			return nil, err
+		}
+		buckets[i], intervals[i], tolerances[i], reserved[i] = string(t.Bucket), micros(t.Interval), micros(t.Tolerance), t.Reserved
+	}
+	waits := make([]time.Duration, n)
+	if n == 0 {
+		return waits, nil
+	}
+	err := s.limited(ctx, "take turns", func(ctx context.Context) error {
+		return s.on.query(ctx, func(scan func(...any) error) error {
+			var answer []int64
+			if err := scan(&answer); err != nil {
+				return err
+			}
+			if len(answer) != n {
+				return errAnswer
+			}
+			for i, us := range answer {
+				waits[i] = time.Duration(us) * time.Microsecond
+			}
+			return nil
+		}, s.sql.turns, s.offset.Load(), micros(limit.LongestWait), listOf(buckets), listOf(intervals), listOf(tolerances), listOf(reserved))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return waits, nil
+}
+
+// Penalize lets nobody have a turn in a bucket for a time.
+func (s *Store) Penalize(ctx context.Context, bucket limit.Bucket, d time.Duration) error {
+	if err := bucket.Validate(); err != nil {
+		return err
+	}
+	return s.limited(ctx, "penalize", func(ctx context.Context) error {
+		return s.on.exec(ctx, s.sql.penalize, s.offset.Load(), string(bucket), min(micros(d), micros(limit.LongestWait)))
+	})
+}
+
+// HoldPlaces holds places by one call of a function.
+func (s *Store) HoldPlaces(ctx context.Context, session stem.Session, holds ...stem.Hold) ([]stem.Held, error) {
+	if err := session.Validate(); err != nil {
+		return nil, err
+	}
+	n := len(holds)
+	tasks, limits, wanted := make([]string, n), make([]int32, n), make([]int32, n)
+	for i := range holds {
+		if err := holds[i].Validate(); err != nil {
+			return nil, err
+		}
+		tasks[i], limits[i], wanted[i] = holds[i].Task, int32(min(holds[i].Limit, math.MaxInt32)), int32(min(holds[i].N, math.MaxInt32))
+	}
+	held := make([]stem.Held, n)
+	err := s.limited(ctx, "hold places", func(ctx context.Context) error {
+		return s.on.query(ctx, func(scan func(...any) error) error {
+			var place, has, free int
+			if err := scan(&place, &has, &free); err != nil {
+				return err
+			}
+			if place >= n {
+				return errAnswer
+			}
+			held[place] = stem.Held{N: has, Free: free}
+			return nil
+		}, s.sql.places, s.offset.Load(), session.ID, micros(session.Lease), listOf(tasks), listOf(limits), listOf(wanted))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return held, nil
+}
+
+// limited makes a call of a limit's, a few times where the server has undone it for what others did meanwhile.
+func (s *Store) limited(ctx context.Context, operation string, call func(context.Context) error) (err error) {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	for range 5 {
+		switch err = call(ctx); code(err) {
+		case "40P01", "40001": // deadlock_detected, serialization_failure
+			continue
+		}
+		break
+	}
+	return s.failed(operation, err)
+}
