@@ -128,6 +128,13 @@ func (rt *Runtime) Register(register ...func(*stem.Registry) error) {
 	}
 }
 
+// Bind makes of the register function of tasks that are methods one of these methods' receiver:
+//
+//	rt.Register(stemtest.Bind(shop.RegisterPayments, &shop.Payments{Gateway: fake}))
+func Bind[T any](register func(*stem.Registry, T) error, receiver T) func(*stem.Registry) error {
+	return func(r *stem.Registry) error { return register(r, receiver) }
+}
+
 // Registry gives the registry, for stem.Handle and for Configure.
 func (rt *Runtime) Registry() *stem.Registry { return &rt.registry }
 
