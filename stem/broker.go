@@ -92,8 +92,7 @@ type Publisher interface {
 	// An envelope whose unique key (see [Uniqueness]) another one holds on its queue is not
 	// stored either: its Published names the holder and tells of a Conflict, and no dedupe key is kept. With
 	// ConflictReplace, and a holder that said so too and is not running, it is stored in its place, and its Published names the holder
-	// in Replaces: the holder is revoked (with [ReplacedReason], for at least as long as a client
-	// revokes), and becomes due at once if a delay of its own has kept it waiting. Dedupe keys are looked at first.
+	// in Replaces: the holder is revoked (with [ReplacedReason], for [ReplacedFor]), and becomes due at once if a delay of its own has kept it waiting. Dedupe keys are looked at first.
 	Publish(ctx context.Context, envs ...Envelope) ([]Published, error)
 }
 

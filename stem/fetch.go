@@ -168,6 +168,7 @@ func (w *Worker) accept(deliveries []Delivery) {
 	}
 	w.room.enter(len(loans))
 	w.held.add(loans)
+	w.tellStarts(loans)
 	if w.suspectAmong(deliveries) {
 		w.isolate(loans)
 	} else {

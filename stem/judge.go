@@ -163,6 +163,9 @@ func judgeLost(cause error) judgement {
 	if errors.Is(cause, ErrRevoked) {
 		return cancelledFor(cause, "revoked before it started")
 	}
+	if errors.Is(cause, errStartUntold) {
+		return judgement{verdict: VerdictRelease, delay: startAgain}
+	}
 	return released()
 }
 

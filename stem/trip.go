@@ -25,6 +25,7 @@ func (s *settler) prepare(t *trip, batch []ending) {
 		e := &batch[i]
 		t.settlements = append(t.settlements, Settlement{
 			Delivery: *e.loan.Delivery, Verdict: e.verdict, Delay: e.delay, Reason: e.reason,
+			Cancelled: e.state == StateCancelled,
 		})
 		settlement := &t.settlements[i]
 		if e.verdict != VerdictAck && e.verdict != VerdictRelease { // the one ends the marks, the other keeps them

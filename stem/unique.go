@@ -17,7 +17,7 @@ import (
 //     settlement of a task that was cancelled; a task that succeeded keeps the key.
 //
 // Retry, snooze and release keep it, and so do crashes. A holder that has been
-// revoked, or that is past its ExpiresIn without being under way, holds nothing: the next
+// revoked, or that is past its ExpiresIn and has not started, holds nothing: the next
 // publish takes the key over.
 type Uniqueness struct {
 	// Key is what must be unique on the queue: 1 to MaxKeyLength printable ASCII bytes.
@@ -83,22 +83,27 @@ func (e *UniqueConflictError) Is(target error) bool { return target == ErrNotUni
 // a broker that is none.
 type UniqueKeeper interface {
 	// Started tells that deliveries are about to run. A worker calls it once for all those
-	// of a receive whose Unique needs it (see [Uniqueness.NeedsStart]), and starts none of them
+	// of a receive that need it (see [Envelope.TellsStart]), and starts none of them
 	// before it answers nil.
 	//
 	// Those that are unique UntilStarted let their keys go. Those with ConflictReplace are
-	// running from now on, until they are settled or lent again: nobody replaces them.
+	// running from now on, until they are settled: nobody replaces them, and they may be past
+	// their ExpiresIn.
 	// The notices name those that must not run, because they were revoked or replaced since
 	// they were lent (ErrRevoked, with the reason), or because the lease is lost
 	// (ErrLeaseLost); a store may leave the latter to the settlement. It may be repeated.
 	Started(ctx context.Context, ds ...Delivery) ([]Notice, error)
 }
 
-// NeedsStart reports whether the store must be told when the task starts: what it
-// promises to others depends on that.
-func (u *Uniqueness) NeedsStart() bool {
-	return u.Until == UntilStarted || u.OnConflict == ConflictReplace
+// TellsStart reports whether the store must be told when the task starts, since that
+// matters to others with its unique key.
+func (e *Envelope) TellsStart() bool {
+	u := e.Unique
+	return u != nil && (u.Until == UntilStarted || u.OnConflict == ConflictReplace || e.ExpiresIn > 0)
 }
+
+// ReplacedFor is how long a store keeps the revocation of a task that was replaced.
+const ReplacedFor = defaultRevokeFor
 
 // ReplacedReason is the reason with which a store revokes the task that an envelope
 // replaces: "replaced by " and the id of that envelope. Workers tell replaced tasks from revoked ones by it.

@@ -67,6 +67,7 @@ var beyond = slices.Concat(
 	faultsOf(transactionMutants), // programs have no transactions
 	faultsOf(presenceMutants),    // nor do their workers say anything of themselves
 	faultsOf(limitMutants), faultsOf(atMostMutants),
+	faultsOf(uniqueMutants), // nor are their tasks unique
 )
 
 // faultsOf gives what mutants do.

@@ -27,20 +27,36 @@ func (s *Store) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Publ
 
 func (s *Store) publish(e *entry, now instant) stem.Published {
 	env, q := &e.envelope, s.queue(e.envelope.Queue)
-	if env.DedupeKey != "" && env.DedupeWindow > 0 {
+	keyed := env.DedupeKey != "" && env.DedupeWindow > 0
+	var first *item[string]
+	if keyed {
 		q.keys.sweep(now, 2, nil) // more than is put, so expired keys do not pile up
-		first, live := q.keys.find(env.DedupeKey, now)
-		if live {
+		var live bool
+		if first, live = q.keys.find(env.DedupeKey, now); live {
 			return stem.Published{ID: first.value, Duplicate: true}
 		}
-		q.keys.put(first, env.DedupeKey, env.DedupeWindow, now).value = env.ID
 	}
 	e.queue, e.published, e.expires = q, now, never
 	if env.ExpiresIn > 0 {
 		e.expires = now.plus(env.ExpiresIn)
 	}
+	answer := stem.Published{ID: env.ID}
+	var replaced *entry
+	if env.Unique != nil {
+		var holder string
+		if holder, replaced = q.hold(e, now); holder != "" {
+			return stem.Published{ID: holder, Duplicate: true, Conflict: true}
+		}
+	}
+	if keyed {
+		q.keys.put(first, env.DedupeKey, env.DedupeWindow, now).value = env.ID
+	}
 	q.put(e, env.Delay, now)
-	return stem.Published{ID: env.ID}
+	if replaced != nil {
+		answer.Replaces = replaced.envelope.ID
+		replaced.replaceBy(env.ID, now)
+	}
+	return answer
 }
 
 // Receive lends due envelopes to a session, or waits for one.

@@ -19,6 +19,7 @@ type queue struct {
 	paused  bool                       // nothing is lent
 
 	keys      shelf[string] // dedupe keys, each with the id that stands
+	holds     shelf[hold]   // unique keys
 	revoked   revocations
 	dead      []deadLetter // the oldest first
 	receivers []*receiver  // those that wait, the oldest first
@@ -62,7 +63,8 @@ func (s *Store) queue(name string) *queue {
 // idle reports whether the queue holds nothing and nobody waits for it.
 func (q *queue) idle(now instant) bool {
 	q.keys.sweep(now, q.keys.len(), nil)
-	if q.paused || q.running > 0 || len(q.dead) > 0 || len(q.receivers) > 0 || q.aside.count > 0 || q.keys.len() > 0 || !q.revoked.idle(now) {
+	q.holds.sweep(now, q.holds.len(), nil)
+	if q.holds.len() > 0 || q.paused || q.running > 0 || len(q.dead) > 0 || len(q.receivers) > 0 || q.aside.count > 0 || q.keys.len() > 0 || !q.revoked.idle(now) {
 		return false
 	}
 	for i := range q.tiers {

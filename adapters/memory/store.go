@@ -19,7 +19,7 @@
 //
 // To read the package, follow an envelope: entry.go (what is known about one),
 // queue.go and lane.go (where it waits), receiver.go (who waits for it),
-// session.go (who holds it), settlement.go (how that ends), revocation.go (what shall not run), pause.go (queues that rest). A result's way is
+// session.go (who holds it), settlement.go (how that ends), revocation.go (what shall not run), unique.go (what there is once), pause.go (queues that rest). A result's way is
 // backend.go and shelf.go; limit.go keeps how often and how many at once, presence.go what workers say of themselves.
 package memory
 
@@ -42,6 +42,7 @@ var (
 	_ stem.QueueCounter     = (*Store)(nil)
 	_ stem.RevocationStore  = (*Store)(nil)
 	_ stem.QueuePauser      = (*Store)(nil)
+	_ stem.UniqueKeeper     = (*Store)(nil)
 	_ stem.PresenceKeeper   = (*Store)(nil)
 	_ stem.PresenceLister   = (*Store)(nil)
 	_ limit.Store           = (*Store)(nil)

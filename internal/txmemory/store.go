@@ -18,9 +18,10 @@ import (
 type Store struct {
 	memory.Store
 
-	mu    sync.Mutex
-	loans map[string]*loan  // the last of each id
-	keys  map[string]string // the id that stands for each dedupe key
+	mu      sync.Mutex
+	loans   map[string]*loan  // the last of each id
+	keys    map[string]string // the id that stands for each dedupe key
+	uniques map[string]string // the id that holds each unique key
 }
 
 var (
@@ -47,14 +48,36 @@ func (s *Store) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Publ
 func (s *Store) publish(ctx context.Context, envs []stem.Envelope) ([]stem.Published, error) {
 	published, err := s.Store.Publish(ctx, envs...)
 	if s.keys == nil {
-		s.keys = make(map[string]string)
+		s.keys, s.uniques = make(map[string]string), make(map[string]string)
 	}
 	for i, p := range published {
 		if key := dedupeKey(envs[i]); key != "" {
 			s.keys[key] = p.ID
 		}
+		if key := uniqueKey(&envs[i]); key != "" {
+			s.uniques[key] = p.ID
+		}
 	}
 	return published, err
+}
+
+// letGo forgets the unique key of a delivery that has ended, as far as the promises go: one that
+// is held for a time stays.
+func (s *Store) letGo(settlement stem.Settlement) {
+	d := settlement.Delivery
+	key := uniqueKey(d.Envelope)
+	if s.uniques[key] == d.ID && d.Unique.Until != stem.UntilTime &&
+		(settlement.Verdict == stem.VerdictAck || settlement.Verdict == stem.VerdictDeadLetter) {
+		delete(s.uniques, key)
+	}
+}
+
+// uniqueKey is the unique key of an envelope with its queue, or empty.
+func uniqueKey(e *stem.Envelope) string {
+	if e.Unique == nil {
+		return ""
+	}
+	return e.Queue + "\n" + e.Unique.Key
 }
 
 // dedupeKey is the key of an envelope with its queue, or empty.
@@ -145,6 +168,7 @@ func (s *Store) settle(ctx context.Context, ss []stem.Settlement, below func(con
 			failed = append(failed, stem.ItemError{Index: i, Err: err})
 		} else if l != nil {
 			l.settled = true
+			s.letGo(settlement)
 		}
 	}
 	if failed != nil {

@@ -13,6 +13,7 @@ type Tx struct {
 	store     *Store
 	envs      []stem.Envelope
 	keys      map[string]string // of envs
+	uniques   map[string]string // of envs
 	completed []stem.Settlement
 	ended     bool
 }
@@ -20,7 +21,9 @@ type Tx struct {
 var errEnded = errors.New("txmemory: the transaction has ended")
 
 // Begin begins a transaction.
-func (s *Store) Begin() *Tx { return &Tx{store: s, keys: make(map[string]string)} }
+func (s *Store) Begin() *Tx {
+	return &Tx{store: s, keys: make(map[string]string), uniques: make(map[string]string)}
+}
 
 // Publish keeps envelopes until the transaction commits.
 func (tx *Tx) Publish(_ context.Context, envs ...stem.Envelope) ([]stem.Published, error) {
@@ -35,13 +38,29 @@ func (tx *Tx) Publish(_ context.Context, envs ...stem.Envelope) ([]stem.Publishe
 			published[i] = stem.Published{ID: id, Duplicate: true}
 			continue
 		}
+		if id := tx.holder(&e); id != "" {
+			published[i] = stem.Published{ID: id, Duplicate: true, Conflict: true}
+			continue
+		}
 		published[i].ID = e.ID
 		tx.envs = append(tx.envs, e)
 		if key := dedupeKey(e); key != "" {
 			tx.keys[key] = e.ID
 		}
+		if key := uniqueKey(&e); key != "" {
+			tx.uniques[key] = e.ID
+		}
 	}
 	return published, nil
+}
+
+// holder gives the id that holds an envelope's unique key, if any does.
+func (tx *Tx) holder(e *stem.Envelope) string {
+	key := uniqueKey(e)
+	if id := tx.store.uniques[key]; id != "" {
+		return id
+	}
+	return tx.uniques[key]
 }
 
 // standing gives the id that an envelope duplicates, if it does.
@@ -91,6 +110,9 @@ func (tx *Tx) Commit() error {
 	var err error
 	if len(tx.completed) > 0 {
 		err = tx.store.Store.SaveAndSettle(ctx, tx.completed...)
+		for _, settlement := range tx.completed {
+			tx.store.letGo(settlement)
+		}
 	}
 	if len(tx.envs) > 0 {
 		_, failed := tx.store.publish(ctx, slices.Clone(tx.envs))
