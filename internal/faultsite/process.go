@@ -20,6 +20,8 @@ func Processes(t *testing.T, start func(t *testing.T) *Site) {
 	for promise, story := range map[string]func(*testing.T, *Site){
 		"workers are killed at random and nothing is lost":   workersAreKilled,
 		"the tasks of a killed worker run elsewhere in time": tasksOfAKilledWorker,
+		"what follows a task survives who publishes it":      publisherIsKilled,
+		"tasks follow tasks while workers are killed":        workersAreKilledAmongLinks,
 		"a worker that sleeps past its lease is fenced":      sleepPastALease,
 		"whatever a sleeper writes is refused":               sleeperWrites,
 		"a worker that leaves gives its tasks back":          workerLeaves,

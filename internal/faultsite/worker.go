@@ -82,7 +82,7 @@ func work(open Open, more []Handlers, args []string, ready func()) error {
 }
 
 func (h *hand) worker(store Store, o Orders, more []Handlers) (*stem.Worker, error) {
-	client, err := stem.NewClient(store, stem.ClientConfig{Logger: slog.Default()})
+	client, err := stem.NewClient(store, stem.ClientConfig{Logger: slog.Default(), Middleware: []stem.EnqueueMiddleware{dies(o.Name)}})
 	if err != nil {
 		return nil, err
 	}
