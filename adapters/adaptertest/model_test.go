@@ -59,7 +59,7 @@ var beyond = slices.Concat(
 		"refuses an empty batch of records", "lends nothing where the first payload is too large",
 		"refuses a batch for one of its revocations", "revokes a family from its first task on",
 		"takes a verdict that is none for an ack",
-		"forgets progress", "forgets attempts", "forgets stacks", "tells no time",
+		"forgets progress", "forgets the data of a report", "forgets attempts", "forgets stacks", "tells no time",
 	},
 	[]string{ // which value has a capability, and deliveries of other brokers
 		"has a SavingSettler of the broker's own", "knows revocations of its own deliveries only", "looks at nothing but ids",

@@ -12,7 +12,7 @@ func brokerPromises() []promise {
 }
 
 func backendPromises() []promise {
-	return slices.Concat(resultPromises, resultFencePromises, backendClosePromises)
+	return slices.Concat(resultPromises, resultFencePromises, progressPromises, backendClosePromises)
 }
 
 func capabilityPromises() []promise {

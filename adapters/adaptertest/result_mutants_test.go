@@ -97,6 +97,11 @@ var resultMutants = []mutant{
 
 	{"forgets progress", loaded(func(r *stem.Result) { r.Progress = nil }),
 		[]string{"Backend/every field of a record comes back", "Backend/news of one delivery replace each other"}},
+	{"forgets the data of a report", loaded(func(r *stem.Result) {
+		if r.Progress != nil {
+			r.Progress = &stem.ProgressReport{Percent: r.Progress.Percent, Message: r.Progress.Message, At: r.Progress.At}
+		}
+	}), []string{"Backend/every field of a record comes back", "Backend/the last of many reports stands, and the outcome behind it"}},
 	{"forgets attempts", loaded(func(r *stem.Result) { r.History = r.History[:min(len(r.History), 1)] }),
 		[]string{"Backend/every field of a record comes back"}},
 	{"forgets stacks", loaded(func(r *stem.Result) {
@@ -142,6 +147,8 @@ var resultMutants = []mutant{
 		"Backend/a batch may hold several records of one id",
 		"Backend/of savers at the same time the highest number stands",
 		"Backend/of outcomes at the same time one is final",
+		"Backend/the last of many reports stands, and the outcome behind it",
+		"Backend/a report may be saved while outcomes are",
 	}},
 	{"hides refused records", backend(func(b *faultyBackend) {
 		b.save = func(ctx context.Context, rs []stem.Result) error { return forgive(b.Backend.Save(ctx, rs...)) }
@@ -157,6 +164,8 @@ var resultMutants = []mutant{
 		"Backend/news of one delivery replace each other",
 		"Backend/an outcome replaces news of its delivery",
 		"Backend/the same outcome once more is no error",
+		"Backend/the last of many reports stands, and the outcome behind it",
+		"Backend/a report may be saved while outcomes are",
 	}},
 	{"gives up a batch at the first stale record", backend(func(b *faultyBackend) {
 		b.save = func(ctx context.Context, rs []stem.Result) error {

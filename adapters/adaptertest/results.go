@@ -70,7 +70,7 @@ func recordIsUntouched(x *exam) {
 	full := stem.Result{
 		ID: "full", Task: "exam.full", Queue: punctuation, State: stem.StateSucceeded, Payload: everyByte(),
 		Failure:  &stem.Failure{Kind: stem.FailurePanic, Message: rough, Stack: "goroutine 1 [running]:\n\t" + rough},
-		Progress: &stem.ProgressReport{Percent: 12.5, Message: rough},
+		Progress: &stem.ProgressReport{Percent: 12.5, Message: rough, Data: map[string]string{rough: rough, "": ""}, At: time.UnixMilli(1<<40 + 2).UTC()},
 		Delivery: 1<<53 - 1, Attempt: 2, Interruptions: 3, Snoozes: 4, Releases: 5, Worker: rough,
 		History: []stem.AttemptRecord{
 			{Attempt: 1, At: time.UnixMilli(1<<40 + 1).UTC(), Worker: rough, Kind: stem.FailurePanic, Message: rough, StackDigest: "0"},
