@@ -18,6 +18,7 @@ const (
 
 	defaultSlotsPerCPU      = 10
 	defaultPrefetch         = 2
+	defaultPrefetchBytes    = 64 << 20
 	defaultLease            = 15 * time.Second
 	defaultGrace            = 30 * time.Second
 	defaultMaxLent          = 1000

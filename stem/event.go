@@ -140,6 +140,11 @@ type (
 		Paused        bool
 		Unknown       int
 	}
+	// SlotsChanged: the worker runs To tasks at once instead of From, by SetSlots or its autoscaling.
+	SlotsChanged struct {
+		Worker   string
+		From, To int
+	}
 	// WorkerStarted, WorkerStopping and WorkerStopped: a worker's Run began, receives
 	// nothing more, and ended.
 	WorkerStarted  struct{ Worker string }
@@ -168,6 +173,7 @@ func (StoreFailed) event()     {}
 func (StoreRecovered) event()  {}
 func (EventsDropped) event()   {}
 func (QueueStalled) event()    {}
+func (SlotsChanged) event()    {}
 func (WorkerStopping) event()  {}
 func (WorkerStarted) event()   {}
 func (WorkerStopped) event()   {}

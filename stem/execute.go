@@ -103,7 +103,7 @@ func (w *Worker) conclude(l *loan, o outcome, ran time.Duration) {
 func (w *Worker) finish(l *loan, j judgement) {
 	l.runs.Store(false)
 	l.slotGone = l.gaveUpSlot()
-	w.room.leave()
+	w.room.leave(l)
 	w.settler.settle(ending{l, j})
 }
 

@@ -14,13 +14,13 @@ func (w *Worker) fetch(ctx context.Context) error {
 	idle := idleness{w: w}
 	search := search{lease: w.session.Lease, last: time.Now()}
 	for ctx.Err() == nil {
-		free := w.room.wait(ctx)
+		free, bytes := w.room.wait(ctx)
 		if free == 0 {
 			return nil
 		}
 		w.client.ward.quiet(ctx)
 		idle.look()
-		deliveries, err := w.receive(ctx, free, &search)
+		deliveries, err := w.receive(ctx, free, bytes, &search)
 		if err == nil && len(deliveries) == 0 {
 			err = errNothing
 		}
@@ -63,7 +63,7 @@ var errNothing = errors.New("stem: the broker answered a receive with nothing, i
 
 // receive asks for as many deliveries as are free, and for those whose answers
 // were lost when a search is due.
-func (w *Worker) receive(ctx context.Context, free int, s *search) ([]Delivery, error) {
+func (w *Worker) receive(ctx context.Context, free, bytes int, s *search) ([]Delivery, error) {
 	if time.Since(w.tenure.last()) >= w.session.Lease/3*2 {
 		// A renewal is overdue. What is received now could be cancelled at once, so
 		// the lease is renewed first.
@@ -71,7 +71,7 @@ func (w *Worker) receive(ctx context.Context, free int, s *search) ([]Delivery, 
 			return nil, err
 		}
 	}
-	req := ReceiveRequest{Session: w.session, Queues: w.rota.next(), Tasks: w.known, AgeAfter: w.cfg.AgeAfter, Max: free}
+	req := ReceiveRequest{Session: w.session, Queues: w.rota.next(), Tasks: w.known, AgeAfter: w.cfg.AgeAfter, Max: free, MaxBytes: bytes}
 	if w.unsure.Swap(false) {
 		s.suspect()
 	}
@@ -166,7 +166,7 @@ func (w *Worker) accept(deliveries []Delivery) {
 			w.observe.tell(w.base, TaskInterrupted{TaskRef: l.ref(), Interruptions: l.Interruptions})
 		}
 	}
-	w.room.enter(len(loans))
+	w.room.enter(loans)
 	w.held.add(loans)
 	w.tellStarts(loans)
 	if w.suspectAmong(deliveries) {

@@ -13,7 +13,8 @@ import (
 // the next.
 //
 // It also knows the claims of handlers that had lent their slots (see lend.go). They
-// go first: a slot that comes for work gives way to the oldest of them.
+// go first: a slot that comes for work gives way to the oldest of them. And it knows how many slots are
+// too many (see slots.go): these end as they come for work.
 type hand struct {
 	mu     sync.Mutex
 	loans  []*loan
@@ -25,10 +26,14 @@ type hand struct {
 
 	claims []claim // the oldest first
 	lent   int     // slots that are lent now
+
+	slots   int  // how many there shall be
+	surplus int  // how many there are beyond that
+	begun   bool // they run
 }
 
-func newHand() *hand {
-	h := new(hand)
+func newHand(slots int) *hand {
+	h := &hand{slots: slots}
 	h.filled = sync.NewCond(&h.mu)
 	return h
 }
@@ -59,18 +64,18 @@ func (h *hand) putFirst(loans []loan) {
 // call wakes a slot if there is something for it, one that waits, and none on
 // its way. mu is held.
 func (h *hand) call() {
-	if (h.taken < len(h.loans) || len(h.claims) > 0) && h.idle > 0 && !h.waking {
+	if (h.taken < len(h.loans) || len(h.claims) > 0 || h.surplus > 0) && h.idle > 0 && !h.waking {
 		h.waking = true
 		h.filled.Signal()
 	}
 }
 
 // take gives the next loan, and waits for one; nil means that the slot is to end:
-// somebody else has its place, or there will be no more loans.
+// somebody else has its place, it is one too many, or there will be no more loans.
 func (h *hand) take() *loan {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for len(h.claims) == 0 && h.taken == len(h.loans) {
+	for len(h.claims) == 0 && h.surplus == 0 && h.taken == len(h.loans) {
 		if h.closed {
 			return nil
 		}
@@ -79,8 +84,7 @@ func (h *hand) take() *loan {
 		h.idle--
 		h.waking = false
 	}
-	if len(h.claims) > 0 {
-		h.grant()
+	if h.giveWay() {
 		h.call()
 		return nil
 	}
@@ -91,6 +95,20 @@ func (h *hand) take() *loan {
 	}
 	h.call()
 	return l
+}
+
+// giveWay reports whether the place of who comes for work is wanted otherwise: by a handler that claims one, since
+// what has begun goes first, or because there are too many. mu is held.
+func (h *hand) giveWay() bool {
+	switch {
+	case len(h.claims) > 0:
+		h.grant()
+	case h.surplus > 0:
+		h.surplus--
+	default:
+		return false
+	}
+	return true
 }
 
 // grant lets the oldest claim have the caller's place. mu is held.

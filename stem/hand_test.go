@@ -3,7 +3,7 @@ package stem
 import "testing"
 
 func TestAHandThatIsNeverEmptyDoesNotGrow(t *testing.T) {
-	h := newHand()
+	h := newHand(1)
 	next := int64(0)
 	put := func(n int) {
 		loans := make([]loan, n)

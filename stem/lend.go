@@ -50,10 +50,8 @@ func (l *loan) beginWait() (stopping bool) {
 	}
 	l.lent = true
 	h.lent++
-	w.room.vacate()
-	if len(h.claims) > 0 {
-		h.grant()
-	} else {
+	w.room.vacate(l)
+	if !h.giveWay() {
 		w.slots.Go(w.slot)
 	}
 	return false
@@ -100,7 +98,7 @@ func (h *hand) withdraw(l *loan) bool {
 	h.claims = slices.Delete(h.claims, i, i+1)
 	l.lent = true
 	h.lent++
-	l.worker.room.vacate()
+	l.worker.room.vacate(l)
 	return true
 }
 
@@ -108,7 +106,7 @@ func (h *hand) withdraw(l *loan) bool {
 func (h *hand) takeBack(l *loan) {
 	l.lent = false
 	h.lent--
-	l.worker.room.enter(1)
+	l.worker.room.returned(l)
 }
 
 // gaveUpSlot reports whether a handler that has returned left its slot lent: a

@@ -43,6 +43,9 @@ func (l *loan) init(w *Worker, d *Delivery, now *time.Time) {
 	l.ctx.parent, l.ctx.timeout, l.ctx.cause = w.base, d.Timeout, ErrTimeout
 }
 
+// weight is what the loan takes of the bytes in hand.
+func (l *loan) weight() int64 { return int64(len(l.Payload)) }
+
 // lose ends the handler's context, if it runs, and keeps it from running if it
 // has not started.
 func (l *loan) lose(cause error) { l.ctx.end(cause) }

@@ -26,10 +26,10 @@ type settler struct {
 	w      *Worker
 	saves  Backend       // nil: results are dropped
 	atomic SavingSettler // nil: two steps
-	most   int           // on their way at the same time; beyond that slots wait
-	faulty int           // of those that the store refuses, the same
 
 	mu       sync.Mutex
+	most     int        // on their way at the same time; beyond that slots wait
+	faulty   int        // of those that the store refuses, the same
 	progress *sync.Cond // something was settled or has failed
 	busy     bool
 	onWay    int
@@ -40,14 +40,23 @@ type settler struct {
 }
 
 func newSettler(w *Worker, slots int) *settler {
-	s := &settler{w: w, saves: w.client.cfg.Backend, most: max(2*slots, leastUnsettled), faulty: 2*slots + spareFailures}
+	s := &settler{w: w, saves: w.client.cfg.Backend}
 	s.progress = sync.NewCond(&s.mu)
+	s.resize(slots)
 	if both, ok := As[SavingSettler](w.client.broker); ok {
 		if other, ok := As[SavingSettler](s.saves); ok && identical(both, other) {
 			s.atomic = both
 		}
 	}
 	return s
+}
+
+// resize makes it a settler for so many slots.
+func (s *settler) resize(slots int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.most, s.faulty = max(2*slots, leastUnsettled), 2*slots+spareFailures
+	s.progress.Broadcast() // there may be room for who waits
 }
 
 // identical reports whether two stores are one. Stores of a type that cannot be

@@ -108,7 +108,7 @@ const (
 
 // later gives the end of a loan that is to come again when its turn may have come.
 func (w *Worker) later(l *loan) ending {
-	w.room.vacate()
+	w.room.vacate(l)
 	delay := min(firstTurnAway<<min(l.Releases, 5), longestTurnAway)
 	return ending{l, judgement{verdict: VerdictRelease, delay: jitter(delay)}}
 }

@@ -43,6 +43,11 @@ type WorkerConfig struct {
 	// default is 2, and more while slots are through with it in less than 50 ms: up to
 	// 512 tasks ahead.
 	Prefetch int
+	// PrefetchBytes bounds the payloads of the tasks in hand, running or about to, so that many large ones are
+	// not in memory at once: while there is as much, nothing more is fetched, also where slots are free. One
+	// task is fetched however large it is, and they are counted as they travel, encoded and without
+	// their headers. At least 1; the default is 64 MiB.
+	PrefetchBytes int
 	// Lease is how long after the worker was last heard of its tasks may run
 	// elsewhere: 1 s to 24 h. It is renewed every third of it, and at least every
 	// 5 s. The default is 15 s.
@@ -102,6 +107,9 @@ func (c WorkerConfig) withDefaults(client *Client) WorkerConfig {
 	if c.Prefetch == 0 {
 		c.Prefetch = defaultPrefetch
 	}
+	if c.PrefetchBytes == 0 {
+		c.PrefetchBytes = defaultPrefetchBytes
+	}
 	if c.Lease == 0 {
 		c.Lease = defaultLease
 	}
@@ -159,6 +167,8 @@ func (c WorkerConfig) validate() error {
 		return &OptionError{Option: "WorkerConfig.Slots", Value: fmt.Sprint(c.Slots), Want: "1 to 100,000, or 0 for 10 per CPU"}
 	case c.Prefetch < 0 || c.Prefetch > mostPrefetch:
 		return &OptionError{Option: "WorkerConfig.Prefetch", Value: fmt.Sprint(c.Prefetch), Want: "1 to 1,000, or 0 for 2"}
+	case c.PrefetchBytes < 0:
+		return &OptionError{Option: "WorkerConfig.PrefetchBytes", Value: fmt.Sprint(c.PrefetchBytes), Want: "1 or more, or 0 for 64 MiB"}
 	case c.StopAfterIdle != 0 && c.StopAfterIdle < shortestIdle:
 		return &OptionError{Option: "WorkerConfig.StopAfterIdle", Value: c.StopAfterIdle.String(), Want: "at least 100ms, or 0 for never"}
 	case c.StuckAfter > 0 && c.StuckAfter < soonestStuck:
@@ -216,6 +226,7 @@ type Worker struct {
 	base    context.Context
 	stops   stops
 	hand    *hand
+	sizing  sync.Mutex // one change of the number of slots at a time
 	slots   sync.WaitGroup
 	room    room
 	unsure  atomic.Bool // a call has had no answer, and nothing has been received since
@@ -265,9 +276,9 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 		w.observe = &observe{log: w.log, observer: cfg.Observer}
 	}
 	w.rota = newRota(cfg)
-	w.room.init(cfg.Slots, cfg.Prefetch, open)
+	w.room.init(&cfg, open)
 	w.stops = newStops()
-	w.hand = newHand()
+	w.hand = newHand(cfg.Slots)
 	w.settler = newSettler(w, cfg.Slots)
 	w.reporter.init()
 	return w, nil
@@ -275,8 +286,6 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 
 // Name gives the worker's name.
 func (w *Worker) Name() string { return w.cfg.Name }
-
-func (w *Worker) Slots() int { return w.cfg.Slots }
 
 // Run works until ctx ends, Stop is called or StopAfterIdle has passed, then stops gracefully: it receives
 // nothing more, gives back what has not started, cancels the handlers that wait for
@@ -294,7 +303,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.base = context.WithoutCancel(ctx)
 
-	w.log.Info("stem: worker started", "queues", strings.Join(w.rota.queues, ","), "slots", w.cfg.Slots, "tasks", len(w.specs))
+	w.log.Info("stem: worker started", "queues", strings.Join(w.rota.queues, ","), "slots", w.Slots(), "tasks", len(w.specs))
 	w.warnOfQueues()
 	w.observe.tell(w.base, WorkerStarted{w.cfg.Name})
 
@@ -316,9 +325,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if present != nil {
 		extender.Go(func() { present.run(keeping) })
 	}
-	for range w.cfg.Slots {
-		w.slots.Go(w.slot)
-	}
+	w.beginSlots()
 
 	receiving, stop := context.WithCancel(ctx)
 	defer stop()
