@@ -12,6 +12,7 @@ import (
 var receivePromises = []promise{
 	{name: "a receive lends at most Max envelopes", check: maxBounds},
 	{name: "a receive lends at most MaxBytes of payload", check: maxBytesBounds},
+	{name: "MaxBytes holds where large payloads come after small ones", check: maxBytesHolds},
 	{name: "one envelope is lent whatever its size", check: oneWhateverItsSize},
 	{name: "a receive blocks and is woken by a publish", check: wokenByPublish},
 	{name: "a receive is woken by a publish of another connection", check: wokenFromElsewhere},
@@ -62,6 +63,30 @@ func maxBytesBounds(x *exam) {
 		got = append(got, ids(ds)...)
 	}
 	same(x, "received", got, named(envs))
+}
+
+// A store that goes by what it has lent last is held to the bound none the less.
+func maxBytesHolds(x *exam) {
+	req := ask(x.session())
+	req.MaxBytes = 4000
+	for i := range 3 {
+		x.publish(tasks(fmt.Sprint("small", i), 10)...)
+		x.collect(req, 10)
+	}
+	large := tasks("large", 10)
+	for i := range large {
+		large[i].Payload = blob(make([]byte, 995))
+	}
+	x.publish(large...)
+	var got []string
+	for len(got) < len(large) {
+		ds := x.receive(req)
+		if len(ds) > 4 {
+			x.Errorf("payloads of 1,000 bytes: got %d, want at most 4", len(ds))
+		}
+		got = append(got, ids(ds)...)
+	}
+	same(x, "received", got, named(large))
 }
 
 // "One envelope is lent whatever its size."

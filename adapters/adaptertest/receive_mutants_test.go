@@ -15,7 +15,7 @@ var receiveMutants = []mutant{
 		[]string{"Broker/a receive lends at most Max envelopes"}},
 
 	{"ignores MaxBytes", request(func(req *stem.ReceiveRequest) { req.MaxBytes = 0 }),
-		[]string{"Broker/a receive lends at most MaxBytes of payload"}},
+		[]string{"Broker/a receive lends at most MaxBytes of payload", "Broker/MaxBytes holds where large payloads come after small ones"}},
 
 	{"lends nothing where the first payload is too large", broker(func(b *faultyBroker) {
 		b.receive = func(ctx context.Context, req stem.ReceiveRequest) ([]stem.Delivery, error) {

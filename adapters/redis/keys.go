@@ -59,9 +59,22 @@ type queueKeys struct {
 
 	// plain tells that the queue was last seen not paused, and with nothing ready but what is of priority 0 and nobody
 	// has had yet: that may be read by a plain command.
-	plain atomic.Bool
-	next  atomic.Int64 // when something was to become due, in ms by the store's clock, when last seen
-	calm  atomic.Pointer[calm]
+	plain    atomic.Bool
+	heaviest atomic.Int64 // about how many bytes the largest of the envelopes had that were last lent
+	next     atomic.Int64 // when something was to become due, in ms by the store's clock, when last seen
+	calm     atomic.Pointer[calm]
+}
+
+// weigh notes how large envelopes are. What was large once is forgotten by and by.
+func (k *queueKeys) weigh(loans []loan) {
+	before := k.heaviest.Load()
+	heaviest := before / 2
+	for i := range loans {
+		heaviest = max(heaviest, int64(len(loans[i].envelope)))
+	}
+	if heaviest != before {
+		k.heaviest.Store(heaviest)
+	}
 }
 
 // keyState is the place of the state in queueKeys.all.

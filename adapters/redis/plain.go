@@ -11,10 +11,11 @@ import (
 )
 
 // mayReadPlainly reports whether a plain command may read what nobody has had yet. On a cluster it may not: the
-// cluster's client would send it again when its connection breaks. Who has waited and been given nothing must ask what is due.
+// cluster's client would send it again when its connection breaks. Who has waited and been given nothing must ask what is due. And
+// it knows no bytes: what it reads must fit, as far as the last envelopes tell.
 func (r *receiver) mayReadPlainly(s *seat, want portion, now int64) bool {
 	return r.cluster == nil && (!r.waited || len(s.fresh) > 0) && s.keys.plain.Load() && now < s.keys.next.Load() && len(s.read) == 0 && !s.ensure &&
-		want.most > 0 && want.mostBytes == 0 && r.req.AgeAfter == 0 && !want.recover
+		want.most > 0 && (want.mostBytes == 0 || int64(want.mostBytes/want.most) >= s.keys.heaviest.Load()) && r.req.AgeAfter == 0 && !want.recover
 }
 
 // mostPlain is how many are read plainly at once: the long script must not take long where it has to deal with them.
@@ -23,11 +24,11 @@ const mostPlain = 500
 // readPlainly has a short script see to it that the session may have what a blocking read has given it and what is in the stream of
 // priority 0, and reads that stream, in one round trip. What is read and cannot be lent so stays at the seat, for the
 // long script to deal with.
-func (r *receiver) readPlainly(ctx context.Context, s *seat, most int, now int64) ([]stem.Delivery, error) {
+func (r *receiver) readPlainly(ctx context.Context, s *seat, want portion, now int64) ([]stem.Delivery, error) {
 	if err := r.sessions.note(ctx, r.core, r.req.Session.ID, s.keys.queue); err != nil {
 		return nil, err
 	}
-	most = min(most, mostPlain)
+	most := min(want.most, mostPlain)
 	ctx = patient(ctx)
 	call := plainScript.start(5, s.keys.publish[:1])
 	call.endKeys()
@@ -66,7 +67,7 @@ func (r *receiver) readPlainly(ctx context.Context, s *seat, most int, now int64
 	s.keys.next.Store(l.next)
 	loans := given[:0]
 	for i := range given {
-		if len(loans) == most || !r.knows(given[i].schema) || !r.count(given[i].schema) {
+		if len(loans) == most || !r.knows(given[i].schema) || !want.holds(&given[i]) || !r.count(given[i].schema) {
 			s.leave(given[i : i+1])
 		} else {
 			loans = append(loans, given[i])

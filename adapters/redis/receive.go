@@ -194,8 +194,32 @@ func (r *receiver) turn(ctx context.Context) (ds []stem.Delivery, wait time.Dura
 // portion is what a receiver may still take from a queue.
 type portion struct {
 	most, mostBytes int
+	used            int  // of the bytes
 	others          bool // it has got something from another queue, so it will not wait
 	recover         bool // what the session holds and does not know of, and nothing else
+}
+
+// less gives what is left of the portion behind deliveries.
+func (p portion) less(ds []stem.Delivery) portion {
+	p.most -= len(ds)
+	for i := range ds {
+		if p.mostBytes > 0 {
+			if p.mostBytes -= len(ds[i].Payload); p.mostBytes <= 0 {
+				p.most, p.mostBytes = 0, 0
+			}
+		}
+	}
+	p.others = p.others || len(ds) > 0
+	return p
+}
+
+// holds reports whether an entry, and all before it, are within the bytes. An envelope weighs a little more than its payload.
+func (p *portion) holds(l *loan) bool {
+	if p.mostBytes == 0 {
+		return true
+	}
+	p.used += len(l.envelope)
+	return p.used <= p.mostBytes
 }
 
 // take takes what one queue has. Where there is nothing but what nobody has had yet, a plain command reads it: that
@@ -206,12 +230,11 @@ func (r *receiver) take(ctx context.Context, s *seat, want portion) (ds []stem.D
 		return nil, 0, false, err
 	}
 	if r.mayReadPlainly(s, want, now) {
-		ds, err = r.readPlainly(ctx, s, want.most, now)
-		want.most -= len(ds)
+		ds, err = r.readPlainly(ctx, s, want, now)
+		want = want.less(ds)
 		if err != nil || len(ds) > 0 && len(s.read) == 0 {
 			return ds, 0, false, err
 		}
-		want.others = want.others || len(ds) > 0
 	}
 	l, err := r.ask(ctx, s, want)
 	if err != nil {
@@ -231,6 +254,7 @@ func (r *receiver) lend(ctx context.Context, s *seat, l *lent, loans []loan) ([]
 		r.cfg.Logger.WarnContext(ctx, "stem: entries were gone from their stream: somebody has deleted or trimmed them; their tasks will not run",
 			"queue", s.keys.queue, "entries", l.gone)
 	}
+	s.keys.weigh(loans)
 	ds := l.deliveries(r.req.Session.ID, s.keys.queue, loans)
 	if !l.revoked {
 		return ds, nil

@@ -115,14 +115,18 @@ end
 
 -- Lends what nobody has had yet at a priority.
 local function lendFresh(p)
-	local turns = 0
+	local turns, heaviest = 0, 1
 	while room() > 0 and not full and turns < 50 do
 		local count = math.min(room(), 500)
-		if mostBytes > 0 then count = math.min(count, 32) end
+		-- What is read beyond the bytes must go back, so that is as much as fits, by what has been read so far.
+		if mostBytes > 0 then count = math.min(count, turns == 0 and 32 or math.max(1, math.floor((mostBytes - bytes) / heaviest))) end
 		local reply = grouped('XREADGROUP', 'GROUP', GROUP, session, 'COUNT', count, 'STREAMS', STREAM[p + 1], '>')
 		if not reply then return end
 		local entries = reply[1][2]
-		for _, one in ipairs(entries) do take(p, one[1], one[2]) end
+		for _, one in ipairs(entries) do
+			heaviest = math.max(heaviest, #(field(one[2], 'e') or ''))
+			take(p, one[1], one[2])
+		end
 		if #entries < count then return end
 		turns = turns + 1
 	end
