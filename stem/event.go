@@ -125,7 +125,7 @@ type (
 	// StoreFailed: a call to the store failed; the worker tries again, unless Err is
 	// ErrClosed.
 	StoreFailed struct {
-		Operation string // "receive", "extend", "settle", "progress", "revocations", "unique", "presence"
+		Operation string // "receive", "extend", "settle", "progress", "revocations", "limits", "unique", "presence"
 		Err       error
 	}
 	// StoreRecovered: calls go well again after StoreFailed. Of receives, of which some may fail while

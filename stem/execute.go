@@ -23,6 +23,7 @@ func (w *Worker) execute(l *loan) {
 		w.finish(l, judgeLost(context.Cause(&l.ctx)))
 		return
 	}
+	l.spendTurn()
 	l.runs.Store(true)
 	w.call(w.handlers[l.Task], l, now)
 }
@@ -104,6 +105,7 @@ func (w *Worker) finish(l *loan, j judgement) {
 	l.runs.Store(false)
 	l.slotGone = l.gaveUpSlot()
 	w.room.leave(l)
+	l.leavePlace()
 	w.settler.settle(ending{l, j})
 }
 

@@ -27,7 +27,9 @@ func (w *Worker) fetch(ctx context.Context) error {
 		switch {
 		case err == nil:
 			w.markRevoked(ctx, deliveries)
-			w.accept(deliveries)
+			now, later, waits := w.admit(ctx, deliveries)
+			w.accept(now)
+			w.turnAway(later, waits)
 			w.room.pace(time.Now(), free, deliveries)
 			failing.answers()
 			idle.since = time.Time{}
@@ -35,6 +37,7 @@ func (w *Worker) fetch(ctx context.Context) error {
 			return nil
 		case errors.Is(err, ErrClosed):
 			return fmt.Errorf("stem: worker %s: receive: %w", w.cfg.Name, err)
+		case errors.Is(err, errInterrupted): // there is something new to ask for
 		case errors.Is(err, errAskAgain):
 			if idle.enough(ctx) {
 				return nil
@@ -55,8 +58,12 @@ func (w *Worker) fetch(ctx context.Context) error {
 	return nil
 }
 
-// errAskAgain ends a receive so that the next one searches for lost answers, or asks for less.
-var errAskAgain = errors.New("stem: it is time to ask anew")
+// errAskAgain ends a receive so that the next one searches for lost answers. errInterrupted ends it before
+// its time, so that the next one asks for less, or for something else.
+var (
+	errAskAgain    = errors.New("stem: it is time to ask anew")
+	errInterrupted = errors.New("stem: something else is to be asked for")
+)
 
 // errNothing: a receive that does not wait would be asked again and again.
 var errNothing = errors.New("stem: the broker answered a receive with nothing, instead of waiting")
@@ -89,9 +96,12 @@ func (w *Worker) receive(ctx context.Context, free, bytes int, s *search) ([]Del
 	if w.unsure.Load() {
 		cancel() // it has become so in between
 	}
+	req.AtMost = w.limits.atMost() // afterwards: what changes from here on interrupts
 	deliveries, err := w.client.broker.Receive(until, req)
 	if err != nil && until.Err() != nil && ctx.Err() == nil {
-		err = errAskAgain
+		if err = errAskAgain; errors.Is(until.Err(), context.Canceled) {
+			err = errInterrupted
+		}
 	}
 	return deliveries, err
 }
@@ -158,14 +168,7 @@ func (i *idleness) enough(ctx context.Context) bool {
 
 // accept takes deliveries in hand.
 func (w *Worker) accept(deliveries []Delivery) {
-	now := time.Now()
-	loans := make([]loan, len(deliveries))
-	for i := range deliveries {
-		l := &loans[i]
-		if l.init(w, &deliveries[i], &now); l.Interruptions > 0 {
-			w.observe.tell(w.base, TaskInterrupted{TaskRef: l.ref(), Interruptions: l.Interruptions})
-		}
-	}
+	loans := w.loansOf(deliveries)
 	w.room.enter(loans)
 	w.held.add(loans)
 	w.tellStarts(loans)
@@ -174,6 +177,19 @@ func (w *Worker) accept(deliveries []Delivery) {
 	} else {
 		w.hand.put(loans)
 	}
+}
+
+// loansOf gives deliveries as what the worker has received now.
+func (w *Worker) loansOf(deliveries []Delivery) []loan {
+	now := time.Now()
+	loans := make([]loan, len(deliveries))
+	for i := range deliveries {
+		l := &loans[i]
+		if l.init(w, &deliveries[i], &now); l.Interruptions > 0 {
+			w.observe.tell(w.base, TaskInterrupted{TaskRef: l.ref(), Interruptions: l.Interruptions})
+		}
+	}
+	return loans
 }
 
 func (w *Worker) storeFailed(ctx context.Context, operation string, err error, wait time.Duration) {

@@ -102,6 +102,7 @@ func (r *AttemptRecord) line() string {
 func remember(standing map[string]string, r AttemptRecord) map[string]string {
 	marks := maps.Clone(standing)
 	delete(marks, historyMark)
+	delete(marks, turnMark) // the next attempt takes a turn of its own
 	room := MaxMarks - len(historyMark)
 	for key, value := range marks {
 		room -= len(key) + len(value)

@@ -155,6 +155,15 @@ func Concurrency(n int) Option {
 	return func(e *draft) { e.limit().Concurrency = n }
 }
 
+// concurrency is how many runs of the task there may be at once, by its definition; 0 means no bound.
+func (s *TaskSpec) concurrency() int {
+	e := Envelope{}
+	if (&draft{Envelope: &e}).apply(s.Options); e.Limit == nil {
+		return 0
+	}
+	return e.Limit.Concurrency
+}
+
 // LimitKey gives a value as Limit.Key has it: as it stands where it is a name of 1 to 200
 // printable ASCII bytes without spaces, else as a hash.
 func LimitKey(value string) string {

@@ -2,7 +2,6 @@ package stem
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -10,6 +9,10 @@ import (
 // Limiter says when limited tasks may run: it is what a worker knows of limits. The package
 // limit makes one of a store that all workers share. Both methods may be called concurrently,
 // and use their context no longer than until they have returned.
+//
+// A limiter that cannot tell gives an error, and with it what holds meanwhile. It is asked again
+// after a while that grows with each error; until then the worker calls it with a context that has
+// ended, to hear what holds, and takes no notice of the error.
 type Limiter interface {
 	// Reserve takes a turn for each of several deliveries that were received together, in
 	// order, and answers for each how long it has to wait for its turn: 0 means that it may run
@@ -21,8 +24,8 @@ type Limiter interface {
 	// taken, and only a penalty that has been imposed meanwhile makes them wait, for a
 	// new turn.
 	//
-	// An error means that some turns may have been taken and none is known. The deliveries do not run
-	// then but come again later, unless the error matches ErrUnlimited: then they run.
+	// With an error, some turns may have been taken. The waits beside it say which deliveries run
+	// all the same, 0, and which do not and come again later, NotNow; nil means that all run.
 	Reserve(ctx context.Context, turns ...Turn) ([]time.Duration, error)
 
 	// Hold says how many runs of tasks with a limited concurrency a session has, or is about to
@@ -33,10 +36,14 @@ type Limiter interface {
 	// the limit may be lower by now. 0 gives back what the session holds. Tasks that are not
 	// named keep what they hold, and are not renewed.
 	//
-	// An error means that each may hold what it did before or what was asked for. If it
-	// matches ErrUnlimited, runs begin though nothing was granted.
+	// With an error, the session may hold of each task what it did before or what was asked for; so
+	// may a later call find it, which mends that. The answers beside it say how many may run
+	// meanwhile; nil means that no run begins which is not granted yet.
 	Hold(ctx context.Context, s Session, holds ...Hold) ([]Held, error)
 }
+
+// NotNow is the wait for a turn of which a limiter can tell nothing.
+const NotNow time.Duration = -1
 
 // Turn is a delivery that is about to run.
 type Turn struct {
@@ -74,7 +81,3 @@ type Held struct {
 	// Free is how many more there might be now, in this session or another.
 	Free int
 }
-
-// ErrUnlimited: the limiter cannot tell, and tasks are to run as if they were not limited
-// until it can.
-var ErrUnlimited = errors.New("stem: limits cannot be told, tasks run without")

@@ -227,6 +227,7 @@ func (w *Worker) lookAtHand(now time.Time) {
 	w.slots.Go(func() { // not by the caller, who keeps the lease; some slot still runs, since the hand is open
 		for _, l := range rest {
 			w.room.vacate(l)
+			l.leavePlace()
 			w.settler.settle(ending{l, released()})
 		}
 	})

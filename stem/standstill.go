@@ -84,6 +84,9 @@ func (c *QueueCounts) obstacle(spec *TaskSpec) string {
 	switch {
 	case c.Paused:
 		return ": the queue is paused until Client.Resume"
+	case strange+others > 0 && spec.concurrency() > 0: // what is at its limit is set aside as well
+		return fmt.Sprintf(": the task is at its limit of %d runs at once, or no worker of the queue has registered it and was built for its args; such tasks that wait: %d",
+			spec.concurrency(), strange+others)
 	case strange > 0:
 		return fmt.Sprintf(": no worker of the queue has registered the task; such tasks that wait: %d", strange)
 	case others > 0:

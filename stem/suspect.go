@@ -109,6 +109,11 @@ const (
 // later gives the end of a loan that is to come again when its turn may have come.
 func (w *Worker) later(l *loan) ending {
 	w.room.vacate(l)
-	delay := min(firstTurnAway<<min(l.Releases, 5), longestTurnAway)
-	return ending{l, judgement{verdict: VerdictRelease, delay: jitter(delay)}}
+	l.leavePlace()
+	return ending{l, judgement{verdict: VerdictRelease, delay: turnAwayFor(l.Releases)}}
+}
+
+// turnAwayFor is for how long a delivery is sent away that has been so often.
+func turnAwayFor(releases int) time.Duration {
+	return jitter(min(firstTurnAway<<min(releases, 5), longestTurnAway))
 }

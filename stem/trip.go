@@ -28,7 +28,8 @@ func (s *settler) prepare(t *trip, batch []ending) {
 			Cancelled: e.state == StateCancelled,
 		})
 		settlement := &t.settlements[i]
-		if e.verdict != VerdictAck && e.verdict != VerdictRelease { // the one ends the marks, the other keeps them
+		// An ack ends the marks; a release keeps them, but for a turn that the run has had.
+		if e.verdict != VerdictAck && (e.verdict != VerdictRelease || e.loan.left[turnMark] == spentTurn) {
 			settlement.Marks = e.loan.left
 		}
 		if e.state != "" && s.saves != nil && e.loan.KeepResult > 0 && e.loan.offers() < noRecord {

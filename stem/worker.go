@@ -59,7 +59,7 @@ type WorkerConfig struct {
 	// StopAfterIdle makes Run return nil when the worker has had nothing to do for so long:
 	// for batch jobs and tests. Nothing to do means nothing in hand, nothing due in
 	// its queues that it knows, and a store that answers. It waits neither for tasks that are due
-	// later, retries among them, nor for what other workers run and paused queues hold. Run returns
+	// later, retries and those whose turn is later among them, nor for what other workers run, limits and paused queues hold. Run returns
 	// after this time at the earliest and twice of it at the latest. At least 100 ms; the
 	// default is 0: never.
 	StopAfterIdle time.Duration
@@ -81,6 +81,9 @@ type WorkerConfig struct {
 	// Client.Workers): 1 s to 1 h. It is gone when it has not done so for three times as
 	// long. The default is 10 s, and a negative one means that it does not announce itself.
 	HeartbeatInterval time.Duration
+	// Limiter says when limited tasks may run; limit.New makes one. A worker that serves a task whose
+	// definition limits it needs one. The default is none.
+	Limiter Limiter
 	// ReceiveMiddleware sees each delivery before it runs and may decrypt, verify or refuse
 	// it; the first is the outermost.
 	ReceiveMiddleware []ReceiveMiddleware
@@ -215,6 +218,7 @@ type Worker struct {
 	steers       map[string]steering
 	known        *TaskSet
 	rota         rota
+	limits       *limits // nil: nothing is limited
 	specs        []TaskSpec
 	session      Session
 	tenure       tenure
@@ -275,6 +279,9 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 	if cfg.Observer != nil {
 		w.observe = &observe{log: w.log, observer: cfg.Observer}
 	}
+	if w.limits, err = newLimits(w); err != nil {
+		return nil, err
+	}
 	w.rota = newRota(cfg)
 	w.room.init(&cfg, open)
 	w.stops = newStops()
@@ -325,6 +332,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	if present != nil {
 		extender.Go(func() { present.run(keeping) })
 	}
+	if w.limits != nil {
+		extender.Go(func() { w.limits.places.watch(keeping) })
+	}
 	w.beginSlots()
 
 	receiving, stop := context.WithCancel(ctx)
@@ -343,6 +353,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	extender.Go(func() { w.tellLeaving(keeping) })
 	w.giveBack()
 	err = errors.Join(err, w.drain())
+	w.leavePlaces()
 
 	stopKeeping()
 	extender.Wait()
