@@ -13,14 +13,14 @@ import (
 	"github.com/gostem/gostem/stem/limit"
 )
 
-// crowd counts how many of a handler run at once.
-type crowd struct {
+// throng counts how many of a handler run at once.
+type throng struct {
 	mu              sync.Mutex
 	now, most, done int
 }
 
 // handler works for so long.
-func (c *crowd) handler(d time.Duration) func(context.Context, string) (string, error) {
+func (c *throng) handler(d time.Duration) func(context.Context, string) (string, error) {
 	return func(ctx context.Context, args string) (string, error) {
 		c.mu.Lock()
 		c.now++
@@ -41,7 +41,7 @@ func (c *crowd) handler(d time.Duration) func(context.Context, string) (string, 
 	}
 }
 
-func (c *crowd) expect(t *testing.T, done, most int) {
+func (c *throng) expect(t *testing.T, done, most int) {
 	t.Helper()
 	synctest.Wait()
 	c.mu.Lock()
@@ -77,7 +77,7 @@ func (a *asked) HoldPlaces(ctx context.Context, s stem.Session, holds ...stem.Ho
 
 func TestAConcurrencyIsKeptByAllWorkersTogether(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		var c crowd
+		var c throng
 		def := r.task("work", c.handler(time.Second), stem.Concurrency(5))
 		for range 100 {
 			r.enqueue(def, "")
@@ -100,7 +100,7 @@ func TestAPlaceIsTakenAgainAtOnce(t *testing.T) {
 	var store *asked
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(m *memory.Store) stem.Broker { store = &asked{Store: m}; return store }, stem.ClientConfig{})
-		var c crowd
+		var c throng
 		def := r.task("work", c.handler(100*time.Millisecond), stem.Concurrency(2))
 		for range 200 {
 			r.enqueue(def, "")
@@ -123,7 +123,7 @@ func TestAPlaceIsTakenAgainAtOnce(t *testing.T) {
 
 func TestATaskAtItsLimitHoldsUpNoOther(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		var limited, plain crowd
+		var limited, plain throng
 		def, other := r.task("limited", limited.handler(time.Hour), stem.Concurrency(2)), r.task("plain", plain.handler(0))
 		for range 1000 {
 			r.enqueue(def, "", stem.Priority(9))
@@ -143,7 +143,7 @@ func TestAWorkerFindsThePlaceThatAnotherGivesBack(t *testing.T) {
 	var store *asked
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(m *memory.Store) stem.Broker { store = &asked{Store: m}; return store }, stem.ClientConfig{})
-		var c crowd
+		var c throng
 		def := r.task("work", c.handler(time.Minute), stem.Concurrency(1))
 		limits, err := limit.New(store, limit.Config{WhenStoreFails: limit.FailClosed})
 		if err != nil {
@@ -181,7 +181,7 @@ func TestAWorkerFindsThePlaceThatAnotherGivesBack(t *testing.T) {
 // The places of a worker that dies are free when its lease has lapsed, as its tasks are.
 func TestACrashFreesPlaces(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		var c crowd
+		var c throng
 		def := r.task("work", c.handler(time.Second), stem.Concurrency(2))
 		dead := stem.Session{ID: "dead", Lease: 15 * time.Second}
 		if _, err := r.store.HoldPlaces(t.Context(), dead, stem.Hold{Task: "work", Limit: 2, N: 2}); err != nil {
@@ -202,7 +202,7 @@ func TestACrashFreesPlaces(t *testing.T) {
 // Places are renewed for as long as runs last.
 func TestALongRunKeepsItsPlace(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		var c crowd
+		var c throng
 		def := r.task("work", c.handler(time.Hour), stem.Concurrency(1))
 		r.enqueue(def, "")
 		r.enqueue(def, "")
@@ -219,7 +219,7 @@ func TestALongRunKeepsItsPlace(t *testing.T) {
 // What a worker does not use it gives back within a second.
 func TestUnusedPlacesAreGivenBack(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		var c crowd
+		var c throng
 		def := r.task("work", c.handler(time.Second), stem.Concurrency(3))
 		for range 3 {
 			r.enqueue(def, "")
@@ -257,7 +257,7 @@ func TestUnusedPlacesAreGivenBack(t *testing.T) {
 // A worker of few slots does not hold places for what waits in its hand while others could run it.
 func TestPlacesAreNotHeldAheadOfTheSlots(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		var c crowd
+		var c throng
 		def := r.task("work", c.handler(10*time.Second), stem.Concurrency(4))
 		for range 40 {
 			r.enqueue(def, "")
@@ -273,7 +273,7 @@ func TestPlacesAreNotHeldAheadOfTheSlots(t *testing.T) {
 // A task with both limits keeps to both.
 func TestATaskHasARateAndAConcurrency(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		var c crowd
+		var c throng
 		def := r.task("work", c.handler(10*time.Second), stem.Concurrency(2), stem.RateLimit(1, time.Second))
 		for range 10 {
 			r.enqueue(def, "")
@@ -289,7 +289,7 @@ func TestATaskHasARateAndAConcurrency(t *testing.T) {
 // Who waits for a task at its limit is not told that nobody knows it.
 func TestAWaitTellsOfALimit(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *rig) {
-		var c crowd
+		var c throng
 		def := r.task("work", c.handler(time.Hour), stem.Concurrency(1))
 		r.enqueue(def, "")
 		r.work(stem.WorkerConfig{Limiter: r.limits(limit.Config{})})
