@@ -11,28 +11,13 @@ import (
 	"github.com/gostem/gostem/internal/testpostgres"
 )
 
-// TestContractThroughPgBouncer has fewer connections to the server than the stores have to PgBouncer.
+// TestContractThroughPgBouncer has fewer connections to the server than the stores have to PgBouncer, and a user who
+// may do what the errors of Open name, and nothing else.
 func TestContractThroughPgBouncer(t *testing.T) {
-	t.Parallel()
-	server := testpostgres.Start(t, testpostgres.Config{})
-	bouncer := testpostgres.Bounce(t, server.URL(), "default_pool_size=3")
-	adaptertest.Run(t, harness(t, bouncer.URL(server.URL()), byURL))
-}
-
-// TestContractOverTLS verifies the server's certificate and its name.
-func TestContractOverTLS(t *testing.T) {
-	t.Parallel()
-	database, _ := testpostgres.TLS(t)
-	adaptertest.Run(t, harness(t, database, byURL))
-}
-
-// TestContractWithTheRightsThatAreAskedFor runs the contract as a user who may do what the errors of Open name, and
-// nothing else.
-func TestContractWithTheRightsThatAreAskedFor(t *testing.T) {
 	t.Parallel()
 	owner := testpostgres.Start(t, testpostgres.Config{}).URL()
 	exec(t, owner, "CREATE ROLE app LOGIN PASSWORD 'secret'")
-	app := as(t, owner, "app", "secret")
+	app := as(t, testpostgres.Bounce(t, owner, "default_pool_size=3").URL(owner), "app", "secret")
 	for i := range 2 {
 		cfg := postgres.Config{Schema: contractSchema(i + 1)}
 		if err := postgres.Migrate(t.Context(), owner, cfg); err != nil {
@@ -46,10 +31,11 @@ func TestContractWithTheRightsThatAreAskedFor(t *testing.T) {
 	adaptertest.Run(t, harness(t, app, byURL))
 }
 
-// TestContractOnAPoolOfTheUsers has the smallest one.
-func TestContractOnAPoolOfTheUsers(t *testing.T) {
+// TestContractOverTLS verifies the server's certificate and its name, on the smallest pool that a user can bring.
+func TestContractOverTLS(t *testing.T) {
 	t.Parallel()
-	adaptertest.Run(t, harness(t, testpostgres.URL(t), func(t testing.TB, url string, cfg postgres.Config) (*postgres.Store, error) {
+	database, _ := testpostgres.TLS(t)
+	adaptertest.Run(t, harness(t, database, func(t testing.TB, url string, cfg postgres.Config) (*postgres.Store, error) {
 		return postgres.New(context.Background(), newPool(t, url, func(cfg *pgxpool.Config) { cfg.MaxConns = 2 }), cfg)
 	}))
 }
