@@ -112,6 +112,9 @@ func TestWhoIsNotLetInIsToldWhatToDo(t *testing.T) {
 	} {
 		wantError(t, openURL(t, url, postgres.Config{}), want)
 	}
+	if err := openURL(t, encrypted, postgres.Config{}); err != nil {
+		t.Errorf("with the server's authority: got %v, want to be let in", err)
+	}
 }
 
 func TestNoPasswordIsShown(t *testing.T) {
