@@ -101,7 +101,7 @@ func areFinished(ss []stem.Settlement, indices []int, save bool) bool {
 	}
 	for _, i := range indices {
 		s := &ss[i]
-		if s.Verdict != stem.VerdictAck || s.Delivery.Receipt.(*receipt).life || save && (s.Result != nil) != withResults {
+		if s.Verdict != stem.VerdictAck || keyed(s) != 0 || s.Delivery.Receipt.(*receipt).life || save && (s.Result != nil) != withResults {
 			return false
 		}
 		if seen != nil {

@@ -34,6 +34,7 @@ const group = "stem"
 //	<namespace>:{<queue>}:revoked   a hash: revocations
 //	<namespace>:{<queue>}:tasks:…   a string: a set of tasks that some receiver knows, under its digest; for a day
 //	<namespace>:{<queue>}:key:…     a string: the id that was published with a dedupe key; for its window
+//	<namespace>:{<queue>}:unique:…  a string: who holds a unique key (see unique.lua)
 //
 // Results are not a queue's, so that they can be found by the id alone:
 //
@@ -104,12 +105,15 @@ func newQueueKeys(namespace, queue string) *queueKeys {
 	k.all = append(k.all, k.wake, k.state, k.prefix+"back", k.prefix+"life", k.prefix+"lapses",
 		k.prefix+"delayed", k.prefix+"held", k.prefix+"rest", k.prefix+"aside", k.prefix+"schemas",
 		k.dead, k.burials, k.revoked)
-	k.publish = []any{k.state, k.wake, k.prefix + "delayed"}
+	k.publish = []any{k.state, k.wake, k.prefix + "delayed", k.revoked}
 	return k
 }
 
 // dedupe gives the key of a dedupe key.
 func (k *queueKeys) dedupe(key string) string { return k.prefix + "key:" + key }
+
+// unique gives the key of a unique key.
+func (k *queueKeys) unique(key string) string { return k.prefix + "unique:" + key }
 
 // tasks gives the key of a set of tasks.
 func (k *queueKeys) tasks(known knowledge) string { return k.prefix + "tasks:" + known.digest }

@@ -67,7 +67,7 @@ func (c *core) arePlain(envs []stem.Envelope) bool {
 	}
 	for i := range envs {
 		e := &envs[i]
-		if e.Priority != 0 || e.Delay > 0 || e.DedupeKey != "" && e.DedupeWindow > 0 {
+		if e.Priority != 0 || e.Delay > 0 || e.Unique != nil || e.DedupeKey != "" && e.DedupeWindow > 0 {
 			return false
 		}
 	}
@@ -163,6 +163,7 @@ func (c *core) publish(ctx context.Context, queue string, envs []stem.Envelope, 
 	call := publishScript.start(1+6*n, keys.publish)
 	var streams [stem.MaxPriority + 1]int // their indices in KEYS
 	dedupe := make(map[string]int)
+	var unique map[string]int
 	for i := range n {
 		e := &envs[at(i)]
 		if streams[e.Priority] == 0 {
@@ -170,6 +171,12 @@ func (c *core) publish(ctx context.Context, queue string, envs []stem.Envelope, 
 		}
 		if e.DedupeKey != "" && e.DedupeWindow > 0 && dedupe[e.DedupeKey] == 0 {
 			dedupe[e.DedupeKey] = call.key(keys.dedupe(e.DedupeKey))
+		}
+		if e.Unique != nil && unique[e.Unique.Key] == 0 {
+			if unique == nil {
+				unique = make(map[string]int)
+			}
+			unique[e.Unique.Key] = call.key(keys.unique(e.Unique.Key))
 		}
 	}
 	call.endKeys()
@@ -182,8 +189,11 @@ func (c *core) publish(ctx context.Context, queue string, envs []stem.Envelope, 
 		if e.DedupeWindow > 0 {
 			key = dedupe[e.DedupeKey]
 		}
-		if e.Delay > 0 || e.Visibility > 0 || key > 0 || streams[e.Priority] != firstStream {
-			head, id = headOf(e, streams[e.Priority], key), e.ID
+		switch {
+		case e.Unique != nil:
+			head, id = headOf(e, streams[e.Priority], key, unique[e.Unique.Key]), aboutHold(e)
+		case e.Delay > 0 || e.Visibility > 0 || key > 0 || streams[e.Priority] != firstStream:
+			head, id = headOf(e, streams[e.Priority], key, 0), e.ID
 		}
 		call.add(head, id, c.encode(e))
 	}
@@ -191,27 +201,33 @@ func (c *core) publish(ctx context.Context, queue string, envs []stem.Envelope, 
 	if err != nil {
 		return err
 	}
-	duplicates, _ := reply.([]any)
-	for i := 0; i+1 < len(duplicates); i += 2 {
-		index, _ := duplicates[i].(int64)
-		id, _ := duplicates[i+1].(string)
-		published[at(int(index))] = stem.Published{ID: id, Duplicate: true}
+	others, _ := reply.([]any)
+	for i := 0; i+2 < len(others); i += 3 {
+		index, _ := others[i].(int64)
+		id, _ := others[i+1].(string)
+		p := &published[at(int(index))]
+		switch others[i+2] {
+		case "r":
+			p.Replaces = id
+		default:
+			*p = stem.Published{ID: id, Duplicate: true, Conflict: others[i+2] == "c"}
+		}
 	}
 	return nil
 }
 
 // firstStream is where the keys of streams begin in publish.lua.
-const firstStream = 4
+const firstStream = 5
 
 // heads are those of plain envelopes, by priority, where their stream is the first.
 var heads = func() (all [stem.MaxPriority + 1]any) {
 	for p := range all {
-		all[p] = headOf(&stem.Envelope{Priority: p}, firstStream, 0)
+		all[p] = headOf(&stem.Envelope{Priority: p}, firstStream, 0, 0)
 	}
 	return all
 }()
 
-func headOf(e *stem.Envelope, stream, key int) string {
+func headOf(e *stem.Envelope, stream, key, unique int) string {
 	b := make([]byte, 0, 48)
 	b = strconv.AppendInt(b, int64(e.Priority), 10)
 	b = append(b, ' ')
@@ -222,7 +238,7 @@ func headOf(e *stem.Envelope, stream, key int) string {
 	} else {
 		b = append(b, '-')
 	}
-	for _, v := range []int64{millis(e.Delay), int64(key), millis(window(e, key))} {
+	for _, v := range []int64{millis(e.Delay), int64(key), millis(window(e, key)), int64(unique)} {
 		b = append(b, ' ')
 		b = strconv.AppendInt(b, v, 10)
 	}

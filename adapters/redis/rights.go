@@ -20,6 +20,7 @@ var probes = []string{
 	"XPENDING $ g", "XRANGE $ - +", "XREADGROUP GROUP g c STREAMS $ >",
 	"ZADD $ 0 m", "ZCARD $", "ZCOUNT $ 0 0", "ZPOPMIN $", "ZRANGE $ 0 0", "ZRANGEBYLEX $ - +", "ZRANGEBYSCORE $ 0 0", "ZREM $ m",
 	"ZREMRANGEBYLEX $ - +", "ZREMRANGEBYRANK $ 0 0", "ZREVRANGE $ 0 0", "ZSCORE $ m",
+	"GETDEL $", // last: the key is gone
 }
 
 // optional are commands that the store can do without, worse; but for those of the driver, CLUSTER SLOTS on a cluster and SELECT where

@@ -21,10 +21,11 @@ type script struct {
 
 // The scripts. What they share is put behind the first line of each.
 var (
-	publishScript  = load("publish", "keys_publish", "base", "state")
+	publishScript  = load("publish", "keys_publish", "base", "state", "unique", "hold")
 	receiveScript  = load("receive", "keys_queue", "base", "state", "line", "turn", "ripen")
 	plainScript    = load("plain", "keys_publish", "base", "state")
-	settleScript   = load("settle", "keys_queue", "base", "state", "line", "records")
+	settleScript   = load("settle", "keys_queue", "base", "state", "line", "unique", "records")
+	startedScript  = load("started", "keys_publish", "base", "unique")
 	finishScript   = load("finish", "base", "records")
 	extendScript   = load("extend", "keys_queue", "base", "state", "line")
 	saveScript     = load("save", "base", "records")

@@ -88,7 +88,8 @@ const mostAtOnce = 1000
 
 // settleWithCare has the script look at each delivery by itself.
 func (c *core) settleWithCare(ctx context.Context, h holding, ss []stem.Settlement, indices []int, save bool) ([]int, error) {
-	call := settleScript.start(6+4*len(indices), c.keysOf(h.queue).all)
+	keys := c.keysOf(h.queue)
+	call := settleScript.start(7+4*len(indices), keys.all)
 	buckets := make(map[string]int)
 	if save {
 		for _, i := range indices {
@@ -99,12 +100,17 @@ func (c *core) settleWithCare(ctx context.Context, h holding, ss []stem.Settleme
 			}
 		}
 	}
+	hashes := len(keys.all) + len(buckets)
+	heads := make([]any, len(indices))
+	for place, i := range indices {
+		heads[place] = headOfSettlement(&ss[i], &call, keys)
+	}
 	call.endKeys()
-	call.add(c.offset.Load(), h.session, h.epoch.takeovers, h.epoch.era, c.cfg.MaxDeadLetters, c.channel())
-	for _, i := range indices {
+	call.add(c.offset.Load(), h.session, h.epoch.takeovers, h.epoch.era, c.cfg.MaxDeadLetters, c.channel(), hashes)
+	for place, i := range indices {
 		s := &ss[i]
 		first, second := texts(s)
-		call.add(headOfSettlement(s), first, second)
+		call.add(heads[place], first, second)
 		if !save || s.Result == nil {
 			call.add("0")
 			continue
@@ -121,7 +127,8 @@ func (c *core) settleWithCare(ctx context.Context, h holding, ss []stem.Settleme
 
 var verdictLetters = [...]byte{stem.VerdictAck: 'a', stem.VerdictRetry: 'r', stem.VerdictSnooze: 'z', stem.VerdictDeadLetter: 'd', stem.VerdictRelease: 'g'}
 
-func headOfSettlement(s *stem.Settlement) string {
+// headOfSettlement gives the head, and adds the unique key to those of the call where something becomes of it.
+func headOfSettlement(s *stem.Settlement, call *call, keys *queueKeys) string {
 	r := s.Delivery.Receipt.(*receipt)
 	b := make([]byte, 0, 64)
 	b = append(b, verdictLetters[s.Verdict], ' ')
@@ -134,6 +141,16 @@ func headOfSettlement(s *stem.Settlement) string {
 	b = append(b, flag(r.life)...)
 	b = append(b, ' ')
 	b = strconv.AppendInt(b, millis(s.Delay), 10)
+	if what := keyed(s); what != 0 {
+		b = append(b, ' ')
+		b = strconv.AppendInt(b, int64(call.key(keys.unique(s.Delivery.Unique.Key))), 10)
+		b = append(b, ' ', what, ' ')
+		b = append(b, s.Delivery.ID...)
+		if what == 'f' {
+			b = append(b, ' ')
+			b = append(b, holdOf(&s.Delivery, 'f')...)
+		}
+	}
 	return string(b)
 }
 

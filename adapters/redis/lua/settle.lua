@@ -4,9 +4,12 @@
 -- KEYS: those of the queue (see keys.go), then the hashes of the results.
 -- ARGV: 1 offset of the clock, 2 session, 3 and 4 the epoch: the count of takeovers from the session and
 --   the era, as they were when the deliveries were lent; 5 most dead letters, 6 channel of the results;
+--   7 the index of the last of these hashes, behind which the unique keys are;
 --   then for each delivery its head, two texts and the number of results that follow, 0 or 1; a result is
 --   the index of its hash, its id, delivery number, whether it is final, how long to keep it, the record.
---   A head is "<verdict> <priority> <id> <delivery number> <1 if it has a life beside the stream> <delay>".
+--   A head is "<verdict> <priority> <id> <delivery number> <1 if it has a life beside the stream> <delay>". For a unique task
+--   " <index of its key> <what becomes of that> <id of the task>" may follow: g it is let go, q the task does not run any more, f it
+--   is done and keeps the key; for that, the hold follows.
 --   The texts are: for a retry (r), snooze (z) or release (g) the state that stays, and when the
 --   envelope was published; for a dead letter (d) what is known about it, and ''; for an ack (a) two ''.
 --
@@ -79,6 +82,7 @@ local function again(one)
 	if one.delay > 0 then
 		local due = now + one.delay
 		redis.call('ZADD', DELAYED, int(due), pack(one.p, addr, one.second, visibility or '', one.first, envelope))
+		one.due, one.place = int(due), addr
 		if not next or due < next then
 			next, earlier = by(due, next), true
 		end
@@ -121,15 +125,30 @@ local function bury(one)
 	remove(one)
 end
 
+-- Does what the end of a delivery means for its unique key.
+local function keep(one)
+	local name = KEYS[tonumber(one.key)]
+	if one.keyed == 'g' then return letGo(name, one.task, now) end
+	if one.keyed == 'f' then return rewriteHold(name, one.task, one.hold) end
+	changeHold(name, one.task, function(h)
+		h.state = 'q'
+		h.due, h.place = one.due or '0', one.place or '-'
+	end)
+end
+
 local act = {r = again, z = again, g = release, d = bury, a = remove}
 -- Where a result cannot be written nothing is settled: a hash of another type fails here.
-for i = 24, #KEYS do redis.call('HEXISTS', KEYS[i], '') end
+for i = 24, tonumber(ARGV[7]) do redis.call('HEXISTS', KEYS[i], '') end
 
-local at, index = 7, 0
+local at, index, unique = 8, 0, {}
 while ARGV[at] do
-	local verdict, p, id, number, life, delay = string.match(ARGV[at], '^(%l) (%d) (%S+) (%d+) (%d) (%d+)$')
+	local verdict, p, id, number, life, delay, key = string.match(ARGV[at], '^(%l) (%d) (%S+) (%d+) (%d) (%d+)(.*)$')
 	local one = {index = index, verdict = verdict, p = tonumber(p), id = id, number = number, life = life == '1',
 		delay = tonumber(delay), first = ARGV[at + 1], second = ARGV[at + 2]}
+	if key ~= '' then
+		one.key, one.keyed, one.task, one.hold = string.match(key, '^ (%d+) (%l) (%S+) ?(.*)$')
+		unique[#unique + 1] = one
+	end
 	if ARGV[at + 3] == '1' then
 		records[#records + 1] = {KEYS[tonumber(ARGV[at + 4])], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], ARGV[at + 8], ARGV[at + 9], one}
 		at = at + 6
@@ -149,6 +168,9 @@ while ARGV[at] do
 	end
 end
 flush()
+for _, one in ipairs(unique) do
+	if not one.refused then keep(one) end
+end
 if earlier then wake('timer') end
 if work then wake('work') end
 if records[1] then
