@@ -115,6 +115,10 @@ type Options struct {
 	Heartbeat   time.Duration
 	Expires     time.Duration
 	Visibility  time.Duration
+	Rate        *Rate
+	Burst       *int
+	LimitHeader string // the header that is the key of the rate; a field of the args is in ArgsFields
+	Concurrency *int
 	Tags        []Listed
 	Var         string
 	Args        string
@@ -136,6 +140,13 @@ type FieldRef struct {
 	OptionPos token.Position
 	Name      string // TenantID
 	Pos       token.Position
+	Wire      string // tenant_id, once checkOptions has found it
+}
+
+// A Rate is so many in a time.
+type Rate struct {
+	Count int
+	Per   time.Duration
 }
 
 // refers tells whether an option names fields of the args.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -36,9 +37,10 @@ var optionRules = []optionRule{
 	{key: "args", example: "args=WelcomeArgs", set: func(o *Options, w word) *badValue { o.Args = w.value; return wantIdentifier(w.value) }},
 	{key: "func", example: "func=Enqueue", set: func(o *Options, w word) *badValue { o.Func = w.value; return wantIdentifier(w.value) }},
 
-	{key: "rate", example: "rate=10/s", later: true, set: func(_ *Options, w word) *badValue { return wantRate(w.value) }},
-	{key: "concurrency", example: "concurrency=4", later: true, set: func(_ *Options, w word) *badValue { return setInt(new(*int), w.value, 1, 10_000) }},
-	{key: "limit-key", example: "limit-key=args.TenantID", later: true, set: setLimitKey},
+	{key: "rate", example: "rate=10/s", set: func(o *Options, w word) *badValue { return setRate(&o.Rate, w.value) }},
+	{key: "burst", example: "burst=20", set: func(o *Options, w word) *badValue { return setInt(&o.Burst, w.value, 1, 1_000_000) }},
+	{key: "limit-key", example: "limit-key=args.TenantID", set: setLimitKey},
+	{key: "concurrency", example: "concurrency=4", set: func(o *Options, w word) *badValue { return setInt(&o.Concurrency, w.value, 1, 1_000_000) }},
 	{key: "unique", example: "unique=5m", later: true, set: func(_ *Options, w word) *badValue { return wantUnique(w.value) }},
 	{key: "unique-by", example: "unique-by=UserID,Email", later: true, set: setUniqueBy},
 	{key: "on-conflict", example: "on-conflict=existing", later: true, set: func(_ *Options, w word) *badValue { return wantOneOf(w.value, "existing", "replace", "error") }},
@@ -152,7 +154,11 @@ func (r *optionReader) compare() {
 	}
 	r.needs("unique-by", "unique")
 	r.needs("on-conflict", "unique")
-	r.needs("limit-key", "rate", "concurrency")
+	r.needs("limit-key", "rate")
+	r.needs("burst", "rate")
+	if r.good["burst"] && r.good["rate"] && o.Rate.Per/time.Duration(o.Rate.Count) > longestRate/time.Duration(*o.Burst) {
+		r.refuse(r.seen["burst"], &badValue{message: "takes more than a year to be saved up", fix: "use a smaller burst, or a higher rate"})
+	}
 }
 
 // needs reports an option that says nothing without one of the others.

@@ -163,8 +163,11 @@ func setBackoff(o *Options, v string) *badValue {
 	return nil
 }
 
-// wantRate holds a value to the form 10/s, 600/m or 5/10s.
-func wantRate(v string) *badValue {
+// longestRate is the longest time that the runtime lets a rate have.
+const longestRate = 8784 * time.Hour
+
+// setRate reads a rate of the form 10/s, 600/m or 5/10s.
+func setRate(to **Rate, v string) *badValue {
 	const forms = "write 10/s, 600/m or 5/10s"
 	count, per, found := strings.Cut(v, "/")
 	n, err := strconv.Atoi(count)
@@ -176,11 +179,18 @@ func wantRate(v string) *badValue {
 	case n < 1:
 		return &badValue{message: "a rate of nothing", fix: "use a whole number from 1 on"}
 	case slices.Contains([]string{"ms", "s", "m", "h"}, per):
-		return nil
+		per = "1" + per
 	}
-	if _, bad := readDuration(per); bad != nil {
+	d, bad := readDuration(per)
+	switch {
+	case bad != nil:
 		return &badValue{message: fmt.Sprintf("%q: %s", per, bad.message), fix: forms, at: len(count) + 1}
+	case d > longestRate:
+		return &badValue{message: "a year is the longest", fix: "use at most 8784h", at: len(count) + 1}
+	case time.Duration(n) > d/time.Microsecond:
+		return &badValue{message: "more than one in a microsecond", fix: "leave the option out"}
 	}
+	*to = &Rate{n, d}
 	return nil
 }
 
@@ -227,6 +237,8 @@ func setLimitKey(o *Options, w word) *badValue {
 	}
 	if from == "args" {
 		o.ArgsFields = append(o.ArgsFields, FieldRef{Option: w.key, OptionPos: w.pos, Name: name, Pos: w.within(len(from) + 1)})
+	} else {
+		o.LimitHeader = name
 	}
 	return nil
 }

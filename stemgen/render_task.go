@@ -104,8 +104,8 @@ func stringList(list []Listed) *jen.Statement {
 // options writes what the directive asks for as calls of the runtime's options.
 func (r *renderer) options(o Options) []jen.Code {
 	var calls []jen.Code
-	call := func(name string, arg *jen.Statement) {
-		calls = append(calls, jen.Qual(runtimePath, name).Call(arg))
+	call := func(name string, args ...jen.Code) {
+		calls = append(calls, jen.Qual(runtimePath, name).Call(args...))
 	}
 	if o.Queue != "" {
 		call("OnQueue", jen.Lit(o.Queue))
@@ -136,6 +136,23 @@ func (r *renderer) options(o Options) []jen.Code {
 	}
 	if o.Visibility > 0 {
 		call("Visibility", duration(o.Visibility))
+	}
+	if o.Rate != nil {
+		call("RateLimit", jen.Lit(o.Rate.Count), duration(o.Rate.Per))
+	}
+	if o.Burst != nil {
+		call("Burst", jen.Lit(*o.Burst))
+	}
+	for _, ref := range o.ArgsFields {
+		if ref.Option == "limit-key" {
+			call("LimitKeyField", jen.Lit(ref.Wire))
+		}
+	}
+	if o.LimitHeader != "" {
+		call("LimitKeyHeader", jen.Lit(o.LimitHeader))
+	}
+	if o.Concurrency != nil {
+		call("Concurrency", jen.Lit(*o.Concurrency))
 	}
 	return calls
 }
