@@ -88,7 +88,8 @@ func (s *Store) HoldPlaces(ctx context.Context, session stem.Session, holds ...s
 	return held, nil
 }
 
-// limited makes a call of a limit's, a few times where the server has undone it for what others did meanwhile.
+// limited makes a call of a limit's, and again where the server has undone it for what others did meanwhile: of many who come at
+// once, each loses to all others at worst.
 func (s *Store) limited(ctx context.Context, operation string, call func(context.Context) error) (err error) {
 	if err := s.begin(); err != nil {
 		return err
@@ -96,7 +97,7 @@ func (s *Store) limited(ctx context.Context, operation string, call func(context
 	defer s.calls.Done()
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	for range 5 {
+	for range 20 {
 		switch err = call(ctx); code(err) {
 		case "40P01", "40001": // deadlock_detected, serialization_failure
 			continue

@@ -58,6 +58,7 @@ local function setAside(addr, task)
 		noticed = true -- of more the same were told already: nobody waits who knows what is set aside
 	end
 	redis.call('HSET', STATE, 'aside', 1)
+	aside = true -- who is lent this task again soon looks, and does not only wait
 end
 
 -- Opens the session where it is not open.
