@@ -113,22 +113,44 @@ local function take(p, id, fields)
 	end
 end
 
--- Lends what nobody has had yet at a priority.
+-- Sets aside what the session has just read and cannot run, all of it at once.
+local function setAllAside(p, ids, tasks)
+	if not ids[1] then return end
+	local claim, members, counts = {'XCLAIM', STREAM[p + 1], GROUP, NOBODY, 0}, {}, {}
+	for i, id in ipairs(ids) do
+		claim[5 + i] = id
+		members[2 * i - 1], members[2 * i] = 0, tasks[i] .. '\n' .. address(p, id)
+		counts[tasks[i]] = (counts[tasks[i]] or 0) + 1
+	end
+	claim[#claim + 1] = 'JUSTID'
+	grouped(unpack(claim))
+	redis.call('ZADD', ASIDE, unpack(members))
+	for task, n in pairs(counts) do noteAside(task, n) end
+end
+
+-- Lends what nobody has had yet at a priority. Where much has to be set aside it stops: the rest is there at once
+-- for who waits.
 local function lendFresh(p)
-	local turns, heaviest = 0, 1
-	while room() > 0 and not full and turns < 50 do
+	local turns, moved, heaviest = 0, 0, 1
+	while room() > 0 and not full and turns < 50 and moved < 500 do
 		local count = math.min(room(), 500)
 		-- What is read beyond the bytes must go back, so that is as much as fits, by what has been read so far.
 		if mostBytes > 0 then count = math.min(count, turns == 0 and 32 or math.max(1, math.floor((mostBytes - bytes) / heaviest))) end
 		local reply = grouped('XREADGROUP', 'GROUP', GROUP, session, 'COUNT', count, 'STREAMS', STREAM[p + 1], '>')
 		if not reply then return end
-		local entries = reply[1][2]
+		local entries, ids, tasks = reply[1][2], {}, {}
 		for _, one in ipairs(entries) do
 			heaviest = math.max(heaviest, #(field(one[2], 'e') or ''))
-			take(p, one[1], one[2])
+			local task = taskOf(one[2])
+			if knows(task) then
+				take(p, one[1], one[2])
+			else
+				ids[#ids + 1], tasks[#tasks + 1] = one[1], task
+			end
 		end
+		setAllAside(p, ids, tasks)
+		turns, moved = turns + 1, moved + #ids
 		if #entries < count then return end
-		turns = turns + 1
 	end
 end
 

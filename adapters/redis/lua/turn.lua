@@ -51,14 +51,17 @@ local function knows(task)
 end
 
 local noticed = false
-local function setAside(addr, task)
-	local schema = task or ''
-	redis.call('ZREM', BACK, addr)
-	if redis.call('ZADD', ASIDE, 0, schema .. '\n' .. addr) == 1 and countAside(schema, 1) == 1 then
+local function noteAside(task, more)
+	if countAside(task, more) == more then
 		noticed = true -- of more the same were told already: nobody waits who knows what is set aside
 	end
 	redis.call('HSET', STATE, 'aside', 1)
 	aside = true -- who is lent this task again soon looks, and does not only wait
+end
+
+local function setAside(addr, task)
+	redis.call('ZREM', BACK, addr)
+	if redis.call('ZADD', ASIDE, 0, task .. '\n' .. addr) == 1 then noteAside(task, 1) end
 end
 
 -- Opens the session where it is not open.
