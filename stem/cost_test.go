@@ -26,6 +26,8 @@ type feature struct {
 	configure func(*stem.ClientConfig, *stem.WorkerConfig)
 	failures  uint8        // how many runs of a task fail before one succeeds
 	waits     bool         // the handler waits for a task that it enqueues
+	follows   bool         // a task follows each
+	reports   bool         // the handler reports progress once
 	told      func() int64 // of how many tasks an observer has heard that they have succeeded
 }
 
@@ -41,6 +43,9 @@ func features() []feature {
 		{name: "delay", options: []stem.Option{stem.Delay(time.Millisecond)}},
 		{name: "expiry", options: []stem.Option{stem.ExpiresIn(time.Hour)}},
 		{name: "soft timeout", options: []stem.Option{stem.SoftTimeout(time.Hour)}},
+		{name: "heartbeat timeout", options: []stem.Option{stem.HeartbeatTimeout(time.Hour)}},
+		{name: "progress", reports: true},
+		{name: "a task that follows", follows: true},
 		{name: "timeout", options: []stem.Option{stem.Timeout(time.Hour)}},
 		{name: "priorities", call: priorities},
 		{name: "ageing", call: priorities, configure: func(_ *stem.ClientConfig, w *stem.WorkerConfig) { w.AgeAfter = time.Second }},

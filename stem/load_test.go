@@ -76,8 +76,16 @@ func newLoad(tb testing.TB, f feature, slots int) *load {
 	l := &load{feature: f, tb: tb}
 	kept := []stem.Option{stem.KeepResult(time.Second), stem.Backoff(stem.BackoffPolicy{})}
 	var registry stem.Registry
+	l.child = l.define(&registry, "child", kept, func(_ context.Context, a benchArgs) (string, error) {
+		if l.follows {
+			l.ended()
+		}
+		return a.Name, nil
+	})
+	if f.follows {
+		kept = append(kept, stem.OnSuccess(l.child.With(benchArgs{Name: "name"})))
+	}
 	l.def = l.define(&registry, "bench", append(kept, f.options...), l.handle)
-	l.child = l.define(&registry, "child", kept, func(_ context.Context, a benchArgs) (string, error) { return a.Name, nil })
 	c, err := stem.NewClient(new(memory.Store), client)
 	if err != nil {
 		tb.Fatal(err)
@@ -143,6 +151,17 @@ func (l *load) handle(ctx context.Context, a benchArgs) (string, error) {
 			return "", err
 		}
 	}
+	if l.reports {
+		stem.Progress(ctx, 50, "half", nil)
+	}
+	if !l.follows {
+		l.ended()
+	}
+	return a.Name, nil
+}
+
+// ended notes that a task has come to its end, with what follows it.
+func (l *load) ended() {
 	n := l.done.Add(1)
 	if n%chunk == 0 {
 		<-l.undone
@@ -150,7 +169,6 @@ func (l *load) handle(ctx context.Context, a benchArgs) (string, error) {
 	if n == l.tasks {
 		close(l.finished)
 	}
-	return a.Name, nil
 }
 
 // produce calls enqueue n times, from several goroutines.
