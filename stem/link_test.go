@@ -347,6 +347,22 @@ func make17(c stem.Call) []stem.Call {
 	return calls
 }
 
+// A link may be unique like any task: what is a duplicate adds nothing, and its task is done.
+func TestALinkMayBeUnique(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		good, next := r.task("good", greet), r.diary("next", stem.Unique(stem.UntilDone), stem.UniqueKey("one"), stem.OnConflict(stem.ConflictError))
+		follow := stem.OnSuccess(next.With("", stem.Delay(time.Minute)))
+		jobs := []stem.Job[string]{r.enqueue(good, "", follow), r.enqueue(good, "", follow)}
+		r.work(stem.WorkerConfig{})
+		next.wrote(t, "")
+		for _, job := range jobs {
+			if s := r.status(job); s.State != stem.StateSucceeded {
+				t.Errorf("got %s, want succeeded", s.State)
+			}
+		}
+	})
+}
+
 func TestLinksAreMadeWithTheDefaultsOfTheClient(t *testing.T) {
 	envelope, err := published(t, []stem.Option{stem.OnQueue("bulk"), stem.MaxRetries(7)}, nil, []stem.Option{stem.OnSuccess(anyCall), stem.OnFailure(anyCall)})
 	if err != nil {
