@@ -25,6 +25,8 @@ const (
 	defaultMaxInterruptions = 3
 	defaultStuckAfter       = 10 * time.Second
 	defaultHeartbeat        = 10 * time.Second
+	defaultUpCooldown       = 2 * time.Second
+	defaultDownCooldown     = 30 * time.Second
 )
 
 var defaultBackoff = ExponentialBackoff(2*time.Second, 5*time.Minute)

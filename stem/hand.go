@@ -16,13 +16,14 @@ import (
 // go first: a slot that comes for work gives way to the oldest of them. And it knows how many slots are
 // too many (see slots.go): these end as they come for work.
 type hand struct {
-	mu     sync.Mutex
-	loans  []*loan
-	taken  int  // how many of loans are gone; they leave together
-	idle   int  // slots that wait
-	waking bool // one of them has been called and has not come yet
-	closed bool
-	filled *sync.Cond
+	mu        sync.Mutex
+	loans     []*loan
+	taken     int  // how many of loans are gone; they leave together
+	idle      int  // slots that wait
+	leastIdle int  // the fewest that did since somebody looked
+	waking    bool // one of them has been called and has not come yet
+	closed    bool
+	filled    *sync.Cond
 
 	claims []claim // the oldest first
 	lent   int     // slots that are lent now
@@ -33,7 +34,7 @@ type hand struct {
 }
 
 func newHand(slots int) *hand {
-	h := &hand{slots: slots}
+	h := &hand{slots: slots, leastIdle: slots}
 	h.filled = sync.NewCond(&h.mu)
 	return h
 }
@@ -82,6 +83,7 @@ func (h *hand) take() *loan {
 		h.idle++
 		h.filled.Wait()
 		h.idle--
+		h.leastIdle = min(h.leastIdle, h.idle)
 		h.waking = false
 	}
 	if h.giveWay() {

@@ -25,6 +25,7 @@ type room struct {
 	weight atomic.Int64 // of what is in hand, in bytes
 	ended  atomic.Int64 // since the last look, counted while ahead is less than full
 	freed  chan struct{}
+	filled atomic.Bool // the last receive brought all that was asked for
 
 	mu     sync.Mutex           // for those who change what follows
 	size   atomic.Pointer[size] // what follows from the number of slots
@@ -83,6 +84,7 @@ const (
 // pace allows more ahead, or less, by how soon the slots are through with as many tasks as there may be in hand. Only the one
 // who receives calls it, with what it has asked for and got.
 func (r *room) pace(now time.Time, asked int, got []Delivery) {
+	r.filled.Store(len(got) >= asked)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ahead, done, size := r.ahead.Load(), r.done.Load(), r.size.Load()

@@ -36,6 +36,9 @@ type WorkerConfig struct {
 	// Slots is how many tasks run at once, at most 100,000. The default is 10
 	// per CPU.
 	Slots int
+	// Autoscale changes the number of slots by itself, between a fewest and a most; Slots is what it
+	// begins with, by default the fewest. The default is nil: as many as Slots says, or SetSlots.
+	Autoscale *Autoscale
 	// Prefetch bounds the tasks in hand, running or about to, to Prefetch × Slots.
 	// 1 fetches a task only when a slot is free for it; the most is 1,000. What no slot has
 	// taken when the lease is renewed for the second time goes back, and until slots
@@ -44,9 +47,9 @@ type WorkerConfig struct {
 	// 512 tasks ahead.
 	Prefetch int
 	// PrefetchBytes bounds the payloads of the tasks in hand, running or about to, so that many large ones are
-	// not in memory at once: while there is as much, nothing more is fetched, also where slots are free. One
-	// task is fetched however large it is, and they are counted as they travel, encoded and without
-	// their headers. At least 1; the default is 64 MiB.
+	// not in memory at once: while there is nearly as much, nothing more is fetched, also where slots are free. It
+	// is exceeded by no more than one payload, since a task is fetched however large it is. Payloads are counted
+	// as they travel. At least 1; the default is 64 MiB.
 	PrefetchBytes int
 	// Lease is how long after the worker was last heard of its tasks may run
 	// elsewhere: 1 s to 24 h. It is renewed every third of it, and at least every
@@ -103,6 +106,12 @@ func (c WorkerConfig) withDefaults(client *Client) WorkerConfig {
 	}
 	if len(c.Queues) == 0 && len(c.QueueWeights) == 0 {
 		c.Queues = []string{DefaultQueue}
+	}
+	if c.Autoscale != nil {
+		c.Autoscale = c.Autoscale.withDefaults()
+		if c.Slots == 0 {
+			c.Slots = c.Autoscale.Min
+		}
 	}
 	if c.Slots == 0 {
 		c.Slots = defaultSlots()
@@ -162,6 +171,11 @@ func (c WorkerConfig) validate() error {
 	}
 	if err := c.validateQueues(); err != nil {
 		return err
+	}
+	if c.Autoscale != nil {
+		if err := c.Autoscale.validate(c.Slots); err != nil {
+			return err
+		}
 	}
 	switch {
 	case c.AgeAfter < 0:
@@ -342,6 +356,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer context.AfterFunc(w.stops.warm, stop)()
 	if w.stops.warm.raised() {
 		stop()
+	}
+	if w.cfg.Autoscale != nil {
+		extender.Go(func() { w.autoscale(receiving, w.cfg.Autoscale) })
 	}
 	err := w.fetch(receiving)
 	w.Stop(StopWarm)
