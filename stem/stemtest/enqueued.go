@@ -28,7 +28,8 @@ type Request[A any] struct {
 	stem.Envelope
 }
 
-// Enqueued gives what was enqueued of a task, in order, without what was a duplicate. Args
+// Enqueued gives what was enqueued of a task, in order, without what was a duplicate or has been
+// replaced by a later one (see stem.OnConflict). Args
 // that the definition cannot read end the test.
 func Enqueued[A any](t testing.TB, from Source, def Definition[A]) []Request[A] {
 	t.Helper()
@@ -69,7 +70,7 @@ func NotEnqueued(t testing.TB, from Source, def stem.AnyTask) {
 
 // takenOf gives what the store has taken of a task, under its name or an alias.
 func takenOf(from Source, def stem.AnyTask) []taken {
-	return slices.DeleteFunc(slices.Clone(from.book().all()), func(e taken) bool {
-		return e.published.Duplicate || !answersTo(def, e.Task)
+	return slices.DeleteFunc(from.book().all(), func(e taken) bool {
+		return !e.stands() || !answersTo(def, e.Task)
 	})
 }

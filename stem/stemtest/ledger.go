@@ -3,6 +3,7 @@ package stemtest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -20,8 +21,12 @@ type ledger struct {
 // taken is an envelope that reached the store, and what the store answered.
 type taken struct {
 	stem.Envelope
-	published stem.Published
+	published  stem.Published
+	replacedBy string // the id of a unique task that came in its place
 }
+
+// stands tells whether the envelope is in the store, as far as enqueues go.
+func (e *taken) stands() bool { return !e.published.Duplicate && e.replacedBy == "" }
 
 // Source is where tasks were enqueued: a [Recorder] or a [Runtime].
 type Source interface{ book() *ledger }
@@ -67,14 +72,26 @@ func (l *ledger) note(envs []stem.Envelope, answers []stem.Published, err error)
 		if plain, ok := l.plain[e.ID]; ok {
 			e.Payload = plain
 		}
-		l.taken = append(l.taken, taken{e, answers[i]})
+		l.taken = append(l.taken, taken{Envelope: e, published: answers[i]})
+		if replaced := answers[i].Replaces; replaced != "" {
+			l.replace(replaced, e.ID)
+		}
+	}
+}
+
+// replace notes that one task was cancelled in favour of another. mu is held.
+func (l *ledger) replace(id, by string) {
+	for i := range l.taken {
+		if e := &l.taken[i]; e.ID == id && !e.published.Duplicate {
+			e.replacedBy = by
+		}
 	}
 }
 
 func (l *ledger) all() []taken {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.taken[:len(l.taken):len(l.taken)]
+	return slices.Clone(l.taken)
 }
 
 // String lists what was enqueued, a line for each.
@@ -104,6 +121,9 @@ func (e *taken) String() string {
 	}
 	if e.published.Duplicate {
 		s += ", a duplicate of " + e.published.ID
+	}
+	if e.replacedBy != "" {
+		s += ", replaced by " + e.replacedBy
 	}
 	return s
 }
