@@ -3,7 +3,9 @@ package stemtest_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +32,10 @@ func TestACrashBeforeTheHandlerCostsARunAndNoAttempt(t *testing.T) {
 		}
 		if d := time.Since(began); d != 15*time.Second {
 			t.Errorf("got %v, want the lease of 15 s", d)
+		}
+		failed, stopped := stemtest.Events[stem.StoreFailed](rt), stemtest.Events[stem.WorkerStopped](rt)
+		if len(failed) > 0 || len(stopped) != 1 || stopped[0].Worker != "worker-2" {
+			t.Errorf("got %+v and %+v, want that the dead process tells nothing", failed, stopped)
 		}
 	})
 }
@@ -146,6 +152,9 @@ func TestWhoIsCutOffHearsOfItAndIsRefused(t *testing.T) {
 		if len(causes) != 1 || !errors.Is(causes[0], stem.ErrLeaseLost) {
 			t.Errorf("got %v, want ErrLeaseLost once", causes)
 		}
+		if again, err := enqueue(t, rt.Context(), def, "y").Wait(rt.Context()); again != "worker-2" || err != nil {
+			t.Errorf("got %q, %v, want that the first worker takes no more work", again, err)
+		}
 		if lost := stemtest.Events[stem.LeaseLost](rt); len(lost) != 1 || lost[0].Worker != "worker-1" {
 			t.Errorf("got %+v, want that the first worker was refused", lost)
 		}
@@ -233,4 +242,21 @@ func TestAResultThatCannotBeLoadedIsAnError(t *testing.T) {
 			t.Errorf("got %q, %v, want x", got, err)
 		}
 	})
+}
+
+func TestAProcessThatIsLostLogsNothing(t *testing.T) {
+	var log strings.Builder
+	cfg := stemtest.Config{Client: stem.ClientConfig{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))}}
+	stemtest.RunWith(t, cfg, func(t *testing.T, rt *stemtest.Runtime) {
+		def := task(t, rt, "a", echo)
+		rt.CrashAfter(def)
+		rt.CutOff(def)
+		enqueue(t, rt.Context(), def, "x")
+		rt.DrainAll()
+		enqueue(t, rt.Context(), task(t, rt, "b", func(context.Context, string) (string, error) { return "", stem.Permanent(errDeclined) }), "x")
+		rt.DrainAll()
+	})
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "declined") {
+		t.Errorf("got:\n%s\nwant the failure of the last task alone", got)
+	}
 }

@@ -17,7 +17,8 @@ import (
 // of a type (codec.For[Order]()), or any.
 //
 // Times are compared as instants. Types that say how they travel, by MarshalBinary say, and
-// those with a method Equal are asked; of others all fields are compared, also unexported ones.
+// those with a method Equal are asked; of others all fields are compared, also unexported ones. A nil
+// slice or map is the same as an empty one.
 func RoundTrip[T any](t testing.TB, c codec.Codec[T], v T) T {
 	t.Helper()
 	payload := encode(t, fmt.Sprintf("a %T", v), c, v)
@@ -70,7 +71,7 @@ func difference(path string, a, b reflect.Value) string {
 			}
 		}
 	case reflect.Slice, reflect.Array:
-		if a.Len() != b.Len() || a.Kind() == reflect.Slice && a.IsNil() != b.IsNil() {
+		if a.Len() != b.Len() {
 			return told(path, a, b)
 		}
 		for i := range a.Len() {
@@ -96,7 +97,7 @@ func difference(path string, a, b reflect.Value) string {
 }
 
 func differenceOfMaps(path string, a, b reflect.Value) string {
-	if a.Len() != b.Len() || a.IsNil() != b.IsNil() {
+	if a.Len() != b.Len() {
 		return told(path, a, b)
 	}
 	for _, key := range a.MapKeys() {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,10 @@ func TestWhatSurvivesTheWireIsGivenBack(t *testing.T) {
 	}
 	stemtest.RoundTrip(t, reflectcodec.Of[map[string][]float64](), map[string][]float64{"a": {1, math.NaN()}, "b": nil})
 	stemtest.RoundTrip(t, reflectcodec.Of[*int](), nil)
+	type sparse struct {
+		Tags []string `msgpack:",omitempty"`
+	}
+	stemtest.RoundTrip(t, reflectcodec.Of[sparse](), sparse{Tags: []string{}})
 	stemtest.RoundTrip(t, reflectcodec.Of[map[string]netip.Addr](), map[string]netip.Addr{"a": netip.MustParseAddr("::1")})
 	stemtest.RoundTrip(t, reflectcodec.Of[*big.Int](), big.NewInt(1).Lsh(big.NewInt(1), 100))
 }
@@ -57,6 +62,12 @@ func TestWhatTheWireChangesIsTold(t *testing.T) {
 			c.Read = func(r *codec.Reader, v *map[string]int) { read(r, v); delete(*v, "b"); (*v)["c"] = 1 }
 			stemtest.RoundTrip(t, c, map[string]int{"b": 1})
 		}, "stemtest: the wire changes a map[string]int: [b] is missing behind it"},
+		{"a pointer that gets lost", func(t testing.TB) {
+			c := reflectcodec.Of[*int]()
+			c.Read = func(r *codec.Reader, v **int) { r.Skip(); *v = new(int) }
+			var none *int
+			stemtest.RoundTrip(t, c, none)
+		}, "stemtest: the wire changes a *int: it is (*int)(nil), behind it (*int)(0x"},
 		{"a time that is cut", func(t testing.TB) {
 			c := codec.Codec[time.Time]{
 				Append: func(b []byte, v *time.Time) ([]byte, error) { return codec.AppendInt(b, v.Unix()), nil },
@@ -73,6 +84,10 @@ func TestWhatTheWireChangesIsTold(t *testing.T) {
 		}, `stemtest: a string: the codec is zero: take that of a definition, or codec.For`},
 	}
 	for _, tt := range tests {
-		t.Run(tt.promise, func(t *testing.T) { wantSaid(t, failureOf(t, tt.test), tt.want) })
+		t.Run(tt.promise, func(t *testing.T) {
+			if got := failureOf(t, tt.test); !strings.HasPrefix(got, tt.want) {
+				t.Errorf("got:\n%s\nwant:\n%s", got, tt.want)
+			}
+		})
 	}
 }

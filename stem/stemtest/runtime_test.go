@@ -18,10 +18,14 @@ import (
 // ran is a handler that notes its args.
 func ran(list *[]string) handler {
 	return func(_ context.Context, args string) (string, error) {
+		listing.Lock() // there may be several slots
+		defer listing.Unlock()
 		*list = append(*list, args)
 		return args, nil
 	}
 }
+
+var listing sync.Mutex
 
 func wantRan(t testing.TB, got []string, want ...string) {
 	t.Helper()
@@ -89,6 +93,59 @@ func TestAdvanceRunsEachTaskAtItsTime(t *testing.T) {
 		wantRan(t, list, "hour after 1h0m0s", "month after 720h0m0s")
 		if d := time.Since(began); d != 40*24*time.Hour {
 			t.Errorf("got %v, want 40 days", d)
+		}
+	})
+}
+
+func TestDrainAllRunsEachTaskAtItsTime(t *testing.T) {
+	stemtest.Run(t, func(t *testing.T, rt *stemtest.Runtime) {
+		began := time.Now()
+		var late []time.Duration
+		def := task(t, rt, "a", func(_ context.Context, args string) (string, error) {
+			due, err := time.ParseDuration(args)
+			late = append(late, time.Since(began)-due)
+			return "", err
+		})
+		for _, due := range []time.Duration{3 * time.Hour, time.Hour, 1000 * time.Hour} {
+			enqueue(t, rt.Context(), def, due.String(), stem.Delay(due))
+		}
+		rt.DrainAll()
+		if !slices.Equal(late, []time.Duration{0, 0, 0}) {
+			t.Errorf("got %v late, want three runs that were not", late)
+		}
+	})
+}
+
+func TestNothingIsReceivedBesideAHandlerThatStandsStill(t *testing.T) {
+	stemtest.RunWith(t, stemtest.Config{Worker: stem.WorkerConfig{Slots: 2}}, func(t *testing.T, rt *stemtest.Runtime) {
+		var list []string
+		quick := task(t, rt, "quick", ran(&list))
+		slow := task(t, rt, "slow", func(ctx context.Context, args string) (string, error) {
+			time.Sleep(time.Minute)
+			enqueue(t, ctx, quick, "first", stem.OnQueue("new")) // the other slot's worker waits for other queues
+			time.Sleep(time.Minute)
+			return ran(&list)(ctx, args)
+		})
+		enqueue(t, rt.Context(), slow, "slow")
+		rt.Advance(90 * time.Second)
+		wantRan(t, list, "first")
+		enqueue(t, rt.Context(), quick, "second")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		wantRan(t, list, "first")
+		rt.Drain()
+		wantRan(t, list, "first", "second", "slow")
+	})
+}
+
+func TestRunsAreCountedForEachDrain(t *testing.T) {
+	stemtest.RunWith(t, stemtest.Config{MaxRuns: 3}, func(t *testing.T, rt *stemtest.Runtime) {
+		def := task(t, rt, "a", echo)
+		for range 3 {
+			for range 3 {
+				enqueue(t, rt.Context(), def, "x")
+			}
+			rt.Drain()
 		}
 	})
 }
