@@ -74,7 +74,7 @@ var importRules = map[string]rule{
 	"internal/faultnet":     {local: []string{"internal/freeport"}},
 	"internal/crashworker":  {local: []string{"internal/testprocess"}},
 	"internal/txmemory":     {local: []string{"stem", "adapters/memory"}}, // a store that tests stand on
-	"internal/faultsite":    {local: concat(core, []string{"internal/crashworker", "internal/faultnet", "internal/ledger"})},
+	"internal/faultsite":    {local: concat(core, []string{"stem/limit", "internal/crashworker", "internal/faultnet", "internal/ledger"})},
 	"internal/...":          {},
 
 	"cmd/...":      {local: []string{anything}},

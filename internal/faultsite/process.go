@@ -25,6 +25,7 @@ func Processes(t *testing.T, start func(t *testing.T) *Site) {
 		"a worker that sleeps past its lease is fenced":      sleepPastALease,
 		"whatever a sleeper writes is refused":               sleeperWrites,
 		"a worker that leaves gives its tasks back":          workerLeaves,
+		"the places of a killed worker are free in time":     placesOfAKilledWorker,
 	} {
 		t.Run(promise, func(t *testing.T) {
 			t.Parallel()

@@ -22,6 +22,7 @@ import (
 	"github.com/gostem/gostem/internal/crashworker"
 	"github.com/gostem/gostem/internal/ledger"
 	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/limit"
 )
 
 // Patience is how long something may take that is no promise.
@@ -33,6 +34,7 @@ type Store interface {
 	stem.Backend
 	stem.QueueCounter
 	stem.DeadLetterLister
+	limit.Store
 	Close() error
 }
 

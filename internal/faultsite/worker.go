@@ -18,6 +18,7 @@ import (
 	"github.com/gostem/gostem/internal/crashworker"
 	"github.com/gostem/gostem/internal/ledger"
 	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/limit"
 )
 
 // Orders are what a worker process is told.
@@ -31,6 +32,8 @@ type Orders struct {
 	Says  bool // the test reads what it says
 	// Prefetch is the worker's; 0 is the default.
 	Prefetch int
+	// Limited has the worker keep to the limits of tasks, and run Narrow.
+	Limited bool
 	// Threads is how many run at once; 0 leaves it to Go.
 	Threads int
 }
@@ -95,9 +98,18 @@ func (h *hand) worker(store Store, o Orders, more []Handlers) (*stem.Worker, err
 			return nil, err
 		}
 	}
-	return stem.NewWorker(client, registry, stem.WorkerConfig{
-		Name: o.Name, Lease: o.Lease, Grace: o.Grace, Slots: o.Slots, Prefetch: o.Prefetch, Observer: h,
-	})
+	cfg := stem.WorkerConfig{Name: o.Name, Lease: o.Lease, Grace: o.Grace, Slots: o.Slots, Prefetch: o.Prefetch, Observer: h}
+	if o.Limited {
+		limits, err := limit.New(store, limit.Config{WhenStoreFails: limit.FailClosed})
+		if err != nil {
+			return nil, err
+		}
+		if err := stem.Handle(registry, Narrow, h.narrow); err != nil {
+			return nil, err
+		}
+		cfg.Limiter = limits
+	}
+	return stem.NewWorker(client, registry, cfg)
 }
 
 // Registry gives the handlers of the tasks, for a worker in the test's own process.
