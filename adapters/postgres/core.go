@@ -25,6 +25,7 @@ var (
 	_ stem.DeadLetterLister = (*Store)(nil)
 	_ stem.QueueCounter     = (*Store)(nil)
 	_ stem.RevocationStore  = (*Store)(nil)
+	_ stem.UniqueKeeper     = (*Store)(nil)
 	_ stem.QueuePauser      = (*Store)(nil)
 	_ limit.Store           = (*Store)(nil)
 	_ stem.PresenceKeeper   = (*Store)(nil)

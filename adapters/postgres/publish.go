@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/gostem/gostem/stem"
 )
@@ -44,12 +45,12 @@ func (s *Store) announceQueue(queue string) {
 // take; those of users may be in a mode that knows only slices.
 func publish(ctx context.Context, on executor, sql *statements, offset int64, lists bool, envs []stem.Envelope) ([]stem.Published, error) {
 	published := make([]stem.Published, len(envs))
-	keyed := false
+	keyed, unique := false, false
 	for i := range envs {
 		published[i].ID = envs[i].ID
-		keyed = keyed || dedupes(&envs[i])
+		keyed, unique = keyed || dedupes(&envs[i]), unique || envs[i].Unique != nil
 	}
-	if len(envs) == 1 && !keyed {
+	if len(envs) == 1 && !keyed && !unique {
 		return published, publishOne(ctx, on, sql, offset, &envs[0])
 	}
 	r := newEnvelopeRows(envs)
@@ -57,10 +58,13 @@ func publish(ctx context.Context, on executor, sql *statements, offset int64, li
 	if lists {
 		columns = []any{listOf(r.delays), listOf(r.prints), listOf(r.sizes), listOf(r.priorities), listOf(r.queues), listOf(r.tasks), listOf(r.visibilities), listOf(r.envelopes)}
 	}
-	if !keyed {
+	if !keyed && !unique {
 		return published, on.exec(ctx, sql.publish, append([]any{offset}, columns...)...)
 	}
 	ids, keys, windows := keysOf(envs)
+	if unique {
+		return published, publishUnique(ctx, on, sql, append([]any{offset, ids, keys, windows}, columns...), envs, published)
+	}
 	err := on.query(ctx, func(scan func(...any) error) error {
 		var place int
 		var id string
@@ -138,10 +142,13 @@ func print(e *stem.Envelope) *int64 {
 
 func size(e *stem.Envelope) int32 { return int32(min(len(e.Payload), math.MaxInt32)) }
 
-func visibility(e *stem.Envelope) *int64 {
-	if e.Visibility <= 0 {
+func visibility(e *stem.Envelope) *int64 { return microsOrNull(e.Visibility) }
+
+// microsOrNull gives a duration in microseconds, NULL for none.
+func microsOrNull(d time.Duration) *int64 {
+	if d <= 0 {
 		return nil
 	}
-	v := micros(e.Visibility)
-	return &v
+	us := micros(d)
+	return &us
 }

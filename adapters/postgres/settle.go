@@ -105,9 +105,15 @@ func (s *Store) settleOneByOne(ctx context.Context, rows *settleRows) (refused [
 }
 
 func (s *Store) settleRows(ctx context.Context, r *settleRows, careful bool) ([]stem.ItemError, error) {
-	rows, err := s.on.rows(ctx, s.sql.settle, s.offset.Load(), careful, listOf(r.holders), listOf(r.seqs), listOf(r.numbers),
+	args := [18]any{s.offset.Load(), careful, listOf(r.holders), listOf(r.seqs), listOf(r.numbers),
 		listOf(r.verdicts), listOf(r.delays), listOf(r.marks), listOf(r.reasons), listOf(r.ids),
-		listOf(r.results), listOf(r.terminals), listOf(r.keeps), listOf(r.records))
+		listOf(r.results), listOf(r.terminals), listOf(r.keeps), listOf(r.records)}
+	statement, n := s.sql.settle, 14
+	if k := r.keys; k != nil {
+		statement, n = s.sql.settleUnique, 18
+		args[14], args[15], args[16], args[17] = listOf(k.queues), listOf(k.keys), listOf(k.ids), listOf(k.whats)
+	}
+	rows, err := s.on.rows(ctx, statement, args[:n]...)
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +174,8 @@ type settleRows struct {
 	keeps     []int64
 	records   [][]byte
 	bytes     []byte // those of the records
+
+	keys *keyRows // where there are unique keys
 }
 
 func newSettleRows(n int) *settleRows {
@@ -187,6 +195,12 @@ func (r *settleRows) add(index int, s *stem.Settlement, receipt *receipt, save b
 	}
 	if r.verdicts != nil {
 		r.addVerdict(s)
+	}
+	if what := keyed(s); what != 0 || r.keys != nil {
+		if r.keys == nil {
+			r.keys = newKeyRows(n, cap(r.indices))
+		}
+		r.keys.add(&s.Delivery, what)
 	}
 	if save && s.Result != nil && r.results == nil {
 		c := cap(r.indices)
@@ -241,6 +255,9 @@ func (r *settleRows) only(i int) *settleRows {
 	if r.verdicts != nil {
 		one.verdicts, one.delays, one.marks = r.verdicts[i:i+1], r.delays[i:i+1], r.marks[i:i+1]
 		one.reasons, one.ids, one.back = r.reasons[i:i+1], r.ids[i:i+1], r.back
+	}
+	if r.keys != nil {
+		one.keys = r.keys.only(i)
 	}
 	if r.results != nil {
 		one.results, one.terminals, one.keeps, one.records = r.results[i:i+1], r.terminals[i:i+1], r.keeps[i:i+1], r.records[i:i+1]

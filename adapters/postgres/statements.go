@@ -7,7 +7,8 @@ import (
 
 // statements are what a store asks of the server, for its schema.
 type statements struct {
-	publish, publishOne, publishKeyed                      string
+	publish, publishOne, publishKeyed, publishUnique       string
+	settleUnique, started, keep                            string
 	claim, extend, settle, save, complete                  string
 	load, await, tidy, count                               string
 	pause, revoke, revoked, deadLetters, waiter, notWaiter string
@@ -40,6 +41,13 @@ SELECT c.now + $2::bigint * interval '1 microsecond', CASE WHEN $2::bigint > 0 T
 FROM (SELECT clock_timestamp() + $1::bigint * interval '1 microsecond') c(now)`),
 		publishKeyed: named(`SELECT place, id FROM {schema}.publish_1($1::bigint, $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
 $7::int[], $8::smallint[], $9::text[], $10::text[], $11::bigint[], $12::bytea[])`),
+		publishUnique: named(`SELECT place, id, kind FROM {schema}.publish_unique_1($1::bigint, $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
+$7::int[], $8::smallint[], $9::text[], $10::text[], $11::bigint[], $12::bytea[], $13::text[], $14::bigint[], $15::bigint[], $16::bool[], $17::text[])`),
+		settleUnique: named(`SELECT place, code FROM {schema}.settle_unique_1($1::bigint, $2::bool, $3::int[], $4::bigint[], $5::bigint[],
+$6::smallint[], $7::bigint[], $8::text[], $9::text[], $10::text[],
+$11::text[], $12::bool[], $13::bigint[], $14::bytea[], $15::text[], $16::text[], $17::text[], $18::smallint[])`),
+		started: named(`SELECT place, reason FROM {schema}.started_1($1::bigint, $2::text[], $3::text[], $4::text[], $5::smallint[], $6::text[])`),
+		keep:    named(`SELECT {schema}.keep_1($1::text[], $2::text[], $3::text[], $4::smallint[])`),
 		claim: named(`SELECT place, seq, number, due, published, priority, cuts, failures, snoozes, releases, marks, envelope, note FROM {schema}.claim_1($1::bigint, $2::text, $3::bigint, $4::bool,
 $5::text[], $6::text[], $7::bigint[], $8::int, $9::bigint, $10::bigint, $11::bigint[], $12::bigint[], $13::bigint[], $14::bool, $15::bigint[], $16::bigint[], $17::text[], $18::int[])`),
 		extend: named(`SELECT place, lost FROM {schema}.extend_1($1::bigint, $2::text, $3::bigint, $4::bool, $5::int[], $6::bigint[], $7::bigint[])`),

@@ -131,6 +131,13 @@ func (t *Transaction) Complete(ctx context.Context, s stem.Settlement) error {
 	if code < 0 || code >= len(settleErrors) {
 		return errAnswer
 	}
+	if what := keyed(&s); what != 0 && code == 0 {
+		k := newKeyRows(0, 1)
+		k.add(&s.Delivery, what)
+		if err := t.on.exec(ctx, t.sql.keep, k.queues, k.keys, k.ids, k.whats); err != nil {
+			return fmt.Errorf("postgres: complete in a transaction: %w", err)
+		}
+	}
 	return settleErrors[code]
 }
 

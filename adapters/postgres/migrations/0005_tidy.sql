@@ -39,6 +39,10 @@ BEGIN
         SELECT d.ctid FROM {schema}.dedupe d WHERE d.until <= v_now ORDER BY d.until LIMIT p_most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_n = ROW_COUNT;
     v_more := v_more OR v_n = p_most;
+    DELETE FROM {schema}.unique_key u WHERE u.ctid = ANY (ARRAY(
+        SELECT u.ctid FROM {schema}.unique_key u WHERE u.till <= v_now ORDER BY u.till LIMIT p_most FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS v_n = ROW_COUNT;
+    v_more := v_more OR v_n = p_most;
     DELETE FROM {schema}.revocation r WHERE r.ctid = ANY (ARRAY(
         SELECT r.ctid FROM {schema}.revocation r WHERE r.until <= v_now LIMIT p_most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_n = ROW_COUNT;
