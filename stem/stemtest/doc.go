@@ -33,7 +33,7 @@
 // begins at midnight UTC, 1 January 2000, has one slot unless it is told otherwise, and works only while
 // the test waits for it; the jitter of a retry follows from the id and the attempt. [Runtime.Story] is therefore good for a golden
 // file. What differs: the order in which tasks of several slots run that are due together, how soon a worker
-// comes back to a store that has failed, and session ids and numbers of deliveries.
+// comes back to a store that has failed, and the ids of sessions.
 //
 // # What a runtime is not
 //

@@ -78,42 +78,50 @@ func (rt *Runtime) work(ctx context.Context, g goal) error {
 	defer rt.rest()
 	rt.schedule.begin()
 	for {
-		synctest.Wait()
-		if err := rt.schedule.beyond(rt.cfg.MaxRuns); err != nil {
+		done, err := rt.step(ctx, &g)
+		if done || err != nil {
 			return err
-		}
-		busy := rt.busy()
-		if busy {
-			opened, err := rt.open()
-			if err != nil {
-				return err
-			}
-			if opened {
-				continue
-			}
-		}
-		if g.reached() {
-			return nil
-		}
-		next := g.until
-		if due, ok := rt.schedule.next(); ok && g.travels && (next.IsZero() || due.Before(next)) {
-			next = due
-		}
-		switch {
-		case busy:
-			if err := rt.bide(ctx, g.until); err != nil {
-				return err
-			}
-		case next.IsZero():
-			return nil
-		default:
-			rt.rest() // nobody's lease needs to be renewed through a month in which nothing happens
-			rt.sleep(ctx, next)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
+}
+
+// step lets everything happen that takes no time, and then time pass until something else may. It
+// tells whether there is nothing left to wait for.
+func (rt *Runtime) step(ctx context.Context, g *goal) (done bool, err error) {
+	synctest.Wait()
+	if err := rt.schedule.beyond(rt.cfg.MaxRuns); err != nil {
+		return false, err
+	}
+	busy := rt.busy()
+	if busy {
+		if opened, err := rt.open(); opened || err != nil {
+			return false, err
+		}
+	}
+	if g.reached() {
+		return true, nil
+	}
+	if busy {
+		return false, rt.bide(ctx, g.until)
+	}
+	next := rt.next(g)
+	if next.IsZero() {
+		return true, nil
+	}
+	rt.rest() // nobody's lease needs to be renewed through a month in which nothing happens
+	rt.sleep(ctx, next)
+	return false, nil
+}
+
+// next gives until when to sleep where nothing is due; zero if there is nothing to wait for.
+func (rt *Runtime) next(g *goal) time.Time {
+	if due, ok := rt.schedule.next(); ok && g.travels && (g.until.IsZero() || due.Before(g.until)) {
+		return due
+	}
+	return g.until
 }
 
 // busy tells whether a task runs, or is due where a worker would take it.

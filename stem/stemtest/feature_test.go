@@ -8,10 +8,37 @@ import (
 	"time"
 
 	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/limit"
 	"github.com/gostem/gostem/stem/stemtest"
 )
 
 // What surrounds a task in production surrounds it in a test.
+
+func TestAReplacedTaskIsNoRequest(t *testing.T) {
+	stemtest.Run(t, func(t *testing.T, rt *stemtest.Runtime) {
+		var list []string
+		def := task(t, rt, "index", ran(&list), stem.Unique(stem.UntilStarted), stem.UniqueKey("one"), stem.OnConflict(stem.ConflictReplace))
+		for _, args := range []string{"a", "b", "c"} {
+			enqueue(t, rt.Context(), def, args, stem.Delay(time.Minute))
+		}
+		if got := stemtest.EnqueuedOne(t, rt, def); got.Args != "c" {
+			t.Errorf("got %q, want c, which has replaced the others", got.Args)
+		}
+		rt.DrainAll()
+		wantRan(t, list, "c")
+	})
+}
+
+func TestAUniqueTaskIsEnqueuedOnce(t *testing.T) {
+	rec := stemtest.NewRecorder(t)
+	def := define("index", stem.Unique(stem.UntilDone))
+	enqueue(t, rec.Context(), def, "a")
+	enqueue(t, rec.Context(), def, "a")
+	enqueue(t, rec.Context(), def, "b")
+	if got := stemtest.Enqueued(t, rec, def); len(got) != 2 || got[1].Args != "b" {
+		t.Errorf("got %+v, want a and b", got)
+	}
+}
 
 func TestWhatFollowsATaskFollowsItInATest(t *testing.T) {
 	next := define("next")
@@ -69,4 +96,85 @@ func TestAHandlerThatShowsNoSignOfLifeIsCancelledInATest(t *testing.T) {
 			t.Errorf("got %v after %v, want a failure after an hour", err, time.Since(began))
 		}
 	})
+}
+
+func TestALimitedTaskWaitsForItsTurn(t *testing.T) {
+	stemtest.Run(t, func(t *testing.T, rt *stemtest.Runtime) {
+		var list []string
+		began := time.Now()
+		def := task(t, rt, "call", func(ctx context.Context, args string) (string, error) {
+			return ran(&list)(ctx, fmt.Sprint(args, " after ", time.Since(began)))
+		}, stem.RateLimit(1, time.Minute))
+		for _, args := range []string{"a", "b", "c"} {
+			enqueue(t, rt.Context(), def, args)
+		}
+		rt.Drain()
+		wantRan(t, list, "a after 0s")
+		rt.DrainAll()
+		wantRan(t, list, "a after 0s", "b after 1m0s", "c after 2m0s")
+	})
+}
+
+func TestLimitsOfQueuesAndPenaltiesHoldInATest(t *testing.T) {
+	cfg := stemtest.Config{Limits: limit.Config{Queues: map[string]stem.Rate{"default": {Count: 1, Per: time.Minute}}}}
+	stemtest.RunWith(t, cfg, func(t *testing.T, rt *stemtest.Runtime) {
+		var list []string
+		began := time.Now()
+		def := task(t, rt, "call", func(ctx context.Context, args string) (string, error) {
+			return ran(&list)(ctx, fmt.Sprint(args, " after ", time.Since(began)))
+		}, stem.RateLimit(1, time.Second))
+		enqueue(t, rt.Context(), def, "a")
+		enqueue(t, rt.Context(), def, "b")
+		rt.Advance(time.Minute)
+		wantRan(t, list, "a after 0s", "b after 1m0s")
+		if err := rt.Limits().Penalize(t.Context(), limit.Task("call", ""), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		enqueue(t, rt.Context(), def, "c")
+		rt.DrainAll()
+		wantRan(t, list[2:], "c after 1h1m0s")
+	})
+}
+
+func TestALimitOfHowManyAtOnceHoldsInATest(t *testing.T) {
+	cfg := stemtest.Config{Worker: stem.WorkerConfig{Slots: 10}}
+	stemtest.RunWith(t, cfg, func(t *testing.T, rt *stemtest.Runtime) {
+		var list []string
+		def := task(t, rt, "import", func(ctx context.Context, args string) (string, error) {
+			time.Sleep(time.Hour)
+			return ran(&list)(ctx, args)
+		}, stem.Concurrency(2))
+		began := time.Now()
+		for range 6 {
+			enqueue(t, rt.Context(), def, "x")
+		}
+		rt.DrainAll()
+		if d := time.Since(began); len(list) != 6 || d < 3*time.Hour || d > 3*time.Hour+time.Minute {
+			t.Errorf("got %d runs in %v, want 6 in three hours or little more", len(list), d)
+		}
+	})
+}
+
+func TestALimitedTaskIsPerformed(t *testing.T) {
+	def := define("call", stem.RateLimit(1, time.Hour), stem.Concurrency(1))
+	for range 2 {
+		if got := stemtest.Perform(t, def, echo, "x").Must(); got != "x" {
+			t.Errorf("got %q, want x", got)
+		}
+	}
+}
+
+func TestTheLimiterOfTheProgramIsUsed(t *testing.T) {
+	limiter := new(refusal)
+	got := stemtest.Perform(t, define("call", stem.RateLimit(1, time.Hour)), echo, "x", stemtest.OnWorker(stem.WorkerConfig{Limiter: limiter}))
+	if got.Verdict != stem.VerdictSnooze || got.Delay != time.Hour {
+		t.Errorf("got %v, want a snooze for an hour", got)
+	}
+}
+
+// refusal is a limiter with a turn in an hour.
+type refusal struct{ stem.Limiter }
+
+func (*refusal) Reserve(_ context.Context, turns ...stem.Turn) ([]time.Duration, error) {
+	return slices.Repeat([]time.Duration{time.Hour}, len(turns)), nil
 }

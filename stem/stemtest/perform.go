@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/limit"
 )
 
 // Handler is what runs a task: a function that calls Register of package stem's registry,
@@ -163,6 +164,9 @@ func (p *performance) run(t testing.TB, def stem.AnyTask, registry *stem.Registr
 	cfg.Queues, cfg.QueueWeights, cfg.Slots, cfg.Prefetch = []string{s.queue}, nil, 1, 1
 	if cfg.Name == "" {
 		cfg.Name = "worker-1"
+	}
+	if cfg.Limiter == nil {
+		cfg.Limiter = newLimits(t, s.Store, limit.Config{})
 	}
 	cfg.Middleware = append(slices.Clone(cfg.Middleware), func(next stem.Handler) stem.Handler {
 		return func(ctx context.Context, d *stem.Delivery) ([]byte, error) {

@@ -1,6 +1,7 @@
 package stemtest
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"testing/synctest"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/gostem/gostem/adapters/memory"
 	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/limit"
 )
 
 // Config adjusts a [Runtime]. The zero value works.
@@ -16,15 +18,18 @@ type Config struct {
 	// middleware like the program's. Its Backend and Revocations are the runtime's own.
 	Client stem.ClientConfig
 	// Worker is that of the worker: middleware, slots, lease and so on. The default is one slot,
-	// so that tasks run one after the other in an order that is the same each time, and every queue.
+	// so that tasks run one after the other in an order that is the same each time, every queue, and
+	// Limits for its Limiter.
 	// Its StopAfterIdle is ignored: the runtime says when a worker stops.
 	Worker stem.WorkerConfig
+	// Limits are those of queues; those of tasks need no config.
+	Limits limit.Config
 	// MaxRuns is how many runs a Drain, a DrainAll or an Advance may take before it ends the test and
 	// names the tasks that go on and on. The default is 10,000.
 	MaxRuns int
 }
 
-func (c Config) withDefaults() Config {
+func (c Config) withDefaults(limits stem.Limiter) Config {
 	if c.Worker.Slots == 0 {
 		c.Worker.Slots = 1
 	}
@@ -37,8 +42,22 @@ func (c Config) withDefaults() Config {
 	if c.MaxRuns == 0 {
 		c.MaxRuns = 10_000
 	}
+	if c.Worker.Limiter == nil {
+		c.Worker.Limiter = limits
+	}
 	c.Client.Backend, c.Client.Revocations, c.Worker.StopAfterIdle = nil, nil, 0
 	return c
+}
+
+// newLimits makes limits as in production, on the store of the test, which does not fail.
+func newLimits(t testing.TB, store *memory.Store, cfg limit.Config) *limit.Limits {
+	t.Helper()
+	cfg.WhenStoreFails = cmp.Or(cfg.WhenStoreFails, limit.FailClosed)
+	limits, err := limit.New(store, cfg)
+	if err != nil {
+		t.Fatalf("stemtest: the limits: %v", err)
+	}
+	return limits
 }
 
 // Runtime is a store, a client and a worker in a synctest bubble. Time there begins at midnight UTC,
@@ -54,6 +73,7 @@ type Runtime struct {
 	ctx      context.Context
 	store    *memory.Store
 	client   *stem.Client
+	limits   *limit.Limits
 	registry stem.Registry
 	faults   faults
 	hazards  hazards
@@ -82,7 +102,9 @@ func RunWith(t *testing.T, cfg Config, story func(t *testing.T, rt *Runtime)) {
 func New(t testing.TB, cfg Config) *Runtime {
 	t.Helper()
 	mustBeInBubble(t)
-	rt := &Runtime{t: t, cfg: cfg.withDefaults(), store: new(memory.Store), turn: make(chan struct{}, 1)}
+	rt := &Runtime{t: t, store: new(memory.Store), turn: make(chan struct{}, 1)}
+	rt.limits = newLimits(t, rt.store, cfg.Limits)
+	rt.cfg = cfg.withDefaults(rt.limits)
 	rt.schedule.happened = make(chan struct{}, 1)
 	rt.events.began = time.Now()
 	rt.client = rt.newClient(nil)
@@ -146,5 +168,8 @@ func (rt *Runtime) Context() context.Context { return rt.ctx }
 
 // Store gives the store, to look at its queues and dead letters.
 func (rt *Runtime) Store() *memory.Store { return rt.store }
+
+// Limits gives the limits, for a penalty (see limit.Limits.Penalize).
+func (rt *Runtime) Limits() *limit.Limits { return rt.limits }
 
 func (rt *Runtime) book() *ledger { return &rt.ledger }
