@@ -45,6 +45,35 @@ func (p *program) publishes(envs []stem.Envelope) {
 	}
 }
 
+// followOne ends a delivery as a worker does whose task is followed by others: it publishes these, whose ids are made of
+// their cause, and acknowledges. Sometimes it dies in between; whoever has the task then publishes them again.
+func (p *program) followOne(t *rapid.T) {
+	if len(p.model.loans) == 0 {
+		t.Skip("nothing was lent")
+	}
+	l := p.loan(t)
+	var links []stem.Envelope
+	for i := range pickLinks.Draw(t, "links") {
+		id := fmt.Sprintf("%s/ok/%d", l.ID, i)
+		e := task(id, onQueue(l.Queue), deduped(id, 1000*time.Hour), childOf(&l.of.env))
+		links = append(links, e)
+	}
+	p.publishes(links)
+	if pickYes.Draw(t, "lives") {
+		p.settles([]*loan{l}, []stem.Settlement{{Delivery: l.Delivery, Verdict: stem.VerdictAck}}, false)
+	}
+}
+
+// childOf gives an envelope the lineage of a child.
+func childOf(parent *stem.Envelope) func(*stem.Envelope) {
+	return func(e *stem.Envelope) {
+		e.Parent, e.Root = parent.ID, cmp.Or(parent.Root, parent.ID)
+		if parent.Parent != parent.Root {
+			e.Ancestors = append([]string{parent.Parent}, parent.Ancestors[:min(len(parent.Ancestors), stem.MaxAncestors-1)]...)
+		}
+	}
+}
+
 // envelope draws a new one, or one that is published again after it was done.
 func (p *program) envelope(t *rapid.T) stem.Envelope {
 	if gone := p.model.gone; len(gone) > 0 && pickRarely.Draw(t, "again") {
@@ -64,11 +93,7 @@ func (p *program) envelope(t *rapid.T) stem.Envelope {
 		e.DedupeKey, e.DedupeWindow = "key", pickTime.Draw(t, "window")
 	}
 	if lives := p.model.lives; p.can(revokes) && len(lives) > 0 && pickYes.Draw(t, "child") {
-		parent := lives[rapid.IntRange(0, len(lives)-1).Draw(t, "parent")].env
-		e.Parent, e.Root = parent.ID, cmp.Or(parent.Root, parent.ID)
-		if parent.Parent != parent.Root {
-			e.Ancestors = append([]string{parent.Parent}, parent.Ancestors...)
-		}
+		childOf(&lives[rapid.IntRange(0, len(lives)-1).Draw(t, "parent")].env)(&e)
 	}
 	return e
 }
