@@ -38,23 +38,25 @@ func Progress(ctx context.Context, percent float64, message string, data map[str
 		return
 	}
 	l.showLife()
-	l.worker.reporter.take(l, newReport(percent, message, data))
+	l.worker.reporter.take(l, ProgressReport{Percent: percent, Message: message, Data: maps.Clone(data), At: time.Now()})
 }
 
 // longestReport is how much the message and the data of a report may have together.
 const longestReport = 8 << 10
 
-func newReport(percent float64, message string, data map[string]string) ProgressReport {
-	if !(percent > 0) {
-		percent = 0
+// fit makes a report what every store can keep. Most reports are overtaken before that.
+func (r ProgressReport) fit() ProgressReport {
+	if !(r.Percent > 0) {
+		r.Percent = 0
 	}
-	r := ProgressReport{Percent: min(percent, 100), Message: text(message, longestMessage), At: time.UnixMilli(time.Now().UnixMilli()).UTC()}
-	room := longestReport - len(r.Message)
-	for _, key := range slices.Sorted(maps.Keys(data)) {
-		k, v := text(key, longestReport), text(data[key], longestReport)
+	r.Percent, r.Message, r.At = min(r.Percent, 100), text(r.Message, longestMessage), time.UnixMilli(r.At.UnixMilli()).UTC()
+	given, room := r.Data, longestReport-len(r.Message)
+	r.Data = nil
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		k, v := text(key, longestReport), text(given[key], longestReport)
 		if size := len(k) + len(v); size <= room {
 			if r.Data == nil {
-				r.Data = make(map[string]string, len(data))
+				r.Data = make(map[string]string, len(given))
 			}
 			r.Data[k] = v
 			room -= size
@@ -222,7 +224,8 @@ func (w *Worker) saveReports(ctx context.Context) (first error) {
 func (w *Worker) saveBatch(ctx context.Context, batch []unsaved) error {
 	records := make([]Result, 0, len(batch))
 	for i := range batch {
-		if u := &batch[i]; u.stored {
+		u := &batch[i]
+		if u.report = u.report.fit(); u.stored {
 			record := u.loan.record(StateRunning, u.loan.Marks)
 			record.Progress = &u.report
 			records = append(records, record)
