@@ -3,6 +3,8 @@ package redis_test
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -75,5 +77,39 @@ func TestAnnouncementsDoNotPileUp(t *testing.T) {
 				t.Fatalf("%s: got it there, want it gone", key)
 			}
 		}
+	}
+}
+
+// What the guide and docs/adapters/redis.md say a heartbeat costs.
+func TestAHeartbeatIsAScriptOfFiveCommands(t *testing.T) {
+	server := testredis.Start(t, testredis.Config{})
+	s, err := redis.Open(t.Context(), server.URL(), redis.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	beat := func() {
+		if err := s.Announce(t.Context(), stem.WorkerInfo{ID: "w", For: time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	beat() // the first sends the script along, and looks for those whose time is over
+	commands := func() (n int) {
+		info, err := server.Do("info", "commandstats")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`cmdstat_(evalsha|time|hset|zadd|pexpire|zrangebyscore):calls=(\d+)`).FindAllStringSubmatch(info.(string), -1) {
+			calls, _ := strconv.Atoi(m[2])
+			n += calls
+		}
+		return n
+	}
+	before := commands()
+	for range 10 {
+		beat()
+	}
+	if got, want := commands()-before, 10*(1+5); got != want {
+		t.Errorf("got %d commands for ten heartbeats, want %d", got, want)
 	}
 }
