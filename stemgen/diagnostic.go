@@ -80,7 +80,6 @@ const (
 	CodeMissingValue    Code = "S203"
 	CodeBadValue        Code = "S204"
 	CodeMalformed       Code = "S205" // unbalanced quotes or parentheses
-	CodeNotYetOption    Code = "S206" // an option that stemgen knows, but cannot carry out yet
 	CodeIdleOption      Code = "S207" // an option that means nothing for this function
 )
 

@@ -119,6 +119,8 @@ type Options struct {
 	Burst       *int
 	LimitHeader string // the header that is the key of the rate; a field of the args is in ArgsFields
 	Concurrency *int
+	Unique      *Unique
+	OnConflict  string // "existing", "replace" or "error"; empty where nothing is said
 	Tags        []Listed
 	Var         string
 	Args        string
@@ -136,22 +138,22 @@ type Listed struct {
 
 // A FieldRef is a field of the args that an option names, in Go or on the wire.
 type FieldRef struct {
-	Option    string // limit-key
-	OptionPos token.Position
-	Name      string // TenantID
-	Pos       token.Position
-	Wire      string // tenant_id, once checkOptions has found it
+	Option string // limit-key
+	Name   string // TenantID
+	Pos    token.Position
+	Wire   string // tenant_id, once checkOptions has found it
+}
+
+// A Unique is until when a task is the only one of its kind.
+type Unique struct {
+	Until string        // "until-done" or "until-started"
+	For   time.Duration // where Until is empty
 }
 
 // A Rate is so many in a time.
 type Rate struct {
 	Count int
 	Per   time.Duration
-}
-
-// refers tells whether an option names fields of the args.
-func (o Options) refers(option string) bool {
-	return slices.ContainsFunc(o.ArgsFields, func(f FieldRef) bool { return f.Option == option })
 }
 
 // A Backoff is how retries are spaced.

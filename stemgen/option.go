@@ -15,7 +15,6 @@ type optionRule struct {
 	key     string
 	example string // as one would write it
 	set     func(o *Options, w word) *badValue
-	later   bool // its value is judged, but it cannot be carried out yet
 }
 
 // optionRules lists every option of a directive.
@@ -41,9 +40,9 @@ var optionRules = []optionRule{
 	{key: "burst", example: "burst=20", set: func(o *Options, w word) *badValue { return setInt(&o.Burst, w.value, 1, 1_000_000) }},
 	{key: "limit-key", example: "limit-key=args.TenantID", set: setLimitKey},
 	{key: "concurrency", example: "concurrency=4", set: func(o *Options, w word) *badValue { return setInt(&o.Concurrency, w.value, 1, 1_000_000) }},
-	{key: "unique", example: "unique=5m", later: true, set: func(_ *Options, w word) *badValue { return wantUnique(w.value) }},
-	{key: "unique-by", example: "unique-by=UserID,Email", later: true, set: setUniqueBy},
-	{key: "on-conflict", example: "on-conflict=existing", later: true, set: func(_ *Options, w word) *badValue { return wantOneOf(w.value, "existing", "replace", "error") }},
+	{key: "unique", example: "unique=5m", set: setUnique},
+	{key: "unique-by", example: "unique-by=UserID,Email", set: setUniqueBy},
+	{key: "on-conflict", example: "on-conflict=existing", set: setConflict},
 }
 
 // otherNames are what the options are called elsewhere.
@@ -77,11 +76,6 @@ func readOptions(d directive, rep *report) Options {
 		r.read(w)
 	}
 	r.compare()
-	for _, rule := range optionRules {
-		if rule.later && r.good[rule.key] && !r.options.refers(rule.key) {
-			notYet(rep, rule.key, r.seen[rule.key].pos)
-		}
-	}
 	return r.options
 }
 
@@ -173,10 +167,6 @@ func (r *optionReader) needs(key string, others ...string) {
 		"option %s says nothing without %s", key, strings.Join(others, " or "))
 }
 
-func notYet(rep *report, key string, pos token.Position) {
-	rep.errorf(pos, CodeNotYetOption, "leave it out for now", "option %s is not available yet", key)
-}
-
 func findRule(key string) *optionRule {
 	i := slices.IndexFunc(optionRules, func(r optionRule) bool { return r.key == key })
 	if i < 0 {
@@ -186,19 +176,16 @@ func findRule(key string) *optionRule {
 }
 
 func suggestOption(w word) string {
-	var keys, available []string
+	var keys []string
 	for _, rule := range optionRules {
 		keys = append(keys, rule.key)
-		if !rule.later {
-			available = append(available, rule.key)
-		}
 	}
 	guess := otherNames[strings.ReplaceAll(strings.ToLower(w.key), "_", "-")]
 	if guess == "" {
 		guess = nearest(w.key, keys)
 	}
 	if guess == "" {
-		return "the options are " + strings.Join(available, ", ")
+		return "the options are " + strings.Join(keys, ", ")
 	}
 	return fmt.Sprintf("did you mean %q?", guess)
 }

@@ -6,21 +6,13 @@ import "strings"
 // knows, and says what the fields are called on the wire.
 func checkOptions(model *Package, rep *report) {
 	for _, task := range model.Tasks {
-		judged := make(map[string]bool)
 		for i := range task.Options.ArgsFields {
 			ref := &task.Options.ArgsFields[i]
 			wire, message, fix := task.field(ref.Name)
 			if message != "" {
 				rep.errorf(ref.Pos, CodeBadValue, fix, "%s: %s", ref.Option, message)
-				judged[ref.Option] = true
 			}
 			ref.Wire = wire
-		}
-		for _, ref := range task.Options.ArgsFields {
-			if findRule(ref.Option).later && !judged[ref.Option] {
-				notYet(rep, ref.Option, ref.OptionPos)
-				judged[ref.Option] = true
-			}
 		}
 	}
 }

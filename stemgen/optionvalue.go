@@ -194,14 +194,17 @@ func setRate(to **Rate, v string) *badValue {
 	return nil
 }
 
-// wantUnique holds a value to a duration or one of the moments until which a task is
+// setUnique reads a duration or one of the moments until which a task is
 // the only one of its kind.
-func wantUnique(v string) *badValue {
+func setUnique(o *Options, w word) *badValue {
 	moments := []string{"until-done", "until-started"}
+	v := w.value
 	if slices.Contains(moments, v) {
+		o.Unique = &Unique{Until: v}
 		return nil
 	}
-	_, bad := readDuration(v)
+	d, bad := readDuration(v)
+	o.Unique = &Unique{For: d}
 	if guess := nearest(v, moments); bad != nil && guess != "" {
 		return &badValue{message: "not a moment that stemgen knows", fix: fmt.Sprintf("did you mean %q?", guess)}
 	}
@@ -211,12 +214,17 @@ func wantUnique(v string) *badValue {
 	return bad
 }
 
+func setConflict(o *Options, w word) *badValue {
+	o.OnConflict = w.value
+	return wantOneOf(w.value, "existing", "replace", "error")
+}
+
 // setUniqueBy reads the fields of the args that tell one task from another.
 func setUniqueBy(o *Options, w word) *badValue {
 	var fields []Listed
 	bad := setList(&fields, w, wantName)
 	for _, f := range fields {
-		o.ArgsFields = append(o.ArgsFields, FieldRef{Option: w.key, OptionPos: w.pos, Name: f.Text, Pos: f.Pos})
+		o.ArgsFields = append(o.ArgsFields, FieldRef{Option: w.key, Name: f.Text, Pos: f.Pos})
 	}
 	return bad
 }
@@ -236,7 +244,7 @@ func setLimitKey(o *Options, w word) *badValue {
 		return bad
 	}
 	if from == "args" {
-		o.ArgsFields = append(o.ArgsFields, FieldRef{Option: w.key, OptionPos: w.pos, Name: name, Pos: w.within(len(from) + 1)})
+		o.ArgsFields = append(o.ArgsFields, FieldRef{Option: w.key, Name: name, Pos: w.within(len(from) + 1)})
 	} else {
 		o.LimitHeader = name
 	}

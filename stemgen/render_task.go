@@ -154,7 +154,38 @@ func (r *renderer) options(o Options) []jen.Code {
 	if o.Concurrency != nil {
 		call("Concurrency", jen.Lit(*o.Concurrency))
 	}
+	if o.Unique != nil {
+		call(unique(*o.Unique))
+	}
+	if fields := o.uniqueBy(); fields != nil {
+		call("UniqueBy", fields...)
+	}
+	if o.OnConflict != "" {
+		call("OnConflict", jen.Qual(runtimePath, "Conflict"+strings.ToUpper(o.OnConflict[:1])+o.OnConflict[1:]))
+	}
 	return calls
+}
+
+// unique gives the runtime's option for a uniqueness.
+func unique(u Unique) (name string, arg jen.Code) {
+	switch u.Until {
+	case "until-done":
+		return "Unique", jen.Qual(runtimePath, "UntilDone")
+	case "until-started":
+		return "Unique", jen.Qual(runtimePath, "UntilStarted")
+	default:
+		return "UniqueFor", duration(u.For)
+	}
+}
+
+// uniqueBy gives the fields by which a task is unique, as they are called on the wire.
+func (o Options) uniqueBy() (fields []jen.Code) {
+	for _, ref := range o.ArgsFields {
+		if ref.Option == "unique-by" {
+			fields = append(fields, jen.Lit(ref.Wire))
+		}
+	}
+	return fields
 }
 
 func backoff(b Backoff) *jen.Statement {
