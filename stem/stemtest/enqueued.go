@@ -37,7 +37,7 @@ func Enqueued[A any](t testing.TB, from Source, def Definition[A]) []Request[A] 
 	for _, e := range takenOf(from, def) {
 		r := Request[A]{Envelope: e.Envelope}
 		if err := def.ArgsCodec().Decode(e.Payload, &r.Args); err != nil {
-			t.Fatalf("stemtest: the args of %s are not those of the definition: %v; they are %s", e.ID, err, readable(e.Payload))
+			t.Fatalf("stemtest: the args of %s are not those of the definition: %v; they are %s", e.ID, err, short(e.Payload))
 		}
 		requests = append(requests, r)
 	}

@@ -42,6 +42,24 @@ func Example() {
 	// Output: Ann 1200 payments 5
 }
 
+// All that was enqueued of a task, in order, with its options.
+func ExampleEnqueued() {
+	inTest(func(t *testing.T) {
+		rec := stemtest.NewRecorder(t)
+		for _, customer := range []string{"Ann", "Bob"} {
+			if _, err := shop.Thank.Enqueue(rec.Context(), shop.ThankArgs{Customer: customer}, stem.Priority(len(customer))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, thanks := range stemtest.Enqueued(t, rec, shop.Thank) {
+			fmt.Println(thanks.ID, thanks.Args.Customer, thanks.Queue, thanks.Priority)
+		}
+	})
+	// Output:
+	// task-1 Ann mail 3
+	// task-2 Bob mail 3
+}
+
 // One run of a handler: its result, and what it enqueued.
 func ExamplePerform() {
 	inTest(func(t *testing.T) {
@@ -158,6 +176,30 @@ func ExampleRuntime_CutOff() {
 	// 35s task-1 report succeeded
 }
 
+// A store that does not answer costs a task no attempt: the worker asks again.
+func ExampleRuntime_StoreFails() {
+	inTest(func(t *testing.T) {
+		stemtest.Run(t, func(t *testing.T, rt *stemtest.Runtime) {
+			rt.Register(shop.Register)
+			rt.StoreFails(stemtest.OpReceive, 2, errors.New("connection refused"))
+			job, err := shop.Thank.Enqueue(rt.Context(), shop.ThankArgs{Customer: "Ann"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rt.Drain()
+			record, err := job.Status(rt.Context())
+			fmt.Println(record.State, record.Attempt, err)
+			for _, failed := range stemtest.Events[stem.StoreFailed](rt) {
+				fmt.Println(failed.Operation, failed.Err)
+			}
+		})
+	})
+	// Output:
+	// succeeded 1 <nil>
+	// receive connection refused
+	// receive connection refused
+}
+
 // A crash in the middle of the work, by a fake that the handler calls.
 func ExampleCrash() {
 	inTest(func(t *testing.T) {
@@ -230,6 +272,18 @@ func ExampleRuntime_Advance() {
 	// 22 January 0
 	// 29 January 0
 	// 5 February 1
+}
+
+// The bytes of a task's args, for a golden file.
+func ExampleReadable() {
+	inTest(func(t *testing.T) {
+		rec := stemtest.NewRecorder(t)
+		if err := shop.Checkout(rec.Context(), shop.Order{ID: "7", Customer: "Ann", Cents: 1200}); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println(stemtest.Readable(stemtest.EnqueuedOne(t, rec, shop.PaymentsChargeTask).Payload))
+	})
+	// Output: {"ID": "7", "Customer": "Ann", "Cents": 1200}
 }
 
 // A codec that forgets a field is found out; this one does not.

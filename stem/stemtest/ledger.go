@@ -109,7 +109,7 @@ func (l *ledger) String() string {
 }
 
 func (e *taken) String() string {
-	s := fmt.Sprintf("%s %s on %s: %s", e.ID, e.Task, e.Queue, readable(e.Payload))
+	s := fmt.Sprintf("%s %s on %s: %s", e.ID, e.Task, e.Queue, short(e.Payload))
 	if e.Delay > 0 {
 		s += fmt.Sprintf(", delayed by %v", e.Delay)
 	}

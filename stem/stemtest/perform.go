@@ -60,7 +60,7 @@ func Perform[A, R any, H Handler[A, R]](t testing.TB, def Task[A, R], handler H,
 		return out
 	}
 	if err := def.ResultCodec().Decode(settled.Result.Payload, &out.Result); err != nil {
-		t.Errorf("stemtest: the result of %s does not survive the wire: %v; it is %s", def.Name(), err, readable(settled.Result.Payload))
+		t.Errorf("stemtest: the result of %s does not survive the wire: %v; it is %s", def.Name(), err, short(settled.Result.Payload))
 	} else if returned != nil {
 		survives(t, "the result of "+def.Name(), *returned, out.Result)
 	}

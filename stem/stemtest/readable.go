@@ -10,12 +10,14 @@ import (
 	"github.com/gostem/gostem/stem/codec"
 )
 
-// longestReadable is how much of a payload a failure shows, in bytes.
-const longestReadable = 400
-
-// readable shows one encoded value as JSON would, as far as it goes: the wire knows
-// times and bytes too, and no types of Go.
-func readable(payload []byte) string {
+// Readable gives one encoded value, such as the payload of an envelope or of a result, as text for a
+// log or a golden file. It reads like JSON, but for times and bytes, which the wire knows too:
+//
+//	{"Cents": 1200, "At": 2026-01-02T03:04:05Z, "Key": 0xcafe}
+//
+// It does not know the types of Go, so a duration is its nanoseconds. Bytes that are no value
+// are told to be none.
+func Readable(payload []byte) string {
 	if len(payload) == 0 {
 		return "nothing"
 	}
@@ -25,10 +27,19 @@ func readable(payload []byte) string {
 	if err := r.Finish(); err != nil {
 		return fmt.Sprintf("no MessagePack (%v): % x", err, payload[:min(len(payload), 32)])
 	}
-	if b.Len() > longestReadable {
-		return strings.ToValidUTF8(b.String()[:longestReadable], "") + fmt.Sprintf("… (%d bytes)", len(payload))
-	}
 	return b.String()
+}
+
+// longestShort is how much of a payload a failure shows, in bytes.
+const longestShort = 400
+
+// short is Readable for the texts of failures.
+func short(payload []byte) string {
+	text := Readable(payload)
+	if len(text) <= longestShort {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longestShort], "") + fmt.Sprintf("… (%d bytes)", len(payload))
 }
 
 func show(b *strings.Builder, r *codec.Reader) {

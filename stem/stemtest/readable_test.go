@@ -31,8 +31,11 @@ func TestPayloadsAreReadable(t *testing.T) {
 		{"what is cut short says so", order[:9], "no MessagePack (want int, have int cut short at offset 7): 83 a5 43 65 6e 74 73 d1 fb"},
 		{"a long one is cut", codec.AppendString(nil, strings.Repeat("x", 1000)), `"` + strings.Repeat("x", 399) + "… (1003 bytes)"},
 	} {
-		if got := readable(tt.payload); got != tt.want {
+		if got := short(tt.payload); got != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.promise, got, tt.want)
 		}
+	}
+	if got, want := Readable(codec.AppendString(nil, strings.Repeat("x", 1000))), `"`+strings.Repeat("x", 1000)+`"`; got != want {
+		t.Errorf("got %s, want all of it", got)
 	}
 }

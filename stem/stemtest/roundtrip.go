@@ -24,7 +24,7 @@ func RoundTrip[T any](t testing.TB, c codec.Codec[T], v T) T {
 	payload := encode(t, fmt.Sprintf("a %T", v), c, v)
 	var back T
 	if err := c.Decode(payload, &back); err != nil {
-		t.Fatalf("stemtest: a %T does not survive the wire: %v; it is %s", v, err, readable(payload))
+		t.Fatalf("stemtest: a %T does not survive the wire: %v; it is %s", v, err, short(payload))
 	}
 	return back
 }
