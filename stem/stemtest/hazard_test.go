@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -259,4 +260,24 @@ func TestAProcessThatIsLostLogsNothing(t *testing.T) {
 	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "declined") {
 		t.Errorf("got:\n%s\nwant the failure of the last task alone", got)
 	}
+}
+
+func TestADeadProcessIsNotSaidToHaveStopped(t *testing.T) {
+	stemtest.Run(t, func(t *testing.T, rt *stemtest.Runtime) {
+		def := task(t, rt, "a", func(context.Context, string) (string, error) { time.Sleep(time.Second); return "", nil })
+		rt.CrashAfter(def)
+		enqueue(t, rt.Context(), def, "x")
+		rt.Drain()
+		workers, err := rt.Client().Workers(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stopped := map[string]bool{}
+		for _, w := range workers {
+			stopped[w.Name] = w.Stopped
+		}
+		if want := map[string]bool{"worker-1": false, "worker-2": true}; !maps.Equal(stopped, want) {
+			t.Errorf("got %v, want that the second worker has stopped and the first is believed to live", stopped)
+		}
+	})
 }

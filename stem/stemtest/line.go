@@ -18,12 +18,18 @@ type line struct {
 
 // begin answers why a call fails before it reaches the store, if it does.
 func (l *line) begin(op Operation) error {
-	if l.p != nil {
-		if err := l.p.reach(); err != nil {
-			return err
-		}
+	if err := l.reach(); err != nil {
+		return err
 	}
 	return l.rt.faults.take(op, false)
+}
+
+// reach answers why the process cannot reach the store, if it cannot.
+func (l *line) reach() error {
+	if l.p == nil {
+		return nil
+	}
+	return l.p.reach()
 }
 
 // over answers what becomes of a call that the store has answered.
@@ -95,6 +101,22 @@ func (l *line) Extend(ctx context.Context, s stem.Session, held ...stem.Delivery
 	}
 	notices, err := l.Store.Extend(ctx, s, held...)
 	return notices, l.over(OpExtend, err)
+}
+
+// Started tells the store which unique tasks begin.
+func (l *line) Started(ctx context.Context, ds ...stem.Delivery) ([]stem.Notice, error) {
+	if err := l.reach(); err != nil {
+		return nil, err
+	}
+	return l.Store.Started(ctx, ds...)
+}
+
+// Announce keeps a process that is lost from saying anything of itself.
+func (l *line) Announce(ctx context.Context, info stem.WorkerInfo) error {
+	if err := l.reach(); err != nil {
+		return err
+	}
+	return l.Store.Announce(ctx, info)
 }
 
 func (l *line) Settle(ctx context.Context, ss ...stem.Settlement) error {
