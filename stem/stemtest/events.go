@@ -88,6 +88,29 @@ func (rt *Runtime) Story() string {
 	return b.String()
 }
 
+// MustSucceed ends the test unless all tasks that were enqueued have succeeded by now, and tells what became of the
+// others. A drain does not do that by itself, since many a test is about a failure.
+func (rt *Runtime) MustSucceed() {
+	rt.t.Helper()
+	last := make(map[string]string)
+	for _, h := range rt.told() {
+		if task, what := tellTask(h.event); what != "" {
+			last[task.ID] = what
+		}
+	}
+	var others []string
+	for _, e := range rt.all() {
+		if what := last[e.ID]; e.stands() && what != tellSucceeded {
+			others = append(others, fmt.Sprintf("\n  %s %s %s", e.ID, e.Task, what))
+		}
+	}
+	if len(others) > 0 {
+		rt.t.Fatalf("stemtest: %d tasks have not succeeded:%s", len(others), strings.Join(others, ""))
+	}
+}
+
+const tellSucceeded = "succeeded"
+
 // tellTask tells an event that is about a task; of others what is "".
 func tellTask(event stem.Event) (task stem.TaskRef, what string) {
 	switch e := event.(type) {
@@ -99,7 +122,7 @@ func tellTask(event stem.Event) (task stem.TaskRef, what string) {
 	case stem.TaskStarted:
 		return e.TaskRef, fmt.Sprintf("started on %s, attempt %d", e.Worker, e.Attempt)
 	case stem.TaskSucceeded:
-		return e.TaskRef, "succeeded"
+		return e.TaskRef, tellSucceeded
 	case stem.TaskRetrying:
 		return e.TaskRef, fmt.Sprintf("failed (%s), retry in %v", toldFailure(e.Failure), e.Delay.Round(time.Millisecond))
 	case stem.TaskSnoozed:

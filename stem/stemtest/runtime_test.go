@@ -351,6 +351,31 @@ func TestWhatNeverEndsEndsTheTestByName(t *testing.T) {
 	}
 }
 
+func TestTasksThatHaveNotSucceededAreNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		said := failureOf(t, func(t testing.TB) {
+			rt := stemtest.New(t, stemtest.Config{})
+			def := task(t, rt, "a", func(_ context.Context, args string) (string, error) {
+				if args == "bad" {
+					return "", stem.Permanent(errDeclined)
+				}
+				return args, nil
+			})
+			enqueue(t, rt.Context(), def, "good", stem.WithID("good"))
+			enqueue(t, rt.Context(), def, "good", stem.WithID("good"))
+			rt.Drain()
+			rt.MustSucceed()
+			enqueue(t, rt.Context(), def, "bad")
+			enqueue(t, rt.Context(), def, "good", stem.Delay(time.Hour))
+			rt.Drain()
+			rt.MustSucceed()
+		})
+		wantSaid(t, said, `stemtest: 2 tasks have not succeeded:
+  task-1 a became a dead letter (error: declined)
+  task-2 a enqueued`)
+	})
+}
+
 func TestARuntimeOutsideABubbleSaysSo(t *testing.T) {
 	wantSaid(t, failureOf(t, func(t testing.TB) { stemtest.New(t, stemtest.Config{}) }),
 		"stemtest: New: this is no synctest bubble: call it within synctest.Test, or use stemtest.Run")
