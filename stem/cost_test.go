@@ -16,6 +16,7 @@ import (
 
 	"github.com/gostem/gostem/adapters/memory"
 	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/limit"
 )
 
 // feature is one thing that tasks, or those who enqueue and run them, may use.
@@ -72,9 +73,17 @@ func features() []feature {
 				}
 			})
 		}},
+		{name: "limiter", configure: limiting},
+		{name: "rate limit", configure: limiting, options: []stem.Option{stem.RateLimit(1_000_000, time.Second), stem.Burst(1_000_000)}},
+		{name: "concurrency", configure: limiting, options: []stem.Option{stem.Concurrency(1_000_000)}},
 		{name: "no result", options: []stem.Option{stem.IgnoreResult()}},
 		{name: "waiting for a child", waits: true, configure: func(_ *stem.ClientConfig, w *stem.WorkerConfig) { w.MaxLent = 10_000 }},
 	}
+}
+
+// limiting gives a worker a limiter, on a store of its own.
+func limiting(_ *stem.ClientConfig, w *stem.WorkerConfig) {
+	w.Limiter, _ = limit.New(new(memory.Store), limit.Config{WhenStoreFails: limit.FailClosed})
 }
 
 // inTurn gives each enqueue one of the options, made beforehand.

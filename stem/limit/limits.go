@@ -66,21 +66,22 @@ func New(store Store, cfg Config) (*Limits, error) {
 // Reserve takes turns. A task that has a rate limit and lies in a queue that has one takes a turn in both,
 // and waits for the later.
 func (l *Limits) Reserve(ctx context.Context, turns ...stem.Turn) ([]time.Duration, error) {
-	var wishes []Turn
-	var of []int
+	var w wishes
 	for i := range turns {
-		for _, wish := range l.wishes(&turns[i]) {
-			if wish.Interval > 0 {
-				wishes, of = append(wishes, wish), append(of, i)
-			}
+		t := &turns[i]
+		if t.Limit != nil && t.Limit.Rate != (stem.Rate{}) {
+			w.add(i, turns, w.task(t), t.Limit.Rate)
+		}
+		if rate, limited := l.queues[t.Queue]; limited {
+			w.add(i, turns, Queue(t.Queue), rate)
 		}
 	}
-	if len(wishes) == 0 {
+	if len(w.turns) == 0 {
 		return nil, nil
 	}
 	waits := make([]time.Duration, len(turns))
-	taken, err := l.take(ctx, wishes)
-	for i, turn := range of {
+	taken, err := l.take(ctx, w.turns)
+	for i, turn := range w.of {
 		if err == nil {
 			waits[turn] = max(waits[turn], taken[i])
 		} else if !l.open {
@@ -90,19 +91,30 @@ func (l *Limits) Reserve(ctx context.Context, turns ...stem.Turn) ([]time.Durati
 	return waits, err
 }
 
-// wishes gives the turns that a delivery takes; those of no interval are none.
-func (l *Limits) wishes(t *stem.Turn) (wishes [2]Turn) {
-	if t.Limit != nil && t.Limit.Rate != (stem.Rate{}) {
-		wishes[0] = wish(Task(t.Task, t.Limit.Key), t.Limit.Rate, t.Reserved)
-	}
-	if rate, limited := l.queues[t.Queue]; limited {
-		wishes[1] = wish(Queue(t.Queue), rate, t.Reserved)
-	}
-	return wishes
+// wishes are the turns that deliveries take in buckets, and whose each is.
+type wishes struct {
+	turns []Turn
+	of    []int
+	last  *stem.Turn // of which task names the bucket
+	named Bucket
 }
 
-func wish(b Bucket, r stem.Rate, reserved bool) Turn {
-	return Turn{Bucket: b, Interval: r.Interval(), Tolerance: r.Tolerance(), Reserved: reserved}
+// task names the bucket of a delivery. Most often it is that of the one before.
+func (w *wishes) task(t *stem.Turn) Bucket {
+	if w.last == nil || w.last.Task != t.Task || w.last.Limit.Key != t.Limit.Key {
+		w.named = Task(t.Task, t.Limit.Key)
+	}
+	w.last = t
+	return w.named
+}
+
+// add adds a turn in a bucket, for the ith delivery.
+func (w *wishes) add(i int, turns []stem.Turn, b Bucket, r stem.Rate) {
+	if w.turns == nil {
+		w.turns, w.of = make([]Turn, 0, len(turns)), make([]int, 0, len(turns))
+	}
+	w.turns = append(w.turns, Turn{Bucket: b, Interval: r.Interval(), Tolerance: r.Tolerance(), Reserved: turns[i].Reserved})
+	w.of = append(w.of, i)
 }
 
 func (l *Limits) take(ctx context.Context, wishes []Turn) ([]time.Duration, error) {
