@@ -12,7 +12,7 @@ import (
 // it announces itself every [WorkerConfig.HeartbeatInterval].
 type PresenceKeeper interface {
 	// Announce keeps what a worker says for info.For, from now by the store's clock; a later one of
-	// the same id takes its place, with its own time. It is one command or statement, and
+	// the same id takes its place, with its own time. It is one round trip, and
 	// none of a worker's other calls waits for it.
 	Announce(ctx context.Context, info WorkerInfo) error
 }

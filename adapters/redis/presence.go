@@ -18,10 +18,14 @@ func (c *core) Announce(ctx context.Context, info stem.WorkerInfo) error {
 		return err
 	}
 	defer c.calls.Done()
+	now, err := c.about(ctx)
+	if err != nil {
+		return c.failed("announce", err)
+	}
 	call := announceScript.start(4, c.workerKeys())
 	call.endKeys()
-	call.add(c.offset.Load(), info.ID, millis(info.For), stem.AppendWorkerInfo(nil, &info))
-	_, err := c.run(ctx, &call)
+	call.add(now, info.ID, stem.AppendWorkerInfo(nil, &info), now+millis(info.For))
+	_, err = c.run(ctx, &call)
 	return c.failed("announce", err)
 }
 

@@ -34,7 +34,7 @@ var (
 	revokeScript   = load("revoke", "keys_queue", "base", "state")
 	pauseScript    = load("pause", "keys_queue", "base", "state")
 	resignScript   = load("resign", "keys_publish", "base", "state")
-	announceScript = load("announce", "base")
+	announceScript = load("announce")
 	turnsScript    = load("turns", "base", "bucket")
 	penaltyScript  = load("penalize", "base", "bucket")
 	placesScript   = load("places", "base")
