@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gostem/gostem/stem"
@@ -11,36 +12,37 @@ import (
 
 // TakeTurns takes turns by one call of a function.
 func (s *Store) TakeTurns(ctx context.Context, turns ...limit.Turn) ([]time.Duration, error) {
-	n := len(turns)
-	buckets, intervals, tolerances, reserved := make([]string, n), make([]int64, n), make([]int64, n), make([]bool, n)
 	for i := range turns {
-		t := &turns[i]
-		if err := t.Validate(); err != nil {
+		if err := turns[i].Validate(); err != nil {
 			return nil, err
 		}
-		buckets[i], intervals[i], tolerances[i], reserved[i] = string(t.Bucket), micros(t.Interval), micros(t.Tolerance), t.Reserved
 	}
-	waits := make([]time.Duration, n)
+	waits := make([]time.Duration, len(turns))
+	groups := limit.Alike(turns)
+	n := len(groups)
 	if n == 0 {
 		return waits, nil
 	}
+	counts, buckets, intervals, tolerances, reserved := make([]int32, n), make([]string, n), make([]int64, n), make([]int64, n), make([]bool, n)
+	for g, group := range groups {
+		t := &turns[group[0]]
+		counts[g], buckets[g], intervals[g], tolerances[g], reserved[g] = int32(len(group)), string(t.Bucket), micros(t.Interval), micros(t.Tolerance), t.Reserved
+	}
+	var answer []int64
 	err := s.limited(ctx, "take turns", func(ctx context.Context) error {
-		return s.on.query(ctx, func(scan func(...any) error) error {
-			var answer []int64
-			if err := scan(&answer); err != nil {
-				return err
-			}
-			if len(answer) != n {
-				return errAnswer
-			}
-			for i, us := range answer {
-				waits[i] = time.Duration(us) * time.Microsecond
-			}
-			return nil
-		}, s.sql.turns, s.offset.Load(), micros(limit.LongestWait), listOf(buckets), listOf(intervals), listOf(tolerances), listOf(reserved))
+		return s.on.query(ctx, func(scan func(...any) error) error { return scan(&answer) }, s.sql.turns, s.offset.Load(), micros(limit.LongestWait),
+			listOf(counts), listOf(buckets), listOf(intervals), listOf(tolerances), listOf(reserved))
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case answer == nil:
+		return waits, nil // nobody has to wait
+	case len(answer) != len(turns):
+		return nil, s.failed("take turns", errAnswer)
+	}
+	for j, i := range slices.Concat(groups...) {
+		waits[i] = time.Duration(answer[j]) * time.Microsecond
 	}
 	return waits, nil
 }

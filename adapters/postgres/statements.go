@@ -80,7 +80,7 @@ INSERT INTO {schema}.worker AS w (id, seen, until, said)
 SELECT $2::text, c.now, c.now + $3::bigint * interval '1 microsecond', $4::bytea FROM c
 ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, until = excluded.until, said = excluded.said`),
 		workers: named(`SELECT id, seen, said FROM {schema}.worker WHERE until > clock_timestamp() + $1::bigint * interval '1 microsecond'`),
-		turns:   named(`SELECT {schema}.turns_1($1::bigint, $2::bigint, $3::text[], $4::bigint[], $5::bigint[], $6::bool[])`),
+		turns:   named(`SELECT {schema}.turns_1($1::bigint, $2::bigint, $3::int[], $4::text[], $5::bigint[], $6::bigint[], $7::bool[])`),
 		penalize: named(`INSERT INTO {schema}.bucket AS b (name, next, penalty) VALUES ($2::text, 0, {schema}.instant_1($1::bigint) + $3::bigint)
 ON CONFLICT (name) DO UPDATE SET penalty = greatest(b.penalty, excluded.penalty)`),
 		places:     named(`SELECT place, held, free FROM {schema}.places_1($1::bigint, $2::text, $3::bigint, $4::text[], $5::int[], $6::int[])`),

@@ -69,21 +69,32 @@ func (c *core) TakeTurns(ctx context.Context, turns ...limit.Turn) ([]time.Durat
 	}
 	defer c.calls.Done()
 	waits := make([]time.Duration, len(turns))
-	for _, p := range c.parts(len(turns), func(i int) (string, string) { return c.bucketKey(turns[i].Bucket) }) {
+	groups := limit.Alike(turns)
+	keyOf := func(g int) (key, tagged string) { return c.bucketKey(turns[groups[g][0]].Bucket) }
+	for _, p := range c.parts(len(groups), keyOf) {
 		call := turnsScript.start(2+len(p.indices), p.keys)
 		call.endKeys()
 		call.add(c.offset.Load(), limit.LongestWait.Microseconds())
-		for _, i := range p.indices {
-			t := &turns[i]
-			key, _ := c.bucketKey(t.Bucket)
-			call.add(fmt.Sprint(p.at[key], " ", t.Interval.Microseconds(), " ", t.Tolerance.Microseconds(), " ", flag(t.Reserved)))
+		var asked []int
+		for _, g := range p.indices {
+			t := &turns[groups[g][0]]
+			key, _ := keyOf(g)
+			call.add(fmt.Sprint(len(groups[g]), " ", p.at[key], " ", t.Interval.Microseconds(), " ", t.Tolerance.Microseconds(), " ", flag(t.Reserved)))
+			asked = append(asked, groups[g]...)
 		}
-		reply, err := c.runNumbers(ctx, &call, len(p.indices))
+		reply, err := c.run(ctx, &call)
 		if err != nil {
 			return nil, c.failed("take turns", err)
 		}
-		for j, i := range p.indices {
-			waits[i] = time.Duration(reply[j]) * time.Microsecond
+		if reply == int64(0) {
+			continue // nobody has to wait
+		}
+		list, err := numbers(reply, len(asked))
+		if err != nil {
+			return nil, c.failed("take turns", err)
+		}
+		for j, i := range asked {
+			waits[i] = time.Duration(list[j]) * time.Microsecond
 		}
 	}
 	return waits, nil
@@ -132,32 +143,32 @@ func (c *core) HoldPlaces(ctx context.Context, s stem.Session, holds ...stem.Hol
 		for _, i := range p.indices {
 			call.add(holds[i].Limit, holds[i].N)
 		}
-		reply, err := c.runNumbers(ctx, &call, 2*len(keys))
+		reply, err := c.run(ctx, &call)
+		if err != nil {
+			return nil, c.failed("hold places", err)
+		}
+		list, err := numbers(reply, 2*len(keys))
 		if err != nil {
 			return nil, c.failed("hold places", err)
 		}
 		for j, i := range p.indices {
-			held[i] = stem.Held{N: int(reply[2*j]), Free: int(reply[2*j+1])}
+			held[i] = stem.Held{N: int(list[2*j]), Free: int(list[2*j+1])}
 		}
 	}
 	return held, nil
 }
 
-// runNumbers calls a script that answers so many numbers.
-func (c *core) runNumbers(ctx context.Context, call *call, n int) ([]int64, error) {
-	reply, err := c.run(ctx, call)
-	if err != nil {
-		return nil, err
-	}
+// numbers reads an answer that is a list of so many numbers.
+func numbers(reply any, n int) ([]int64, error) {
 	list, ok := reply.([]any)
 	if !ok || len(list) != n {
 		return nil, errReply
 	}
-	numbers := make([]int64, n)
+	all := make([]int64, len(list))
 	for i, one := range list {
-		if numbers[i], ok = one.(int64); !ok {
+		if all[i], ok = one.(int64); !ok {
 			return nil, errReply
 		}
 	}
-	return numbers, nil
+	return all, nil
 }

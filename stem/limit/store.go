@@ -82,3 +82,19 @@ func (t *Turn) Validate() error {
 		return t.Bucket.Validate()
 	}
 }
+
+// Alike groups turns for a store that takes many at once: each group are the indices of turns in one
+// bucket that differ in nothing. Taken group by group, those of each bucket are taken in order.
+func Alike(turns []Turn) (groups [][]int) {
+	last := make(map[Bucket]int) // the last group of each bucket
+	for i := range turns {
+		g, known := last[turns[i].Bucket]
+		if !known || turns[groups[g][0]] != turns[i] {
+			g = len(groups)
+			groups = append(groups, nil)
+			last[turns[i].Bucket] = g
+		}
+		groups[g] = append(groups[g], i)
+	}
+	return groups
+}

@@ -24,9 +24,10 @@ CREATE TABLE {schema}.place (
 CREATE FUNCTION {schema}.instant_1(p_offset bigint) RETURNS bigint
 LANGUAGE sql VOLATILE AS $$ SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + p_offset $$;
 
--- turns takes turns in buckets, and answers for each how long it is until then. The reckoning is that of limit.State. Buckets are
--- locked in their order, so that two calls never wait for each other.
-CREATE FUNCTION {schema}.turns_1(p_offset bigint, p_longest bigint, p_buckets text[], p_intervals bigint[], p_tolerances bigint[], p_reserved boolean[])
+-- turns takes turns in buckets, of each that is named p_counts many that are alike, and answers for each turn how long it is until then, or
+-- NULL where none has to wait. The reckoning is that of limit.State. Buckets are locked in their order, so that two calls never wait
+-- for each other.
+CREATE FUNCTION {schema}.turns_1(p_offset bigint, p_longest bigint, p_counts integer[], p_buckets text[], p_intervals bigint[], p_tolerances bigint[], p_reserved boolean[])
 RETURNS bigint[]
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
@@ -34,7 +35,8 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_now       bigint := {schema}.instant_1(p_offset);
-    v_waits     bigint[] := array_fill(0::bigint, ARRAY[cardinality(p_buckets)]);
+    v_waits     bigint[];
+    v_first     integer; -- of the turns that are alike, among all
     v_bucket    record;
     v_next      bigint;
     v_penalty   bigint;
@@ -58,14 +60,26 @@ BEGIN
         FOREACH v_turn IN ARRAY v_bucket.turns LOOP
             CONTINUE WHEN p_reserved[v_turn] AND NOT v_penalized;
             v_due := greatest(v_next, v_now);
-            IF v_penalized THEN
-                v_due := greatest(v_due, v_penalty + p_tolerances[v_turn]);
-            END IF;
-            v_waits[v_turn] := least(greatest(v_due - p_tolerances[v_turn] - v_now, 0), p_longest);
-            IF v_due - p_tolerances[v_turn] - v_now <= p_longest THEN
-                v_next := v_due + p_intervals[v_turn];
+            IF NOT v_penalized AND v_due + (p_counts[v_turn] - 1) * p_intervals[v_turn] - p_tolerances[v_turn] <= v_now THEN
+                v_next := v_due + p_counts[v_turn] * p_intervals[v_turn];
                 v_changed := true;
+                CONTINUE; -- none of them has to wait
             END IF;
+            IF v_waits IS NULL THEN
+                v_waits := array_fill(0::bigint, ARRAY[(SELECT sum(u.n)::integer FROM unnest(p_counts) u(n))]);
+            END IF;
+            v_first := (SELECT coalesce(sum(u.n), 0) FROM unnest(p_counts[:v_turn - 1]) u(n));
+            FOR v_at IN v_first + 1..v_first + p_counts[v_turn] LOOP
+                v_due := greatest(v_next, v_now);
+                IF v_penalized THEN
+                    v_due := greatest(v_due, v_penalty + p_tolerances[v_turn]);
+                END IF;
+                v_waits[v_at] := least(greatest(v_due - p_tolerances[v_turn] - v_now, 0), p_longest);
+                IF v_due - p_tolerances[v_turn] - v_now <= p_longest THEN
+                    v_next := v_due + p_intervals[v_turn];
+                    v_changed := true;
+                END IF;
+            END LOOP;
         END LOOP;
         IF v_changed THEN
             UPDATE {schema}.bucket b SET next = v_next WHERE b.name = v_bucket.name;
