@@ -61,6 +61,7 @@ func (w *Worker) call(handler Handler, l *loan, started time.Time) {
 			l.pulse.end()
 		}
 		if p := l.reporting.Load(); p != nil {
+			l.runs.Store(false) // what it waits for now is the store
 			w.reporter.leave(p)
 		}
 		if s := l.stuck.Load(); s != nil {

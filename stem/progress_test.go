@@ -88,6 +88,7 @@ func TestReportsAreMadeFitForEveryStore(t *testing.T) {
 // saver counts what is saved, and fails or hangs when told to.
 type saver struct {
 	*memory.Store
+	hangs atomic.Bool
 	fault atomic.Pointer[func(rs []stem.Result) error]
 
 	mu    sync.Mutex
@@ -98,6 +99,10 @@ func (s *saver) Save(ctx context.Context, rs ...stem.Result) error {
 	s.mu.Lock()
 	s.calls = append(s.calls, len(rs))
 	s.mu.Unlock()
+	if s.hangs.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	if fault := s.fault.Load(); fault != nil {
 		if err := (*fault)(rs); err != nil {
 			return err
@@ -165,6 +170,24 @@ func TestAReportOnItsWayDoesNotComeBehindTheEnd(t *testing.T) {
 		}
 		if n := len(eventsOf[stem.TaskProgressed](r)); n != 1 {
 			t.Errorf("got %d reports, want the first", n)
+		}
+	})
+}
+
+// A worker that stops says what it could not wait for: the store, when that has swallowed a report.
+func TestAReportThatHangsIsNotTakenForAHandlerThatDoes(t *testing.T) {
+	savingRig(t, func(t *testing.T, r *rig, s *saver) {
+		s.hangs.Store(true)
+		def := r.task("task", func(ctx context.Context, _ string) (string, error) {
+			stem.Progress(ctx, 50, "", nil)
+			time.Sleep(time.Second)
+			return "", nil
+		})
+		r.enqueue(def, "")
+		stop := r.work(stem.WorkerConfig{Grace: 2 * time.Second})
+		time.Sleep(time.Second + 1)
+		if err := stop(); err == nil || !strings.Contains(err.Error(), "the store does not answer") {
+			t.Errorf("got %v, want an error that blames the store", err)
 		}
 	})
 }
