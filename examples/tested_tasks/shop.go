@@ -49,7 +49,7 @@ type ChargeArgs struct {
 
 // Charge charges for an order, and has the customer thanked an hour later.
 //
-//stem:task name=shop.charge queue=payments retries=5 backoff=fixed(1m) timeout=30s
+//stem:task name=orders.charge queue=payments retries=5 backoff=fixed(1m) timeout=30s
 func (p *Payments) Charge(ctx context.Context, order ChargeArgs) (receipt string, err error) {
 	receipt, err = p.Gateway.Charge(ctx, order.ID, order.Cents)
 	if errors.Is(err, ErrDeclined) {
@@ -67,7 +67,7 @@ type ThankArgs struct{ Customer string }
 
 // thank thanks a customer.
 //
-//stem:task name=shop.thank queue=mail
+//stem:task name=orders.thank queue=mail
 func thank(ctx context.Context, args ThankArgs) error {
 	stem.Logger(ctx).Info("thanked", "customer", args.Customer)
 	return nil

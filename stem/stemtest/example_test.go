@@ -12,7 +12,7 @@ import (
 	"github.com/gostem/gostem/stem/stemtest"
 )
 
-// bank is a fake on which the handler of shop.charge depends.
+// bank is a fake on which the handler of orders.charge depends.
 type bank struct {
 	calls int
 	down  bool
@@ -102,16 +102,16 @@ func ExampleRun() {
 		})
 	})
 	// Output:
-	// 0s task-1 shop.charge enqueued
-	// 0s task-1 shop.charge started on worker-1, attempt 1
-	// 0s task-1 shop.charge failed (error: charge order 7: no connection), retry in 1m0s
-	// 1m0s task-1 shop.charge started on worker-1, attempt 2
-	// 1m0s task-1 shop.charge failed (error: charge order 7: no connection), retry in 1m0s
-	// 2m0s task-1 shop.charge started on worker-1, attempt 3
-	// 2m0s thanks-7 shop.thank enqueued
-	// 2m0s task-1 shop.charge succeeded
-	// 1h2m0s thanks-7 shop.thank started on worker-1, attempt 1
-	// 1h2m0s thanks-7 shop.thank succeeded
+	// 0s task-1 orders.charge enqueued
+	// 0s task-1 orders.charge started on worker-1, attempt 1
+	// 0s task-1 orders.charge failed (error: charge order 7: no connection), retry in 1m0s
+	// 1m0s task-1 orders.charge started on worker-1, attempt 2
+	// 1m0s task-1 orders.charge failed (error: charge order 7: no connection), retry in 1m0s
+	// 2m0s task-1 orders.charge started on worker-1, attempt 3
+	// 2m0s thanks-7 orders.thank enqueued
+	// 2m0s task-1 orders.charge succeeded
+	// 1h2m0s thanks-7 orders.thank started on worker-1, attempt 1
+	// 1h2m0s thanks-7 orders.thank succeeded
 }
 
 // The process dies when the money is taken and nobody knows it. The task runs again, so the gateway
@@ -132,13 +132,13 @@ func ExampleRuntime_CrashAfter() {
 	})
 	// Output:
 	// 2 calls
-	// 0s task-1 shop.charge enqueued
-	// 0s task-1 shop.charge started on worker-1, attempt 1
-	// 0s thanks-7 shop.thank enqueued
-	// 15s task-1 shop.charge was interrupted (1 in a row)
-	// 15s task-1 shop.charge started on worker-2, attempt 1
-	// 15s thanks-7 shop.thank enqueued again
-	// 15s task-1 shop.charge succeeded
+	// 0s task-1 orders.charge enqueued
+	// 0s task-1 orders.charge started on worker-1, attempt 1
+	// 0s thanks-7 orders.thank enqueued
+	// 15s task-1 orders.charge was interrupted (1 in a row)
+	// 15s task-1 orders.charge started on worker-2, attempt 1
+	// 15s thanks-7 orders.thank enqueued again
+	// 15s task-1 orders.charge succeeded
 }
 
 // A worker that is cut off goes on for a while. It is told when its lease is lost, and nothing that it
@@ -247,7 +247,7 @@ func ExampleRuntime_AnswersLost() {
 		})
 	})
 	// Output:
-	// stem: enqueue task shop.charge: connection reset
+	// stem: enqueue task orders.charge: connection reset
 	// <nil>
 	// 1 task
 }
