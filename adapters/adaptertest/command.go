@@ -80,6 +80,7 @@ func (p *program) envelope(t *rapid.T) stem.Envelope {
 		i := rapid.IntRange(0, len(gone)-1).Draw(t, "which")
 		e := gone[i]
 		p.model.gone = slices.Delete(gone, i, i+1)
+		e.Unique = nil // an old settlement of this id, repeated, may be taken for one of its new life
 		return e
 	}
 	p.ids++
@@ -95,7 +96,49 @@ func (p *program) envelope(t *rapid.T) stem.Envelope {
 	if lives := p.model.lives; p.can(revokes) && len(lives) > 0 && pickYes.Draw(t, "child") {
 		childOf(&lives[rapid.IntRange(0, len(lives)-1).Draw(t, "parent")].env)(&e)
 	}
+	if p.can(keepsUnique) && pickYes.Draw(t, "unique") {
+		p.makeUnique(t, &e)
+	}
 	return e
+}
+
+// makeUnique draws what an envelope says of its uniqueness.
+func (p *program) makeUnique(t *rapid.T, e *stem.Envelope) {
+	u := stem.Uniqueness{Key: pickKey.Draw(t, "key"), Until: pickUntil.Draw(t, "until"), OnConflict: pickConflict.Draw(t, "conflict")}
+	if u.For = pickTimeOrNone.Draw(t, "bound"); u.Until == stem.UntilTime {
+		u.For = pickLongTime.Draw(t, "for")
+	}
+	e.Unique = &u
+	if l := p.model.replaces(e); l != nil && l.waitsAgain(p.model.now) {
+		u.OnConflict = stem.ConflictExisting
+	}
+}
+
+// startSome tells of starts, of deliveries that are held and whose start matters.
+func (p *program) startSome(t *rapid.T) {
+	var held []*loan
+	for _, l := range p.recent() {
+		if l.of.held == l && l.TellsStart() {
+			held = append(held, l)
+		}
+	}
+	if len(held) == 0 {
+		t.Skip("nothing is to start")
+	}
+	i := rapid.IntRange(0, len(held)-1).Draw(t, "from")
+	held = held[i:min(i+2, len(held))]
+	ds := make([]stem.Delivery, len(held))
+	for i, l := range held {
+		ds[i] = l.Delivery
+	}
+	p.history.add("%s start", ids(ds))
+	notices := p.started(ds...)
+	p.history.answer(notices)
+	named := p.model.named(notices, len(held))
+	for i, l := range held {
+		n, told := named[i]
+		p.model.starts(l, n, told)
+	}
 }
 
 func (p *program) receiveSome(t *rapid.T) {
@@ -217,6 +260,7 @@ func (p *program) settleSome(t *rapid.T) {
 		s := stem.Settlement{Delivery: l.Delivery, Verdict: pickVerdict.Draw(t, "verdict"), Delay: pickTimeOrNone.Draw(t, "delay")}
 		p.serial++
 		s.Reason = fmt.Sprintf("reason %d", p.serial)
+		s.Cancelled = pickYes.Draw(t, "cancelled")
 		if pickYes.Draw(t, "marks") {
 			s.Marks = map[string]string{"mark": fmt.Sprint(p.serial)}
 		}
@@ -235,6 +279,7 @@ func (p *program) settles(ls []*loan, ss []stem.Settlement, save bool) {
 	if save {
 		settle = p.trySaveAndSettle
 	}
+	ss = successes(ls, ss)
 	err := settle(slices.Clone(ss)...)
 	p.partly(err)
 	for i, s := range ss {

@@ -50,6 +50,7 @@ func (e shown) String() string {
 	add(e.ExpiresIn > 0, ", expires in %v", e.ExpiresIn)
 	add(e.Visibility > 0, ", visibility %v", e.Visibility)
 	add(e.DedupeKey != "", ", deduped for %v", e.DedupeWindow)
+	add(e.Unique != nil, ", unique %+v", e.Unique)
 	add(e.Parent != "", ", child of %s", e.Parent)
 	add(len(e.Ancestors) > 0, ", below %s", e.Ancestors)
 	return b.String()

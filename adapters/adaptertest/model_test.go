@@ -49,6 +49,8 @@ var beyond = slices.Concat(
 		"recovers what it has just waited for",
 	},
 	[]string{ // closing
+		"knows no capitals in unique keys", "cuts unique keys at 200 bytes",
+		"knows no unique keys in transactions", "commits what is to roll back, keys and all",
 		"does not close", "answers after close with an error of its own", "closes the store with a connection",
 		"answers revocations after its close", "pauses after its close",
 	},
@@ -67,7 +69,6 @@ var beyond = slices.Concat(
 	faultsOf(transactionMutants), // programs have no transactions
 	faultsOf(presenceMutants),    // nor do their workers say anything of themselves
 	faultsOf(limitMutants), faultsOf(atMostMutants),
-	faultsOf(uniqueMutants), // nor are their tasks unique
 )
 
 // faultsOf gives what mutants do.

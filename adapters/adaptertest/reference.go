@@ -33,6 +33,7 @@ type reference struct {
 	sessions map[string]*tenure
 	paused   map[string]bool
 	keys     map[scoped]kept // the id that stands
+	unique   map[scoped]*hold
 	revoked  map[revokedID]kept
 	dead     map[string][]grave
 	records  map[string]record
@@ -61,6 +62,8 @@ type loan struct {
 	of   *life
 	end  stem.Verdict // how it was settled, if it was
 	lost bool
+	// begun tells that the store was told of its start.
+	begun bool
 }
 
 // tenure is a session. On each queue it lasts for its lease at least from when it was opened
@@ -97,7 +100,7 @@ type record struct {
 
 func newReference(breach func(rule string, got, want any)) *reference {
 	return &reference{
-		numbers: map[string]int64{}, sessions: map[string]*tenure{}, paused: map[string]bool{}, keys: map[scoped]kept{},
+		numbers: map[string]int64{}, sessions: map[string]*tenure{}, paused: map[string]bool{}, keys: map[scoped]kept{}, unique: map[scoped]*hold{},
 		revoked: map[revokedID]kept{}, dead: map[string][]grave{}, records: map[string]record{}, breach: breach,
 	}
 }
@@ -128,6 +131,10 @@ func (m *reference) publishes(e stem.Envelope, got stem.Published) {
 	if first := m.keys[key]; deduped && m.now < first.until {
 		want = stem.Published{ID: first.text, Duplicate: true}
 	}
+	var replaced *life
+	if e.Unique != nil && !want.Duplicate {
+		want, replaced = m.keeps(&e)
+	}
 	m.holds(got == want, "what is published is stored unless it is a duplicate", got, want)
 	if want.Duplicate {
 		return
@@ -136,7 +143,11 @@ func (m *reference) publishes(e stem.Envelope, got stem.Published) {
 		m.keys[key] = kept{e.ID, m.now + e.DedupeWindow}
 	}
 	m.stored++
-	m.lives = append(m.lives, &life{env: e, published: m.now, due: m.now + e.Delay, place: m.stored, overtakes: e.Delay > 0})
+	l := &life{env: e, published: m.now, due: m.now + e.Delay, place: m.stored, overtakes: e.Delay > 0}
+	m.lives = append(m.lives, l)
+	if e.Unique != nil {
+		m.takes(l, replaced)
+	}
 }
 
 // equal is same, and quick about what is the same to the bit.

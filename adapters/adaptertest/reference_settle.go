@@ -75,6 +75,7 @@ func (m *reference) settles(l *loan, s stem.Settlement, save bool, err error) {
 		_ = m.save(*s.Result)
 	}
 	l.end, l.of.held = s.Verdict, nil
+	m.letsGo(l.of, s)
 	m.concludes(l.of, l, s)
 }
 

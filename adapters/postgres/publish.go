@@ -21,12 +21,18 @@ func (s *Store) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Publ
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	published, err := publish(ctx, s.on, &s.sql, s.offset.Load(), true, envs)
+	for try := 1; code(err) == "40P01" && try < mostPublishes; try++ { // deadlock_detected: nothing of it is stored
+		published, err = publish(ctx, s.on, &s.sql, s.offset.Load(), true, envs)
+	}
 	if err != nil {
 		return nil, s.failed("publish", err)
 	}
 	s.announce(envs)
 	return published, nil
 }
+
+// mostPublishes is how often a publish is made that the server ends since it and another one wait for each other.
+const mostPublishes = 5
 
 // announce tells receivers of envelopes that are stored.
 func (s *Store) announce(envs []stem.Envelope) {

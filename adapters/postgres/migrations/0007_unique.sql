@@ -98,20 +98,28 @@ DECLARE
     v_at       integer;
     v_twice    integer[] := '{}';
     v_delays   bigint[] := p_delays;
-    v_replaced boolean := false;
+    v_first    text;
+    -- What is refused for its unique key leaves its dedupe key to the next, so with both the order of the batch is that of the keys. Then
+    -- two calls can wait for each other; the server ends one of them, and that is made again.
+    v_both     boolean := EXISTS (SELECT FROM unnest(p_keys, p_uniques) u(dedupe, key) WHERE u.dedupe IS NOT NULL AND u.key IS NOT NULL);
 BEGIN
-    IF array_remove(p_keys, NULL) <> '{}' THEN
-        FOR v_one IN SELECT d.place, d.id FROM {schema}.dedupe_1(p_offset, p_ids, p_keys, p_windows, p_queues) d LOOP
-            v_twice := v_twice || v_one.place + 1;
-            RETURN QUERY SELECT v_one.place, v_one.id, 1;
-        END LOOP;
-    END IF;
     FOR v_one IN
-        SELECT u.n::integer AS n, u.id, u.key, u.queue FROM unnest(p_ids, p_uniques, p_queues) WITH ORDINALITY u(id, key, queue, n)
-        WHERE u.key IS NOT NULL AND u.n <> ALL (v_twice) ORDER BY u.queue COLLATE "C", u.key COLLATE "C", u.n
+        SELECT u.n::integer AS n, u.id, u.dedupe, u.span, u.key, u.queue
+        FROM unnest(p_ids, p_keys, p_windows, p_uniques, p_queues) WITH ORDINALITY u(id, dedupe, span, key, queue, n)
+        WHERE u.dedupe IS NOT NULL OR u.key IS NOT NULL
+        ORDER BY CASE WHEN v_both THEN u.n END, u.queue COLLATE "C", u.key IS NOT NULL, coalesce(u.key, u.dedupe) COLLATE "C", u.n
     LOOP
-        SELECT * INTO v_hold FROM {schema}.hold_1(p_offset, v_one.queue, v_one.key, v_one.id, p_aboves[v_one.n],
-            p_spans[v_one.n], p_expiries[v_one.n], p_replaces[v_one.n], p_priorities[v_one.n]);
+        IF v_one.dedupe IS NOT NULL THEN
+            SELECT d.id INTO v_first FROM {schema}.dedupe_1(p_offset, ARRAY[v_one.id], ARRAY[v_one.dedupe], ARRAY[v_one.span], ARRAY[v_one.queue]) d;
+            IF FOUND THEN
+                v_twice := v_twice || v_one.n;
+                RETURN QUERY SELECT v_one.n - 1, v_first, 1;
+                CONTINUE;
+            END IF;
+        END IF;
+        CONTINUE WHEN v_one.key IS NULL;
+        SELECT h.holder, h.replaced INTO v_hold FROM {schema}.hold_1(p_offset, v_one.queue, v_one.key, v_one.id, p_aboves[v_one.n],
+            p_spans[v_one.n], p_expiries[v_one.n], p_replaces[v_one.n], p_priorities[v_one.n]) h;
         CONTINUE WHEN v_hold.holder IS NULL;
         IF v_hold.replaced THEN
             v_at := array_position(p_ids, v_hold.holder);
@@ -121,7 +129,7 @@ BEGIN
             RETURN QUERY SELECT v_one.n - 1, v_hold.holder, 3;
         ELSE
             v_twice := v_twice || v_one.n;
-            DELETE FROM {schema}.dedupe d WHERE d.queue = v_one.queue COLLATE "C" AND d.key = p_keys[v_one.n] COLLATE "C" AND d.id = v_one.id;
+            DELETE FROM {schema}.dedupe d WHERE d.queue = v_one.queue COLLATE "C" AND d.key = v_one.dedupe COLLATE "C" AND d.id = v_one.id;
             RETURN QUERY SELECT v_one.n - 1, v_hold.holder, 2;
         END IF;
     END LOOP;
@@ -200,7 +208,7 @@ END
 $$;
 
 -- started notes that unique tasks are about to run, and answers the places of those that must not, with the reason with which they
--- were revoked. Keys come first: who replaces a task meanwhile has revoked it by the time that the key is free to be asked about.
+-- were revoked. It asks once more when it has been given the keys: who has replaced a task meanwhile had revoked it by then.
 CREATE FUNCTION {schema}.started_1(p_offset bigint, p_queues text[], p_uniques text[], p_ids text[], p_whats smallint[], p_aboves text[])
 RETURNS TABLE (place integer, reason text)
 LANGUAGE plpgsql
@@ -210,7 +218,10 @@ AS $$
 DECLARE
     v_now timestamptz := clock_timestamp() + p_offset * interval '1 microsecond';
 BEGIN
-    PERFORM {schema}.keep_1(p_queues, p_uniques, p_ids, p_whats);
+    PERFORM {schema}.keep_1(array_agg(u.queue), array_agg(u.key), array_agg(u.id), array_agg(u.what))
+    FROM unnest(p_queues, p_uniques, p_ids, p_whats, p_aboves) u(queue, key, id, what, above)
+    WHERE {schema}.revoked_for_1(v_now, u.queue, u.id, u.above) IS NULL
+    HAVING count(*) > 0;
     RETURN QUERY SELECT x.n::integer - 1, x.reason FROM (
         SELECT u.n, {schema}.revoked_for_1(v_now, u.queue, u.id, u.above) AS reason
         FROM unnest(p_queues, p_ids, p_aboves) WITH ORDINALITY u(queue, id, above, n) OFFSET 0) x
