@@ -30,7 +30,6 @@ var (
 	pickSession    = rapid.IntRange(0, 2)
 	pickYes        = rapid.Bool()
 	pickRarely     = rapid.SampledFrom([]bool{false, false, false, false, false, false, true})
-	pickSometimes  = rapid.SampledFrom([]bool{false, false, true})
 	pickKey        = rapid.SampledFrom([]string{"a key", "a key", "another"})
 	pickUntil      = rapid.SampledFrom([]stem.UniqueUntil{stem.UntilDone, stem.UntilTime, stem.UntilStarted, stem.UntilTime})
 	pickLongTime   = rapid.SampledFrom([]time.Duration{step + drift, 4*step + drift, 100*step + drift})
