@@ -136,7 +136,7 @@ func costOf(t *testing.T, f feature) cost {
 		run()
 	}
 	least := cost{math.Inf(1), math.Inf(1)}
-	for range 3 {
+	for range 10 { // where the machine is busy, batches of a run are smaller
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		run()
@@ -147,10 +147,11 @@ func costOf(t *testing.T, f feature) cost {
 	return least
 }
 
-// near leaves room for what depends on how tasks meet in batches, and for less than one
-// allocation more for a task that uses no feature.
+// near leaves room for what depends on how tasks meet in batches, which is more the more a feature does, and for
+// less than one allocation more for a task that uses none.
 func (c cost) near(want cost) bool {
-	return math.Abs(c.allocs-want.allocs) < 0.5+0.05*want.allocs && math.Abs(c.bytes-want.bytes) < 0.15*want.bytes
+	room := 0.8 + 0.12*max(want.allocs-10, 0)
+	return math.Abs(c.allocs-want.allocs) < room && math.Abs(c.bytes-want.bytes) < 0.2*want.bytes
 }
 
 // costsInGuide reads the table of the guide, by feature.
