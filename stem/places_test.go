@@ -56,7 +56,6 @@ type asked struct {
 	*memory.Store
 	mu              sync.Mutex
 	receives, holds int
-	released        int
 }
 
 func (a *asked) Unwrap() stem.Broker { return a.Store }

@@ -14,6 +14,7 @@ var atMostPromises = []promise{
 	{name: "nothing is lent of a task of which no more may be", check: atMostNone},
 	{name: "a task of which no more may be lent does not hold up others", check: atMostHoldsUpNothing},
 	{name: "what a receive may not lend keeps its order and priority", check: atMostKeepsOrder},
+	{name: "what was left out by a bound comes before what is published later", check: atMostIsNotOvertaken},
 	{name: "a bound is for all of one task and for no other", check: atMostIsForOneTask},
 	{name: "to be left out by a bound is no receive", check: atMostIsNotCounted},
 	{name: "a receive that blocks is not ended by what it may not lend", check: atMostWakesNobody},
@@ -97,6 +98,20 @@ func atMostKeepsOrder(x *exam) {
 	}
 	same(x, "received one by one", got, append(append([]string{"high"}, named(early)...), named(late)...))
 	x.nothing()
+}
+
+// A task at its limit all the time must not leave those behind that were set aside first.
+func atMostIsNotOvertaken(x *exam) {
+	x.publish(tasks("early", 4, called("bounded"))...)
+	x.nothingFor(bounded(x.session(), "bounded", 0))
+	var got []string
+	for i := range 8 {
+		if i < 4 {
+			x.publish(task(fmt.Sprint("late-", i), called("bounded")))
+		}
+		got = append(got, ids(x.receive(bounded(x.session(), "bounded", 1)))...)
+	}
+	same(x, "received one by one", got, []string{"early-000", "early-001", "early-002", "early-003", "late-0", "late-1", "late-2", "late-3"})
 }
 
 // A bound is "by the name that the envelopes have", whatever their args and queues; "a task that is not

@@ -32,6 +32,7 @@ var atMostMutants = []mutant{
 		}
 	}), []string{
 		"Broker/no more of a task is lent than the receive allows",
+		"Broker/what was left out by a bound comes before what is published later",
 		"Broker/a blocked receiver gets what another may not be lent",
 		"Broker/lost answers are recovered only where a bound allows it",
 	}},

@@ -150,6 +150,7 @@ func (p *program) receiveSome(t *rapid.T) {
 		Max:      pickCount.Draw(t, "max"),
 		MaxBytes: pickMaxBytes.Draw(t, "max bytes"),
 		AgeAfter: pickAge.Draw(t, "age"),
+		AtMost:   pickAtMost.Draw(t, "at most"),
 	}
 	if s := p.model.sessions[req.Session.ID]; s != nil && s.leaving {
 		return // who leaves receives nothing

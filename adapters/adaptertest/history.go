@@ -71,6 +71,9 @@ func (r request) String() string {
 	if r.AgeAfter > 0 {
 		fmt.Fprintf(&b, ", ageing by %v", r.AgeAfter)
 	}
+	if r.AtMost != nil {
+		fmt.Fprintf(&b, ", at most %v", r.AtMost)
+	}
 	if r.Recover {
 		fmt.Fprintf(&b, ", recovering all but %s", ids(r.Held))
 	}

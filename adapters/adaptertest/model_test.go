@@ -68,7 +68,8 @@ var beyond = slices.Concat(
 	},
 	faultsOf(transactionMutants), // programs have no transactions
 	faultsOf(presenceMutants),    // nor do their workers say anything of themselves
-	faultsOf(limitMutants), faultsOf(atMostMutants),
+	faultsOf(limitMutants),       // programs take no turns and hold no places
+	[]string{"looks for bounded tasks twice a minute", "bounds every task whose name begins alike"},
 )
 
 // faultsOf gives what mutants do.

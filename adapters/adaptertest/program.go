@@ -44,6 +44,7 @@ var (
 	pickSize       = rapid.SampledFrom([]int{10, 10, 50})
 	pickMaxBytes   = rapid.SampledFrom([]int{0, 0, 0, 20, 60})
 	pickAge        = rapid.SampledFrom([]time.Duration{0, 0, ageStep})
+	pickAtMost     = rapid.SampledFrom([]map[string]int{nil, nil, nil, {"exam.task": 0}, {"exam.task": 1, "one": 2}, {"one": 0, "two": 1}})
 	pickVerdict    = rapid.SampledFrom(verdicts)
 	pickState      = rapid.SampledFrom([]stem.State{stem.StateSucceeded, stem.StateRunning, stem.StateRetrying, stem.StateFailed, stem.StateCancelled})
 	pickNumber     = rapid.Int64Range(1, 4)

@@ -17,6 +17,7 @@ import (
 //   - A receive lends fewer than it might, but at least one.
 //   - Envelopes that were delayed, retried, snoozed or taken over come before or after their
 //     equals: those of the same queue and priority.
+//   - What a bound of a receive has set aside keeps its order among those of its task and schema.
 //   - A receive of a live session renews its lease, or does not. One of a lapsed session opens
 //     it for all queues, or for some: at least for those from which it lends.
 //   - What a lapsed session holds counts as ready or as running, until somebody takes it over.

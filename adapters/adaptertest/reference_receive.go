@@ -28,6 +28,9 @@ func (m *reference) longest() (wait time.Duration) {
 
 // asks reports whether a request is about an envelope.
 func (m *reference) asks(req *stem.ReceiveRequest, l *life) bool {
+	if left, bounded := req.AtMost[l.env.Task]; bounded && left == 0 {
+		return false
+	}
 	return slices.Contains(req.Queues, l.env.Queue) && !m.paused[l.env.Queue] && req.Tasks.Has(l.env.Task, l.env.Fingerprint)
 }
 
@@ -86,6 +89,8 @@ func (s *tenure) since(queue string) time.Duration { return max(s.renewed, s.ope
 // receives takes note of an answer to a receive.
 func (m *reference) receives(req *stem.ReceiveRequest, ds []stem.Delivery) {
 	s, anew := m.opens(req.Session)
+	own := *req // of which less may be lent with each delivery
+	req, own.AtMost = &own, maps.Clone(req.AtMost)
 	lost, ranks := m.forgotten(req), m.ranks(req)
 	first := func(a, b *life) bool { return precedes(req, ranks, lost, a, b) }
 	bytes := 0
@@ -95,7 +100,7 @@ func (m *reference) receives(req *stem.ReceiveRequest, ds []stem.Delivery) {
 			m.holds(m.mayLend(req, l), "only what is due, known and free is lent", l.env.ID, "another one")
 		}
 		for _, other := range m.lives {
-			if other != l && (lost[other] || m.mustLend(req, other)) {
+			if other != l && !m.setApart(req, l, other) && (lost[other] && m.asks(req, other) || m.mustLend(req, other)) {
 				m.holds(!first(other, l), "envelopes come in their order", l.env.ID, other.env.ID)
 			}
 		}
@@ -106,7 +111,17 @@ func (m *reference) receives(req *stem.ReceiveRequest, ds []stem.Delivery) {
 		}
 		delete(lost, l)
 		m.lends(l, ds[i])
+		if left, bounded := req.AtMost[l.env.Task]; bounded {
+			req.AtMost[l.env.Task] = left - 1
+		}
 	}
+}
+
+// setApart reports whether another envelope is of a task with a bound, so that it may have been set aside: then it keeps its order
+// among those of its task and schema, and no other.
+func (m *reference) setApart(req *stem.ReceiveRequest, l, other *life) bool {
+	_, bounded := req.AtMost[other.env.Task]
+	return bounded && (l.env.Task != other.env.Task || l.env.Fingerprint != other.env.Fingerprint)
 }
 
 // find gives the life of an id on a queue.
