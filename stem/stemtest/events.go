@@ -100,7 +100,7 @@ func (rt *Runtime) MustSucceed() {
 	}
 	var others []string
 	for _, e := range rt.all() {
-		if what := last[e.ID]; e.stands() && what != tellSucceeded {
+		if what := last[e.ID]; e.stands() && !rt.schedule.succeeded(e.ID) {
 			others = append(others, fmt.Sprintf("\n  %s %s %s", e.ID, e.Task, what))
 		}
 	}
@@ -108,8 +108,6 @@ func (rt *Runtime) MustSucceed() {
 		rt.t.Fatalf("stemtest: %d tasks have not succeeded:%s", len(others), strings.Join(others, ""))
 	}
 }
-
-const tellSucceeded = "succeeded"
 
 // tellTask tells an event that is about a task; of others what is "".
 func tellTask(event stem.Event) (task stem.TaskRef, what string) {
@@ -122,7 +120,7 @@ func tellTask(event stem.Event) (task stem.TaskRef, what string) {
 	case stem.TaskStarted:
 		return e.TaskRef, fmt.Sprintf("started on %s, attempt %d", e.Worker, e.Attempt)
 	case stem.TaskSucceeded:
-		return e.TaskRef, tellSucceeded
+		return e.TaskRef, "succeeded"
 	case stem.TaskRetrying:
 		return e.TaskRef, fmt.Sprintf("failed (%s), retry in %v", toldFailure(e.Failure), e.Delay.Round(time.Millisecond))
 	case stem.TaskSnoozed:

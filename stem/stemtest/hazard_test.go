@@ -281,3 +281,44 @@ func TestADeadProcessIsNotSaidToHaveStopped(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsToldOfATaskLaterDoesNotUndoItsSuccess(t *testing.T) {
+	stories := map[string]func(*testing.T, *stemtest.Runtime){
+		"a duplicate": func(t *testing.T, rt *stemtest.Runtime) {
+			def := task(t, rt, "a", echo)
+			for range 2 {
+				enqueue(t, rt.Context(), def, "x", stem.WithID("a-17"))
+				rt.Drain()
+			}
+		},
+		"the late end of a run that had lost its lease": func(t *testing.T, rt *stemtest.Runtime) {
+			def := task(t, rt, "a", func(ctx context.Context, args string) (string, error) {
+				if info, _ := stem.Info(ctx); info.Interruptions == 0 {
+					time.Sleep(time.Minute) // without a look at its context
+				}
+				return args, nil
+			})
+			rt.CutOff(def)
+			enqueue(t, rt.Context(), def, "x")
+			rt.DrainAll()
+			rt.Advance(2 * time.Minute)
+			if lost := stemtest.Events[stem.LeaseLost](rt); len(lost) != 1 {
+				t.Errorf("got %+v, want one run whose end was refused", lost)
+			}
+		},
+		"a settlement whose answer was lost": func(t *testing.T, rt *stemtest.Runtime) {
+			def := task(t, rt, "a", echo)
+			rt.AnswersLost(stemtest.OpSettle, 1, nil)
+			enqueue(t, rt.Context(), def, "x")
+			rt.DrainAll()
+		},
+	}
+	for name, story := range stories {
+		t.Run(name, func(t *testing.T) {
+			stemtest.Run(t, func(t *testing.T, rt *stemtest.Runtime) {
+				story(t, rt)
+				rt.MustSucceed()
+			})
+		})
+	}
+}

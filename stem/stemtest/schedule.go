@@ -24,6 +24,9 @@ type schedule struct {
 	due    map[string]time.Time // by id, of what waits
 	runs   map[string]int       // by task, since begin
 	total  int
+	// done has the ids of tasks that have succeeded, as the store knows it: who settles may never hear of it, and
+	// others may tell of such a task later.
+	done map[string]bool
 }
 
 func (s *schedule) tell() {
@@ -75,6 +78,7 @@ func (s *schedule) published(envs []stem.Envelope, answers []stem.Published, err
 	defer s.mu.Unlock()
 	for i := range envs {
 		if stem.ItemErr(err, i) == nil && !answers[i].Duplicate {
+			delete(s.done, envs[i].ID) // one before it had this id
 			s.wait(envs[i].ID, envs[i].Delay)
 		}
 	}
@@ -96,11 +100,34 @@ func (s *schedule) settled(ss []stem.Settlement, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range ss {
-		again := ss[i].Verdict != stem.VerdictAck && ss[i].Verdict != stem.VerdictDeadLetter
-		if again && stem.ItemErr(err, i) == nil {
-			s.wait(ss[i].Delivery.ID, ss[i].Delay)
+		if stem.ItemErr(err, i) != nil {
+			continue
+		}
+		switch id := ss[i].Delivery.ID; ss[i].Verdict {
+		case stem.VerdictAck:
+			if !ss[i].Cancelled {
+				s.end(id)
+			}
+		case stem.VerdictDeadLetter:
+		default:
+			s.wait(id, ss[i].Delay)
 		}
 	}
+}
+
+// end notes that a task has succeeded. mu is held.
+func (s *schedule) end(id string) {
+	if s.done == nil {
+		s.done = make(map[string]bool)
+	}
+	s.done[id] = true
+}
+
+// succeeded tells whether a task has.
+func (s *schedule) succeeded(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done[id]
 }
 
 // wait notes when a task is due. mu is held.
