@@ -216,13 +216,16 @@ func newFailure(kind FailureKind, err error) *Failure {
 	return &Failure{Kind: kind, Message: text(err.Error(), longestMessage)}
 }
 
-// text makes s what every store can keep: valid UTF-8 without NUL, and bounded.
+// text makes s what every store can keep: valid UTF-8 without NUL, and bounded, but for a word on what is missing.
 func text(s string, most int) string {
 	more := len(s) - most
 	if more > 0 {
 		s = s[:most]
 	}
 	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "�"), "�")
+	if len(s) > most { // what stands for a byte that is no text is longer than that
+		s = strings.ToValidUTF8(s[:most], "")
+	}
 	if more > 0 {
 		s += fmt.Sprintf("… (%d bytes more)", more)
 	}

@@ -58,6 +58,10 @@ func TestReportsAreMadeFitForEveryStore(t *testing.T) {
 		"more than all":     {func(ctx context.Context) { stem.Progress(ctx, 101, "", nil) }, stem.ProgressReport{Percent: 100}},
 		"text that is none": {func(ctx context.Context) { stem.Progress(ctx, 1, "a\x00\xff", map[string]string{"\xff": "\x00"}) },
 			stem.ProgressReport{Percent: 1, Message: "a��", Data: map[string]string{"�": "�"}}},
+		"a long text that is none": {func(ctx context.Context) {
+			stem.Progress(ctx, 1, strings.Repeat("\x00", 4<<10), map[string]string{"a": "fits"})
+		},
+			stem.ProgressReport{Percent: 1, Message: strings.Repeat("�", (4<<10)/3), Data: map[string]string{"a": "fits"}}},
 		"a long message": {func(ctx context.Context) { stem.Progress(ctx, 1, strings.Repeat("m", 5<<10), nil) },
 			stem.ProgressReport{Percent: 1, Message: strings.Repeat("m", 4<<10) + "… (1024 bytes more)"}},
 		"too much data": {func(ctx context.Context) {
