@@ -190,8 +190,18 @@ func (e *Envelope) validateLinks() error {
 		if err := e.Links[i].validate(); err != nil {
 			return fmt.Errorf("link %d: %w", i, err)
 		}
+		if e.excludes(&e.Links[i].Envelope) {
+			return fmt.Errorf("link %d: %w", i, &OptionError{Option: "Unique of the linked task " + clip(e.Links[i].Envelope.Task), Value: "the key of the task that it follows",
+				Want: "another key, or UntilStarted for that task: what follows is published before that lets go of its key, and would be a duplicate of it"})
+		}
 	}
 	return nil
+}
+
+// excludes reports whether a link could never be stored, since the task itself holds its unique key until it is settled.
+func (e *Envelope) excludes(link *Envelope) bool {
+	u, other := e.Unique, link.Unique
+	return u != nil && other != nil && u.Until == UntilDone && u.For == 0 && u.Key == other.Key && e.Queue == link.Queue
 }
 
 func (e *Envelope) linkDepth() int {

@@ -363,6 +363,36 @@ func TestALinkMayBeUnique(t *testing.T) {
 	})
 }
 
+// A task holds its unique key until it is settled, and what follows it is published before that: a link with the same
+// key could never come to be. One that gives its key back as it starts may follow itself.
+func TestATaskThatHoldsItsUniqueKeyToTheEndIsNotFollowedByItself(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *rig) {
+		next := r.diary("next")
+		unique := func(until stem.UniqueUntil, more ...stem.Option) []stem.Option {
+			return append(more, stem.Unique(until), stem.UniqueKey("one"))
+		}
+		ever := unique(stem.UntilDone)
+		for _, again := range []stem.Option{
+			stem.OnSuccess(next.With("", ever...)),
+			stem.OnFailure(next.With("", unique(stem.UntilStarted)...)),
+			stem.OnSuccess(next.With("", unique(stem.UntilDone, stem.OnConflict(stem.ConflictReplace))...)),
+		} {
+			_, err := next.Enqueue(t.Context(), "", unique(stem.UntilDone, again)...)
+			if err == nil || !strings.Contains(err.Error(), "would be a duplicate of it") {
+				t.Errorf("got %v, want an error", err)
+			}
+		}
+		r.work(stem.WorkerConfig{})
+		r.enqueue(next.TaskDefinition, "1", unique(stem.UntilStarted, stem.OnSuccess(next.With("2", ever...)))...)
+		next.wrote(t, "1", "2")
+		r.enqueue(next.TaskDefinition, "3", unique(stem.UntilDone, stem.OnSuccess(next.With("4", unique(stem.UntilDone, stem.OnQueue("other"))...)))...)
+		next.wrote(t, "1", "2", "3")
+		if got := r.count("other"); got.Ready != 1 {
+			t.Errorf("got %+v, want the link on its queue, where nobody holds the key", got)
+		}
+	})
+}
+
 func TestLinksAreMadeWithTheDefaultsOfTheClient(t *testing.T) {
 	envelope, err := published(t, []stem.Option{stem.OnQueue("bulk"), stem.MaxRetries(7)}, nil, []stem.Option{stem.OnSuccess(anyCall), stem.OnFailure(anyCall)})
 	if err != nil {
