@@ -3,6 +3,7 @@ package adaptertest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gostem/gostem/stem"
@@ -90,13 +91,17 @@ func atMostKeepsOrder(x *exam) {
 	x.nothingFor(none)
 	late := tasks("late", 5, called("bounded"))
 	x.publish(late...)
-	x.publish(task("high", called("bounded"), priority(9)))
+	x.publish(task("mid", called("bounded"), priority(5)), task("high", called("bounded"), priority(9)))
 	x.nothingFor(none)
 	var got []string
-	for range 11 {
-		got = append(got, ids(x.receive(bounded(x.session(), "bounded", 1)))...)
+	for i := range 12 {
+		req := bounded(x.session(), "bounded", 1)
+		if i < 6 { // who knows certain tasks may look for them elsewhere than who knows all
+			req.Tasks = stem.NewTaskSet(stem.TaskSpec{Name: "bounded"})
+		}
+		got = append(got, ids(x.receive(req))...)
 	}
-	same(x, "received one by one", got, append(append([]string{"high"}, named(early)...), named(late)...))
+	same(x, "received one by one", got, slices.Concat([]string{"high", "mid"}, named(early), named(late)))
 	x.nothing()
 }
 

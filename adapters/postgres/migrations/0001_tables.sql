@@ -44,7 +44,7 @@ CREATE INDEX task_line ON {schema}.task (priority, queue, due, seq) WHERE holder
 -- What a session holds; settlements find their rows here.
 CREATE INDEX task_held ON {schema}.task (holder, seq) WHERE holder > 0;
 -- What is set aside, by what a receiver must know. Empty where every task has a worker.
-CREATE INDEX task_aside ON {schema}.task (queue, task, fingerprint, seq) WHERE holder = 0;
+CREATE INDEX task_aside ON {schema}.task (queue, task, fingerprint, priority DESC, due, seq) WHERE holder = 0;
 -- What was cut short, so that a settlement that comes late takes that back.
 CREATE INDEX task_cut ON {schema}.task (seq) WHERE cut IS NOT NULL;
 

@@ -186,7 +186,7 @@ BEGIN
             IF p_tasks IS NULL THEN
                 SELECT array_agg(x.ctid) INTO v_some FROM (
                     SELECT k.ctid FROM {schema}.task k WHERE k.queue = v_queue AND k.holder = 0 AND k.task <> ALL (v_spent)
-                    ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT 500
+                    ORDER BY k.queue, k.task, k.fingerprint, k.priority DESC, k.due, k.seq LIMIT 500
                     FOR UPDATE SKIP LOCKED) x;
             ELSE
                 -- Each of the three finds its place in the index, so that nothing is stepped over that stays aside.
@@ -194,23 +194,28 @@ BEGIN
                     SELECT r.ctid FROM (
                         SELECT DISTINCT u.task, u.print, least(b.most, 500) AS most FROM unnest(p_tasks, p_prints) u(task, print)
                         LEFT JOIN unnest(p_bounded, v_mosts) b(task, most) ON b.task = u.task) u
+                    -- Where priorities may rise, those of each are looked at.
+                    CROSS JOIN LATERAL (SELECT 0 AS least, 9 AS most WHERE p_age = 0 UNION ALL SELECT g.n, g.n FROM generate_series(0, 9) g(n) WHERE p_age > 0) p
                     CROSS JOIN LATERAL (
                         SELECT a.ctid FROM (
                             SELECT k.ctid FROM {schema}.task k
                             WHERE k.queue = v_queue AND k.holder = 0 AND k.task = u.task COLLATE "C" AND u.print IS NULL
-                            ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT u.most
+                              AND k.priority BETWEEN p.least AND p.most
+                            ORDER BY k.queue, k.task, k.fingerprint, k.priority DESC, k.due, k.seq LIMIT u.most
                             FOR UPDATE SKIP LOCKED) a
                         UNION ALL
                         SELECT a.ctid FROM (
                             SELECT k.ctid FROM {schema}.task k
                             WHERE k.queue = v_queue AND k.holder = 0 AND k.task = u.task COLLATE "C" AND k.fingerprint = u.print
-                            ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT u.most
+                              AND k.priority BETWEEN p.least AND p.most
+                            ORDER BY k.queue, k.task, k.fingerprint, k.priority DESC, k.due, k.seq LIMIT u.most
                             FOR UPDATE SKIP LOCKED) a
                         UNION ALL
                         SELECT a.ctid FROM (
                             SELECT k.ctid FROM {schema}.task k
                             WHERE k.queue = v_queue AND k.holder = 0 AND k.task = u.task COLLATE "C" AND k.fingerprint IS NULL AND u.print IS NOT NULL
-                            ORDER BY k.queue, k.task, k.fingerprint, k.seq LIMIT u.most
+                              AND k.priority BETWEEN p.least AND p.most
+                            ORDER BY k.queue, k.task, k.fingerprint, k.priority DESC, k.due, k.seq LIMIT u.most
                             FOR UPDATE SKIP LOCKED) a) r
                     LIMIT 500) x;
             END IF;
