@@ -92,7 +92,8 @@ type Publisher interface {
 	// An envelope whose unique key (see [Uniqueness]) another one holds on its queue is not
 	// stored either: its Published names the holder and tells of a Conflict, and no dedupe key is kept. With
 	// ConflictReplace, and a holder that said so too and is not running, it is stored in its place, and its Published names the holder
-	// in Replaces: the holder is revoked (with [ReplacedReason], for [ReplacedFor]), and becomes due at once if a delay of its own has kept it waiting. Dedupe keys are looked at first.
+	// in Replaces: the holder is revoked (with [ReplacedReason], for [ReplacedFor] or until it has been cancelled), and becomes due at once if
+	// a delay of its own has kept it waiting. An envelope of the holder's own id is a Conflict. Dedupe keys are looked at first.
 	Publish(ctx context.Context, envs ...Envelope) ([]Published, error)
 }
 
@@ -304,7 +305,7 @@ type Settlement struct {
 	// where it brings none. The worker passes on those that it does not know.
 	Marks map[string]string
 	// Cancelled tells of a VerdictAck that the task will never be done: it was revoked,
-	// replaced or had expired. A unique key UntilTime is let go then.
+	// replaced or had expired. A unique key UntilTime is let go then, and what was replaced is not revoked any more.
 	Cancelled bool
 	// Result is the record that [SavingSettler] saves with the settlement, nil
 	// for none. Settle does not look at it.

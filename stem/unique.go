@@ -11,7 +11,7 @@ import (
 // Uniqueness says that an envelope is to be the only one of its kind on its queue. Its
 // envelope holds the key from its publication on, until it lets go:
 //
-//   - UntilStarted: when its handler is about to start;
+//   - UntilStarted: when its handler is about to start, or with the settlement that ends it;
 //   - UntilDone: with the settlement that ends it, VerdictAck or VerdictDeadLetter;
 //   - UntilTime: For after its publication, or earlier with a dead letter or the
 //     settlement of a task that was cancelled; a task that succeeded keeps the key.
@@ -102,7 +102,8 @@ func (e *Envelope) TellsStart() bool {
 	return u != nil && (u.Until == UntilStarted || u.OnConflict == ConflictReplace || e.ExpiresIn > 0)
 }
 
-// ReplacedFor is how long a store keeps the revocation of a task that was replaced.
+// ReplacedFor is how long a store keeps the revocation of a task that was replaced, at most: it goes
+// with the settlement that cancels the task.
 const ReplacedFor = defaultRevokeFor
 
 // ReplacedReason is the reason with which a store revokes the task that an envelope

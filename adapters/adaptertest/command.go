@@ -280,7 +280,6 @@ func (p *program) settles(ls []*loan, ss []stem.Settlement, save bool) {
 	if save {
 		settle = p.trySaveAndSettle
 	}
-	ss = successes(ls, ss)
 	err := settle(slices.Clone(ss)...)
 	p.partly(err)
 	for i, s := range ss {

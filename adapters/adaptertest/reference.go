@@ -63,8 +63,6 @@ type loan struct {
 	of   *life
 	end  stem.Verdict // how it was settled, if it was
 	lost bool
-	// begun tells that the store was told of its start.
-	begun bool
 }
 
 // tenure is a session. On each queue it lasts for its lease at least from when it was opened

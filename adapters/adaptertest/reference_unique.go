@@ -2,7 +2,7 @@ package adaptertest
 
 import (
 	"errors"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/gostem/gostem/stem"
@@ -39,7 +39,7 @@ func (m *reference) holder(e *stem.Envelope) *hold {
 // replaces gives the envelope in whose place another one comes, if it does.
 func (m *reference) replaces(e *stem.Envelope) *life {
 	h := m.holder(e)
-	if h == nil || h.of == nil || h.running || e.Unique.OnConflict != stem.ConflictReplace || h.of.env.Unique.OnConflict != stem.ConflictReplace {
+	if h == nil || h.of == nil || h.running || h.id == e.ID || e.Unique.OnConflict != stem.ConflictReplace || h.of.env.Unique.OnConflict != stem.ConflictReplace {
 		return nil
 	}
 	return h.of
@@ -86,6 +86,12 @@ func (m *reference) holdOf(l *life) (key scoped, h *hold) {
 
 // letsGo does what a settlement means for a key.
 func (m *reference) letsGo(l *life, s stem.Settlement) {
+	if u := l.env.Unique; u != nil && u.OnConflict == stem.ConflictReplace && s.Verdict == stem.VerdictAck && s.Cancelled {
+		id := revokedID{scoped{l.env.Queue, l.env.ID}, false}
+		if strings.HasPrefix(m.revoked[id].text, stem.ReplacedReason("")) {
+			delete(m.revoked, id)
+		}
+	}
 	key, h := m.holdOf(l)
 	switch {
 	case h == nil:
@@ -105,7 +111,6 @@ func (m *reference) starts(l *loan, n stem.Notice, told bool) {
 		m.holds(errors.Is(n.Cause, stem.ErrRevoked), "a notice of a start is about a revocation", n.Cause, stem.ErrRevoked)
 		return
 	}
-	l.begun = true
 	key, h := m.holdOf(l.of)
 	switch {
 	case h == nil:
@@ -120,15 +125,4 @@ func (m *reference) starts(l *loan, n stem.Notice, told bool) {
 // for the store to say.
 func (l *life) waitsAgain(now time.Duration) bool {
 	return l.due > now && l.failures+l.snoozes+l.releases > 0
-}
-
-// successes marks those settlements as cancellations that would tell the success of a task that never started.
-func successes(ls []*loan, ss []stem.Settlement) []stem.Settlement {
-	ss = slices.Clone(ss)
-	for i := range ss {
-		if u := ls[i].Unique; u != nil && u.Until == stem.UntilStarted && !ls[i].begun && ss[i].Verdict == stem.VerdictAck {
-			ss[i].Cancelled = true
-		}
-	}
-	return ss
 }

@@ -25,13 +25,17 @@ var uniquePromises = []promise{
 	{name: "a refused settlement lets no unique key go", check: refusedKeepsUnique, needs: keepsUnique},
 	{name: "a unique key is held until the task starts", check: uniqueUntilStarted, needs: keepsUnique},
 	{name: "a unique key of a task that ends without a start is let go", check: uniqueNeverStarted, needs: keepsUnique},
+	{name: "a unique key is let go by the end of a task whose start nobody told", check: uniqueUntoldStart, needs: keepsUnique},
 	{name: "a unique key is held for a time, also by a task that succeeded", check: uniqueForATime, needs: keepsUnique},
 	{name: "a unique key for a time is let go by a dead letter and a cancellation", check: uniqueForNoTime, needs: keepsUnique},
 	{name: "a bound ends a unique key, and its holder lets no other go", check: uniqueAtMost, needs: keepsUnique},
 	{name: "a revoked task holds no unique key", check: revokedHoldsNothing, needs: keepsUniqueAndRevokes},
 	{name: "a task that expired holds no unique key unless it has started", check: expiredHoldsNothing, needs: keepsUnique},
 	{name: "a dedupe key is looked at before the unique key, and not kept with a conflict", check: dedupeBeforeUnique, needs: keepsUnique},
+	{name: "an envelope in a batch is no duplicate of one whose unique key was held", check: noDuplicateOfConflict, needs: keepsUnique},
 	{name: "a task that is replaced is lent as revoked, in favour of another", check: replacedIsRevoked, needs: keepsUnique},
+	{name: "a task that was replaced is not revoked any more once it was cancelled", check: replacedIsForgotten, needs: keepsUnique},
+	{name: "a task is not replaced by itself", check: notReplacedByItself, needs: keepsUnique},
 	{name: "a delayed task that is replaced is lent at once", check: replacedIsDue, needs: keepsUnique},
 	{name: "a task that has started is not replaced, and one that came back is", check: startedIsNotReplaced, needs: keepsUnique},
 	{name: "a task that was replaced since it was lent must not start", check: replacedMustNotStart, needs: keepsUnique},
@@ -235,6 +239,14 @@ func uniqueNeverStarted(x *exam) {
 	x.publish(task("next", started))
 }
 
+// Whoever runs tasks may not know of keys: what has ended holds none until its start either.
+func uniqueUntoldStart(x *exam) {
+	started := unique("key", stem.UntilStarted, 0)
+	x.publish(task("first", started))
+	x.settle(ack(x.takeOne(x.session()))...)
+	x.publish(task("second", started))
+}
+
 // "UntilTime: For after its publication … a task that succeeded keeps the key."
 func uniqueForATime(x *exam) {
 	hourly := unique("key", stem.UntilTime, time.Hour)
@@ -313,6 +325,18 @@ func dedupeBeforeUnique(x *exam) {
 	x.publish(task("third", single, deduped("two", window)))
 }
 
+// "Dedupe keys are looked at first … no dedupe key is kept", also where several calls came together: whoever was
+// answered with an id that nobody has would wait for it for ever.
+func noDuplicateOfConflict(x *exam) {
+	x.publish(task("first", single))
+	twice := deduped("twice", window)
+	got := x.offer(task("a", single, twice), task("b", single, twice), task("c", unique("other", stem.UntilDone, 0), twice), task("d", twice), task("e"))
+	same(x, "published", got, append(append(holder("first"), holder("first")...),
+		stem.Published{ID: "c"}, stem.Published{ID: "c", Duplicate: true}, stem.Published{ID: "e"}))
+	same(x, "received", ids(x.take(x.session(), 3)), []string{"first", "c", "e"})
+	x.nothing()
+}
+
 // "With ConflictReplace … it is stored in its place, and its Published names the holder in
 // Replaces: the holder is revoked."
 func replacedIsRevoked(x *exam) {
@@ -334,6 +358,29 @@ func replacedIsRevoked(x *exam) {
 	}
 	same(x, "number lent", len(lent), 4)
 	x.publish(task("fifth", latest))
+}
+
+// "The revocation goes with the settlement that cancels the task": of who types all day, nothing piles up.
+func replacedIsForgotten(x *exam) {
+	x.publish(task("first", latest))
+	same(x, "the second", x.offer(task("second", latest)), []stem.Published{{ID: "second", Replaces: "first"}})
+	s := x.session()
+	ds := x.take(s, 2)
+	x.settle(stem.Settlement{Delivery: ds[0], Verdict: stem.VerdictSnooze, Cancelled: true}, ack(ds[1])[0]) // it speaks of an ack alone
+	d := x.takeOne(s)
+	same(x, "revoked, until it was cancelled", d.Revoked, true)
+	x.settle(stem.Settlement{Delivery: d, Verdict: stem.VerdictAck, Cancelled: true})
+	x.publish(task("first"))
+	same(x, "revoked, though it is another one", x.takeOne(x.session()).Revoked, false)
+}
+
+// An id that is published again when its dedupe key is forgotten would be revoked in favour of itself.
+func notReplacedByItself(x *exam) {
+	x.publish(task("first", latest, delay(time.Hour)))
+	x.held("first", "with the same id", func(e *stem.Envelope) { e.ID = "first" }, latest)
+	x.Advance(time.Hour + tick)
+	same(x, "revoked", x.takeOne(x.session()).Revoked, false)
+	x.nothing()
 }
 
 // "… and becomes due at once if a delay of its own has kept it waiting."

@@ -3,6 +3,7 @@ package adaptertest_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,6 +113,7 @@ var uniqueMutants = []mutant{
 		"Capabilities/a unique key is let go with save-and-settle",
 		"Capabilities/a unique key is held until the task starts",
 		"Capabilities/a unique key of a task that ends without a start is let go",
+		"Capabilities/a unique key is let go by the end of a task whose start nobody told",
 		"Capabilities/a unique key is held for a time, also by a task that succeeded",
 	}},
 	{"knows no bound of unique keys", uniquely(func(u *stem.Uniqueness) {
@@ -119,8 +121,31 @@ var uniqueMutants = []mutant{
 			u.For = 0
 		}
 	}), []string{"Capabilities/a bound ends a unique key, and its holder lets no other go"}},
-	{"takes a cancellation for a success", settlement(func(s *stem.Settlement) { s.Cancelled = false }),
-		[]string{"Capabilities/a unique key for a time is let go by a dead letter and a cancellation"}},
+	{"takes a cancellation for a success", settlement(func(s *stem.Settlement) { s.Cancelled = false }), []string{
+		"Capabilities/a unique key for a time is let go by a dead letter and a cancellation",
+		"Capabilities/a task that was replaced is not revoked any more once it was cancelled",
+	}},
+	{"takes the dedupe keys of a batch before its unique keys", broker(func(b *faultyBroker) {
+		b.publish = func(ctx context.Context, envs []stem.Envelope) ([]stem.Published, error) {
+			ps, err := b.Broker.Publish(ctx, envs...)
+			for i := range ps {
+				first := slices.IndexFunc(envs, func(e stem.Envelope) bool { return e.DedupeKey == envs[i].DedupeKey })
+				if envs[i].DedupeKey != "" && first < i {
+					ps[i] = stem.Published{ID: envs[first].ID, Duplicate: true}
+				}
+			}
+			return ps, err
+		}
+	}), []string{"Capabilities/an envelope in a batch is no duplicate of one whose unique key was held"}},
+	{"lets a task be replaced by itself", broker(func(b *faultyBroker) {
+		var last string
+		b.envelope = func(e *stem.Envelope) {
+			if e.ID == last {
+				e.ID += "-itself"
+			}
+			last = e.ID
+		}
+	}), []string{"Capabilities/a task is not replaced by itself"}},
 	{"drops revocations", revoking(func(f *faultyRevocations) { f.revoke = func([]stem.Revocation) error { return nil } }),
 		[]string{"Capabilities/a revoked task holds no unique key"}},
 	{"lets nothing expire", envelope(func(e *stem.Envelope) { e.ExpiresIn = 0 }),

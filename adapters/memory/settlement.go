@@ -45,7 +45,7 @@ func (s *Store) settle(st *stem.Settlement, save bool, now instant) error {
 	}
 	e.holder.drop(e)
 	e.settled, e.ended = d.Number, st.Verdict
-	e.letGo(st)
+	e.letGo(st, now)
 	e.conclude(st, now)
 	return nil
 }

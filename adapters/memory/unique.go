@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/gostem/gostem/stem"
@@ -25,7 +26,7 @@ func (q *queue) hold(e *entry, now instant) (holder string, replaced *entry) {
 	q.holds.sweep(now, 2, nil) // more than is put, so expired keys do not pile up
 	i, live := q.holds.find(u.Key, now)
 	if live && i.value.stands(now) {
-		if u.OnConflict != stem.ConflictReplace || !i.value.yields() {
+		if u.OnConflict != stem.ConflictReplace || !i.value.yields() || i.value.id == e.envelope.ID {
 			return i.value.id, nil
 		}
 		replaced = i.value.entry
@@ -53,7 +54,12 @@ func (h *hold) stands(now instant) bool {
 
 // yields reports whether the holder can be replaced.
 func (h *hold) yields() bool {
-	return h.entry != nil && !h.running && h.entry.envelope.Unique.OnConflict == stem.ConflictReplace
+	return h.entry != nil && !h.running && replaceable(&h.entry.envelope)
+}
+
+// replaceable reports whether an envelope may be replaced at all.
+func replaceable(e *stem.Envelope) bool {
+	return e.Unique != nil && e.Unique.OnConflict == stem.ConflictReplace
 }
 
 // replaceBy revokes an entry in favour of another one. It has waited long enough: whoever receives it
@@ -80,8 +86,19 @@ func (e *entry) held() *item[hold] {
 	return i
 }
 
+// forgetReplaced takes the revocation back of an entry that was replaced, now that it is cancelled.
+func (e *entry) forgetReplaced(now instant) {
+	revoked := &e.queue.revoked.tasks
+	if i, live := revoked.find(e.envelope.ID, now); live && strings.HasPrefix(i.value, stem.ReplacedReason("")) {
+		revoked.remove(i)
+	}
+}
+
 // letGo does what a settlement means for the entry's unique key.
-func (e *entry) letGo(st *stem.Settlement) {
+func (e *entry) letGo(st *stem.Settlement, now instant) {
+	if replaceable(&e.envelope) && st.Verdict == stem.VerdictAck && st.Cancelled {
+		e.forgetReplaced(now)
+	}
 	i := e.held()
 	if i == nil {
 		return

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,7 +44,8 @@ type queueNote struct {
 // receipt is how a store finds a delivery again. It is plain data: the store of another process can settle by it as well.
 type receipt struct {
 	schema string
-	holder int32 // the session's number
+	holder int32       // the session's number
+	told   atomic.Bool // the store has heard of the start
 	seq    int64
 }
 

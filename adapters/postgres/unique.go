@@ -82,6 +82,11 @@ func (s *Store) Started(ctx context.Context, ds ...stem.Delivery) ([]stem.Notice
 	if err != nil {
 		return nil, s.failed("started", err)
 	}
+	for _, i := range indices {
+		if r, ok := ds[i].Receipt.(*receipt); ok {
+			r.told.Store(true)
+		}
+	}
 	return notices, nil
 }
 
@@ -91,6 +96,8 @@ const (
 	done   int16 = 2
 	queued int16 = 3
 	runs   int16 = 4
+	// cancelled lets the key go, and a task that was replaced is not revoked any more.
+	cancelled int16 = 5
 )
 
 // keyed gives what a settlement means for the unique key of its task, 0 where nothing.
@@ -104,7 +111,12 @@ func keyed(s *stem.Settlement) int16 {
 	case succeeded && e.Unique.Until == stem.UntilTime:
 		return done
 	case succeeded && e.Unique.Until == stem.UntilStarted:
-		return 0 // it has started, and let the key go then
+		if r, ok := s.Delivery.Receipt.(*receipt); ok && r.told.Load() {
+			return 0 // it has started, and let the key go then
+		}
+		return letGo
+	case s.Verdict == stem.VerdictAck && s.Cancelled && e.Unique.OnConflict == stem.ConflictReplace:
+		return cancelled
 	case s.Verdict == stem.VerdictAck, s.Verdict == stem.VerdictDeadLetter:
 		return letGo
 	case e.TellsStart() && e.Unique.Until != stem.UntilStarted:

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -20,6 +21,8 @@ type receipt struct {
 	id       string // of the entry in its stream
 	// life tells that something is known about the entry beside its stream.
 	life bool
+	// told tells that the store has heard of the start.
+	told atomic.Bool
 	// takeovers and era are the epoch of the delivery: as long as the store says the same, nobody has taken
 	// anything from the session.
 	takeovers, era string

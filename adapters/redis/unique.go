@@ -50,6 +50,11 @@ func (c *core) startedOn(ctx context.Context, keys *queueKeys, ds []stem.Deliver
 	if err != nil {
 		return nil, err
 	}
+	for _, i := range indices {
+		if r, ok := ds[i].Receipt.(*receipt); ok {
+			r.told.Store(true)
+		}
+	}
 	list, _ := reply.([]any)
 	var notices []stem.Notice
 	for i := 0; i+1 < len(list); i += 2 {
@@ -116,7 +121,12 @@ func keyed(s *stem.Settlement) byte {
 	case s.Verdict == stem.VerdictAck && !s.Cancelled && e.Unique.Until == stem.UntilTime:
 		return 'f'
 	case s.Verdict == stem.VerdictAck && !s.Cancelled && e.Unique.Until == stem.UntilStarted:
-		return 0 // it has started, and let the key go then
+		if r, ok := s.Delivery.Receipt.(*receipt); ok && r.told.Load() {
+			return 0 // it has started, and let the key go then
+		}
+		return 'g'
+	case s.Verdict == stem.VerdictAck && s.Cancelled && e.Unique.OnConflict == stem.ConflictReplace:
+		return 'c'
 	case s.Verdict == stem.VerdictAck, s.Verdict == stem.VerdictDeadLetter:
 		return 'g'
 	case e.TellsStart() && e.Unique.Until != stem.UntilStarted:

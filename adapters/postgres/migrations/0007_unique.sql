@@ -46,7 +46,7 @@ BEGIN
         IF FOUND THEN
             RETURN;
         END IF;
-        SELECT u.id, u.state, u.priority, u.due, u.replaceable AND u.state = 0 AND p_replace AS yields,
+        SELECT u.id, u.state, u.priority, u.due, u.replaceable AND u.state = 0 AND p_replace AND u.id <> p_id AS yields,
             (u.till IS NULL OR u.till > v_now) AND (u.state = 2
                 OR (u.state = 1 OR u.expires IS NULL OR u.expires > v_now) AND {schema}.revoked_for_1(v_now, u.queue, u.id, u.above) IS NULL) AS stands
         INTO v_other FROM {schema}.unique_key u WHERE u.queue = p_queue COLLATE "C" AND u.key = p_key COLLATE "C";
@@ -150,7 +150,8 @@ BEGIN
 END
 $$;
 
--- keep does what the ends of deliveries mean for their unique keys, as far as they hold them: 1 lets one go, 2 keeps it though the task is
+-- keep does what the ends of deliveries mean for their unique keys, as far as they hold them: 1 lets one go, 5 too and
+-- takes the revocation back of a task that was replaced and is cancelled now, 2 keeps it though the task is
 -- done, 3 notes that the task does not run any more, 4 that it runs. Many keys are locked in their order, so that two calls never wait for each
 -- other.
 CREATE FUNCTION {schema}.keep_1(p_queues text[], p_keys text[], p_ids text[], p_whats smallint[]) RETURNS void
@@ -166,14 +167,18 @@ BEGIN
             JOIN {schema}.unique_key u ON u.queue = k.queue COLLATE "C" AND u.key = k.key COLLATE "C" AND u.id = k.id
             ORDER BY u.queue, u.key FOR UPDATE OF u) x;
     END IF;
-    IF 1 = ANY (p_whats) THEN
+    IF p_whats && '{1,5}'::smallint[] THEN
         DELETE FROM {schema}.unique_key u USING unnest(p_queues, p_keys, p_ids, p_whats) k(queue, key, id, what)
-        WHERE k.what = 1 AND u.queue = k.queue COLLATE "C" AND u.key = k.key COLLATE "C" AND u.id = k.id;
+        WHERE k.what IN (1, 5) AND u.queue = k.queue COLLATE "C" AND u.key = k.key COLLATE "C" AND u.id = k.id;
+    END IF;
+    IF 5 = ANY (p_whats) THEN
+        DELETE FROM {schema}.revocation r USING unnest(p_queues, p_ids, p_whats) k(queue, id, what)
+        WHERE k.what = 5 AND r.queue = k.queue COLLATE "C" AND r.id = k.id COLLATE "C" AND NOT r.family AND r.reason LIKE 'replaced by %';
     END IF;
     IF p_whats && '{2,3,4}'::smallint[] THEN
         UPDATE {schema}.unique_key u SET state = CASE k.what WHEN 2 THEN 2 WHEN 3 THEN 0 ELSE 1 END
         FROM unnest(p_queues, p_keys, p_ids, p_whats) k(queue, key, id, what)
-        WHERE k.what > 1 AND u.queue = k.queue COLLATE "C" AND u.key = k.key COLLATE "C" AND u.id = k.id;
+        WHERE k.what IN (2, 3, 4) AND u.queue = k.queue COLLATE "C" AND u.key = k.key COLLATE "C" AND u.id = k.id;
     END IF;
 END
 $$;

@@ -22,7 +22,7 @@ local function hold(name, id, about, now, due, place)
 	if not text then return end
 	local other, replaced = readHold(text), nil
 	if other and stands(other, now) then
-		if replace == '0' or other.replace == '0' or other.state ~= 'q' then return other end
+		if replace == '0' or other.replace == '0' or other.state ~= 'q' or other.id == id then return other end
 		replaced = other
 	end
 	command[4], command[5], command[6], command[7] = command[6], command[7], nil, nil

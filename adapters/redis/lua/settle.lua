@@ -8,7 +8,7 @@
 --   then for each delivery its head, two texts and the number of results that follow, 0 or 1; a result is
 --   the index of its hash, its id, delivery number, whether it is final, how long to keep it, the record.
 --   A head is "<verdict> <priority> <id> <delivery number> <1 if it has a life beside the stream> <delay>". For a unique task
---   " <index of its key> <what becomes of that> <id of the task>" may follow: g it is let go, q the task does not run any more, f it
+--   " <index of its key> <what becomes of that> <id of the task>" may follow: g it is let go, c it is let go and the task, if it was replaced, not revoked any more, q the task does not run any more, f it
 --   is done and keeps the key; for that, the hold follows.
 --   The texts are: for a retry (r), snooze (z) or release (g) the state that stays, and when the
 --   envelope was published; for a dead letter (d) what is known about it, and ''; for an ack (a) two ''.
@@ -125,10 +125,17 @@ local function bury(one)
 	remove(one)
 end
 
+-- Takes the revocation back of a task that was replaced, now that it is cancelled.
+local function forgetReplaced(id)
+	local name = 'i:' .. id
+	if string.match(redis.call('HGET', REVOKED, name) or '', '^%d+ replaced by ') then redis.call('HDEL', REVOKED, name) end
+end
+
 -- Does what the end of a delivery means for its unique key.
 local function keep(one)
 	local name = KEYS[tonumber(one.key)]
-	if one.keyed == 'g' then return letGo(name, one.task, now) end
+	if one.keyed == 'c' then forgetReplaced(one.task) end
+	if one.keyed == 'g' or one.keyed == 'c' then return letGo(name, one.task, now) end
 	if one.keyed == 'f' then return rewriteHold(name, one.task, one.hold) end
 	changeHold(name, one.task, function(h)
 		h.state = 'q'
