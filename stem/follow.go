@@ -143,20 +143,45 @@ func (s *settler) followLate(e ending) {
 // of those that were not published.
 func (s *settler) publishLinks(envs []Envelope, of []int) (held []ItemError) {
 	w := s.w
-	call := callContext(w.base, w.client.cfg.CallTimeout)
+	passed := w.client.enqueue == nil
+	call := callContext(context.WithValue(w.base, reachedKey{}, &passed), w.client.cfg.CallTimeout)
 	defer call.end(nil)
 	answers, err := publishThrough(call, w.client, nil, envs)
+	if err != nil && !passed && of[0] != of[len(of)-1] {
+		return s.publishApart(envs, of)
+	}
+	byName := errors.As(err, new(*PartialError)) || !passed && blamesEnvelope(err)
 	for i := range envs {
 		switch itemErr := ItemErr(err, i); {
 		case itemErr == nil:
 			w.client.observe.enqueued(w.base, &envs[i], answers[i], false)
 		case !named(held, of[i]):
 			itemErr = fmt.Errorf("publish task %s, which follows: %w", envs[i].Task, itemErr)
-			if errors.As(err, new(*PartialError)) && !excused(itemErr) {
+			if byName && !excused(itemErr) {
 				itemErr = &refusedLink{itemErr}
 			}
 			held = append(held, ItemError{of[i], itemErr})
 		}
+	}
+	return held
+}
+
+// blamesEnvelope reports whether the client refused what middleware had made of an envelope. Any other error
+// of middleware may pass: that of a key service that is away, say.
+func blamesEnvelope(err error) bool {
+	return errors.As(err, new(*OptionError)) || errors.As(err, new(*PayloadTooLargeError))
+}
+
+// publishApart publishes what follows each ending in a call of its own: middleware has refused them all, perhaps for
+// the sake of one.
+func (s *settler) publishApart(envs []Envelope, of []int) (held []ItemError) {
+	for first := 0; first < len(of); {
+		next := first + 1
+		for next < len(of) && of[next] == of[first] {
+			next++
+		}
+		held = append(held, s.publishLinks(envs[first:next], of[first:next])...)
+		first = next
 	}
 	return held
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -285,6 +286,54 @@ func TestLinksPassTheEnqueueMiddlewareWhenTheyArePublished(t *testing.T) {
 		if got := next.runs[0].Headers["stamp"]; got != "yes" {
 			t.Errorf("got the stamp %q, want it", got)
 		}
+	})
+}
+
+// Middleware refuses all that it is given in one call, for the sake of one. What it makes of a link may be nothing that
+// can be published, which is no reason to try for ever; an error of its own may pass.
+func TestWhatTheMiddlewareDoesNotLetPassHoldsItsTaskBackAndNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var away atomic.Bool
+		away.Store(true)
+		guard := func(next stem.Enqueuer) stem.Enqueuer {
+			return func(ctx context.Context, envs []stem.Envelope) ([]stem.Published, error) {
+				for i := range envs {
+					switch {
+					case envs[i].Task == "sealed" && away.Load():
+						return nil, errors.New("no key")
+					case envs[i].Task == "swollen":
+						envs[i].Payload = make([]byte, 2<<20)
+					}
+				}
+				return next(ctx, envs)
+			}
+		}
+		r := newRig(t, nil, stem.ClientConfig{Middleware: []stem.EnqueueMiddleware{guard}})
+		good, sealed, swollen, next := r.task("good", greet), r.diary("sealed"), r.diary("swollen"), r.diary("next")
+		var held, bad, free []stem.Job[string]
+		for range 10 {
+			held = append(held, r.enqueue(good, "", stem.OnSuccess(sealed.With("later"))))
+			bad = append(bad, r.enqueue(good, "", stem.OnSuccess(swollen.With(""))))
+			free = append(free, r.enqueue(good, "", stem.OnSuccess(next.With(""))))
+		}
+		r.work(stem.WorkerConfig{Slots: 20})
+		began := time.Now()
+		for _, job := range free {
+			if _, err := r.wait(job); err != nil || time.Since(began) > time.Second {
+				t.Errorf("what is followed by another: got %v after %v, want that it does not wait", err, time.Since(began))
+			}
+		}
+		for _, job := range bad {
+			var failed *stem.TaskError
+			if _, err := r.wait(job); !errors.As(err, &failed) || failed.Failure.Kind != stem.FailureUnlinked {
+				t.Errorf("followed by what cannot be published: got %v, want a failure of the kind unlinked", err)
+			}
+		}
+		if s := r.status(held[0]); s.State.Terminal() || time.Since(began) < time.Minute {
+			t.Errorf("after %v: got %s, want tasks that are not settled", time.Since(began), s.State)
+		}
+		away.Store(false)
+		sealed.wrote(t, slices.Repeat([]string{"later"}, 10)...)
 	})
 }
 

@@ -35,6 +35,9 @@ func wrapEnqueue(middleware []EnqueueMiddleware, to Publisher, check func(*Envel
 				return nil, fmt.Errorf("after the enqueue middleware: envelope %d: %w", i, err)
 			}
 		}
+		if reached, _ := ctx.Value(reachedKey{}).(*bool); reached != nil {
+			*reached = true
+		}
 		return to.Publish(ctx, envs...)
 	}
 	for i, wrap := range slices.Backward(middleware) {
@@ -47,6 +50,10 @@ func wrapEnqueue(middleware []EnqueueMiddleware, to Publisher, check func(*Envel
 	}
 	return enqueue, nil
 }
+
+// reachedKey finds in a context where to note that envelopes have passed the middleware, for who must tell its refusals
+// from those of the store.
+type reachedKey struct{}
 
 // publish takes envelopes through the client's middleware, if it has any, to the
 // store or the transaction of the route.
