@@ -289,6 +289,37 @@ func TestLinksPassTheEnqueueMiddlewareWhenTheyArePublished(t *testing.T) {
 	})
 }
 
+// A minute of an outage is none in which a link is refused.
+func TestAnOutageBetweenRefusalsOfALinkDoesNotCount(t *testing.T) {
+	faultyRig(t, func(t *testing.T, r *rig, f *faulty) {
+		good, next := r.task("good", greet), r.diary("next")
+		var away atomic.Bool
+		refuse := func(envs []stem.Envelope) error {
+			switch {
+			case envs[0].Task != "next":
+				return nil
+			case away.Load():
+				return errAway
+			default:
+				return &stem.PartialError{Items: []stem.ItemError{{Index: 0, Err: errors.New("not on this server")}}}
+			}
+		}
+		f.refuses.Store(&refuse)
+		r.work(stem.WorkerConfig{Slots: 1})
+		job := r.enqueue(good, "", stem.OnSuccess(next.With("once")))
+		time.Sleep(10 * time.Second)
+		away.Store(true)
+		time.Sleep(time.Hour)
+		away.Store(false)
+		time.Sleep(50 * time.Second)
+		if s := r.status(job); s.State.Terminal() {
+			t.Errorf("got %s, want that the task is not given up", s.State)
+		}
+		f.refuses.Store(nil)
+		next.wrote(t, "once")
+	})
+}
+
 // Middleware refuses all that it is given in one call, for the sake of one. What it makes of a link may be nothing that
 // can be published, which is no reason to try for ever; an error of its own may pass.
 func TestWhatTheMiddlewareDoesNotLetPassHoldsItsTaskBackAndNoOther(t *testing.T) {

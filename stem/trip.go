@@ -210,6 +210,9 @@ func (e ending) refused(err error, now time.Time) ending {
 		return e.unlinked(link.error, now)
 	}
 	l, r := e.loan, e.loan.refusal
+	if r != nil {
+		r.unlinked = time.Time{} // the store's last answer was another
+	}
 	var result *refusedResult
 	switch saidNo := errors.As(err, &result) && !result.excused(); {
 	case r == nil && saidNo:
