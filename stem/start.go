@@ -2,6 +2,7 @@ package stem
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -49,5 +50,11 @@ func (w *Worker) tellStarts(loans []loan) {
 		w.startsUntold = false
 		w.storeRecovered(w.base, "unique")
 	}
-	obey(starts, notices)
+	obey(starts, slices.DeleteFunc(notices, func(n Notice) bool {
+		open := errors.Is(n.Cause, ErrTransactionOpen) && n.Index >= 0 && n.Index < len(starts)
+		if open {
+			starts[n.Index].lose(errStartUntold)
+		}
+		return open
+	}))
 }

@@ -90,8 +90,10 @@ type UniqueKeeper interface {
 	// running from now on, until they are settled: nobody replaces them, and they may be past
 	// their ExpiresIn.
 	// The notices name those that must not run, because they were revoked or replaced since
-	// they were lent (ErrRevoked, with the reason), or because the lease is lost
-	// (ErrLeaseLost); a store may leave the latter to the settlement. It may be repeated.
+	// they were lent (ErrRevoked, with the reason), because the lease is lost
+	// (ErrLeaseLost; a store may leave that to the settlement), or because a transaction of the
+	// user's that is open is about to take the key over (ErrTransactionOpen): those are received
+	// again a little later. It waits for no such transaction, and neither does a settlement. It may be repeated.
 	Started(ctx context.Context, ds ...Delivery) ([]Notice, error)
 }
 

@@ -141,6 +141,7 @@ func TestATaskThatDidNotSucceedLetsTheNextOneCome(t *testing.T) {
 type hardOfHearing struct {
 	*memory.Store
 	out   atomic.Bool
+	taken atomic.Bool // a transaction that is open takes all keys over
 	asked atomic.Int32
 	told  atomic.Int32 // deliveries
 }
@@ -150,8 +151,38 @@ func (d *hardOfHearing) Started(ctx context.Context, ds ...stem.Delivery) ([]ste
 	if d.out.Load() {
 		return nil, errors.New("out of order")
 	}
+	if d.taken.Load() {
+		notices := make([]stem.Notice, len(ds))
+		for i := range notices {
+			notices[i] = stem.Notice{Index: i, Cause: stem.ErrTransactionOpen}
+		}
+		return notices, nil
+	}
 	d.told.Add(int32(len(ds)))
 	return d.Store.Started(ctx, ds...)
+}
+
+func TestAUniqueTaskWaitsForATransactionThatTakesItsKey(t *testing.T) {
+	var store *hardOfHearing
+	wrap := func(s *memory.Store) stem.Broker { store = &hardOfHearing{Store: s}; return store }
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, wrap, stem.ClientConfig{})
+		store.taken.Store(true)
+		once := r.task("once", func(context.Context, string) (string, error) { return "", nil }, stem.Unique(stem.UntilStarted))
+		job := r.enqueue(once, "")
+		r.work(stem.WorkerConfig{})
+		time.Sleep(30 * time.Second)
+		if n := store.asked.Load(); n < 5 || n > 20 {
+			t.Errorf("while the transaction is open for 30 s: got %d calls, want one every 2 s", n)
+		}
+		store.taken.Store(false)
+		if _, err := r.wait(job); err != nil {
+			t.Error(err)
+		}
+		if failed := eventsOf[stem.StoreFailed](r); len(failed) != 0 {
+			t.Errorf("got %v, want no failure of the store", failed)
+		}
+	})
 }
 
 func TestAUniqueTaskDoesNotStartUntold(t *testing.T) {

@@ -49,12 +49,11 @@ var beyond = slices.Concat(
 		"recovers what it has just waited for",
 	},
 	[]string{ // closing
-		"knows no capitals in unique keys", "cuts unique keys at 200 bytes",
-		"knows no unique keys in transactions", "commits what is to roll back, keys and all",
 		"does not close", "answers after close with an error of its own", "closes the store with a connection",
 		"answers revocations after its close", "pauses after its close",
 	},
 	[]string{ // strange, big and empty values
+		"knows no capitals in unique keys", "cuts unique keys at 200 bytes",
 		"makes headers valid UTF-8", "loses the headers of what comes back", "rounds durations to milliseconds",
 		"cuts payloads at 64 KiB", "cuts marks at 4 KiB", "cuts results at 64 KiB", "cuts a queue's name at a colon",
 		"takes names for patterns", "overflows when a delay is added to the clock", "refuses an empty batch",
@@ -67,6 +66,9 @@ var beyond = slices.Concat(
 		"has a SavingSettler of the broker's own", "knows revocations of its own deliveries only", "looks at nothing but ids",
 	},
 	faultsOf(transactionMutants), // programs have no transactions
+	[]string{
+		"knows no unique keys in transactions", "commits what is to roll back, keys and all", "settles nothing beside a transaction that has published",
+	},
 	faultsOf(presenceMutants),    // nor do their workers say anything of themselves
 	faultsOf(limitMutants),       // programs take no turns and hold no places
 	[]string{"looks for bounded tasks twice a minute", "bounds every task whose name begins alike"},

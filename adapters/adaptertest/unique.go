@@ -43,6 +43,7 @@ var uniquePromises = []promise{
 	{name: "a unique key that a transaction takes is held once it commits", check: uniqueByCommit, needs: keepsUniqueAndTransact},
 	{name: "a unique key that a transaction takes is free if it rolls back", check: uniqueRolledBack, needs: keepsUniqueAndTransact},
 	{name: "a completion lets the unique key go with its commit", check: uniqueCompleted, needs: keepsUniqueAndTransact},
+	{name: "a transaction that is open and takes a key over holds up neither start nor end", check: uniqueWhileOpen, needs: keepsUniqueAndTransact},
 	{name: "after close started answers ErrClosed", check: startedIsClosed, needs: keepsUnique},
 }
 
@@ -473,6 +474,35 @@ func uniqueCompleted(x *exam) {
 	x.complete(tx, ds[1])
 	x.committed(tx)
 	x.held("timed", "after its completion", hourly)
+}
+
+// "It waits for no such transaction, and neither does a settlement." What has been let go meanwhile is free, whatever becomes
+// of the transaction.
+func uniqueWhileOpen(x *exam) {
+	for _, commits := range []bool{false, true} {
+		first, second := fmt.Sprint("first-", commits), fmt.Sprint("second-", commits)
+		x.publish(task(first, latest))
+		tx := x.begin()
+		takesOver := x.publishIn(tx, task(second, latest))[0].Replaces != "" // one that replaces nothing keeps the rest, too
+		d := x.takeOne(x.session())
+		for _, n := range x.started(d) {
+			if n.Index != 0 || !errors.Is(n.Cause, stem.ErrTransactionOpen) {
+				x.Fatalf("started: got %v, want no notice, or ErrTransactionOpen", n)
+			}
+		}
+		x.settle(stem.Settlement{Delivery: d, Verdict: stem.VerdictAck, Cancelled: true})
+		if !commits {
+			x.rolledBack(tx)
+			x.publish(task("third", latest))
+			x.settle(ack(x.takeOne(x.session()))...)
+			continue
+		}
+		x.committed(tx)
+		if takesOver {
+			x.held(second, "after the commit", single)
+			same(x, "received", ids(x.take(x.session(), 1)), []string{second})
+		}
+	}
 }
 
 // "After Close of the adapter every method answers ErrClosed."

@@ -186,4 +186,17 @@ var uniqueMutants = []mutant{
 		"Capabilities/a unique key that a transaction takes is free if it rolls back",
 		"Capabilities/a completion lets the unique key go with its commit",
 	}},
+	{"settles nothing beside a transaction that has published", transaction(func(f *faultyStore) {
+		open := false
+		f.publish = func(tx *txmemory.Tx, envs []stem.Envelope) ([]stem.Published, error) {
+			open = true
+			return tx.Publish(context.Background(), envs...)
+		}
+		f.settle = func(ctx context.Context, ss []stem.Settlement) error {
+			if open {
+				return stem.ErrTransactionOpen
+			}
+			return f.right.Settle(ctx, ss...)
+		}
+	}), []string{"Capabilities/a transaction that is open and takes a key over holds up neither start nor end"}},
 }

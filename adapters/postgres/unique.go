@@ -72,11 +72,15 @@ func (s *Store) Started(ctx context.Context, ds ...stem.Delivery) ([]stem.Notice
 	var notices []stem.Notice
 	err := s.on.query(ctx, func(scan func(...any) error) error {
 		var place int
-		var reason string
+		var reason *string
 		if err := scan(&place, &reason); err != nil {
 			return err
 		}
-		notices = append(notices, stem.Notice{Index: indices[place], Cause: stem.ErrRevoked, Reason: reason})
+		n := stem.Notice{Index: indices[place], Cause: stem.ErrTransactionOpen}
+		if reason != nil {
+			n.Cause, n.Reason = stem.ErrRevoked, *reason
+		}
+		notices = append(notices, n)
 		return nil
 	}, s.sql.started, s.offset.Load(), k.queues, k.keys, k.ids, k.whats, aboves)
 	if err != nil {

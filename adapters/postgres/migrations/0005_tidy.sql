@@ -43,6 +43,11 @@ BEGIN
         SELECT u.ctid FROM {schema}.unique_key u WHERE u.till <= v_now ORDER BY u.till LIMIT p_most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_n = ROW_COUNT;
     v_more := v_more OR v_n = p_most;
+    DELETE FROM {schema}.unique_key u WHERE u.ctid = ANY (ARRAY(
+        SELECT u.ctid FROM {schema}.unique_left l JOIN {schema}.unique_key u ON u.queue = l.queue AND u.key = l.key AND u.id = l.id LIMIT p_most FOR UPDATE OF u SKIP LOCKED));
+    DELETE FROM {schema}.unique_left l WHERE l.ctid = ANY (ARRAY(
+        SELECT l.ctid FROM {schema}.unique_left l
+        WHERE NOT EXISTS (SELECT FROM {schema}.unique_key u WHERE u.queue = l.queue AND u.key = l.key AND u.id = l.id) LIMIT p_most));
     DELETE FROM {schema}.revocation r WHERE r.ctid = ANY (ARRAY(
         SELECT r.ctid FROM {schema}.revocation r WHERE r.until <= v_now LIMIT p_most FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_n = ROW_COUNT;

@@ -16,6 +16,15 @@ CREATE TABLE {schema}.unique_key (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, vacuum_truncate = false);
 CREATE INDEX unique_key_till ON {schema}.unique_key (till) WHERE till IS NOT NULL;
 
+-- Tasks that have let their key go while a transaction of the user's, still open, held its row: it was about to take the key over. If that
+-- rolls back, the row still names the task, and says nothing any more.
+CREATE TABLE {schema}.unique_left (
+    queue text COLLATE "C" NOT NULL,
+    key   text COLLATE "C" NOT NULL,
+    id    text COLLATE "C" NOT NULL,
+    PRIMARY KEY (queue, key, id)
+);
+
 -- revoked_for tells why a task is revoked, itself or with a family of those above it; NULL where it is not.
 CREATE FUNCTION {schema}.revoked_for_1(p_now timestamptz, p_queue text, p_id text, p_above text) RETURNS text
 LANGUAGE sql STABLE AS $$
@@ -47,7 +56,8 @@ BEGIN
             RETURN;
         END IF;
         SELECT u.id, u.state, u.priority, u.due, u.replaceable AND u.state = 0 AND p_replace AND u.id <> p_id AS yields,
-            (u.till IS NULL OR u.till > v_now) AND (u.state = 2
+            (u.till IS NULL OR u.till > v_now)
+            AND NOT EXISTS (SELECT FROM {schema}.unique_left l WHERE l.queue = u.queue AND l.key = u.key AND l.id = u.id) AND (u.state = 2
                 OR (u.state = 1 OR u.expires IS NULL OR u.expires > v_now) AND {schema}.revoked_for_1(v_now, u.queue, u.id, u.above) IS NULL) AS stands
         INTO v_other FROM {schema}.unique_key u WHERE u.queue = p_queue COLLATE "C" AND u.key = p_key COLLATE "C";
         CONTINUE WHEN NOT FOUND; -- it was let go in between
@@ -152,34 +162,49 @@ $$;
 
 -- keep does what the ends of deliveries mean for their unique keys, as far as they hold them: 1 lets one go, 5 too and
 -- takes the revocation back of a task that was replaced and is cancelled now, 2 keeps it though the task is
--- done, 3 notes that the task does not run any more, 4 that it runs. Many keys are locked in their order, so that two calls never wait for each
--- other.
-CREATE FUNCTION {schema}.keep_1(p_queues text[], p_keys text[], p_ids text[], p_whats smallint[]) RETURNS void
+-- done, 3 notes that the task does not run any more, 4 that it runs. It waits for nobody, and answers the places of those
+-- keys whose rows others hold: publishes in transactions of the user's, which may be open for long. What they let go is noted.
+CREATE FUNCTION {schema}.keep_1(p_queues text[], p_keys text[], p_ids text[], p_whats smallint[]) RETURNS integer[]
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    v_free  integer[];
+    v_rows  tid[];
+    v_whats smallint[];
+    v_busy  integer[];
 BEGIN
-    IF cardinality(p_keys) > 1 THEN
-        PERFORM FROM (
-            SELECT FROM unnest(p_queues, p_keys, p_ids) k(queue, key, id)
-            JOIN {schema}.unique_key u ON u.queue = k.queue COLLATE "C" AND u.key = k.key COLLATE "C" AND u.id = k.id
-            ORDER BY u.queue, u.key FOR UPDATE OF u) x;
-    END IF;
-    IF p_whats && '{1,5}'::smallint[] THEN
-        DELETE FROM {schema}.unique_key u USING unnest(p_queues, p_keys, p_ids, p_whats) k(queue, key, id, what)
-        WHERE k.what IN (1, 5) AND u.queue = k.queue COLLATE "C" AND u.key = k.key COLLATE "C" AND u.id = k.id;
+    SELECT array_agg(x.n), array_agg(x.place), array_agg(x.what) INTO v_free, v_rows, v_whats FROM (
+        SELECT k.n::integer AS n, u.ctid AS place, k.what FROM unnest(p_queues, p_keys, p_ids, p_whats) WITH ORDINALITY k(queue, key, id, what, n)
+        JOIN {schema}.unique_key u ON u.queue = k.queue COLLATE "C" AND u.key = k.key COLLATE "C" AND u.id = k.id
+        FOR UPDATE OF u SKIP LOCKED) x;
+    IF v_whats && '{1,5}'::smallint[] THEN
+        DELETE FROM {schema}.unique_key u USING unnest(v_rows, v_whats) k(place, what) WHERE k.what IN (1, 5) AND u.ctid = k.place;
     END IF;
     IF 5 = ANY (p_whats) THEN
-        DELETE FROM {schema}.revocation r USING unnest(p_queues, p_ids, p_whats) k(queue, id, what)
-        WHERE k.what = 5 AND r.queue = k.queue COLLATE "C" AND r.id = k.id COLLATE "C" AND NOT r.family AND r.reason LIKE 'replaced by %';
+        DELETE FROM {schema}.revocation r WHERE r.ctid = ANY (ARRAY(
+            SELECT r.ctid FROM unnest(p_queues, p_ids, p_whats) k(queue, id, what)
+            JOIN {schema}.revocation r ON r.queue = k.queue COLLATE "C" AND r.id = k.id COLLATE "C" AND NOT r.family
+            WHERE k.what = 5 AND r.reason LIKE 'replaced by %' FOR UPDATE OF r SKIP LOCKED));
     END IF;
-    IF p_whats && '{2,3,4}'::smallint[] THEN
+    IF v_whats && '{2,3,4}'::smallint[] THEN
         UPDATE {schema}.unique_key u SET state = CASE k.what WHEN 2 THEN 2 WHEN 3 THEN 0 ELSE 1 END
-        FROM unnest(p_queues, p_keys, p_ids, p_whats) k(queue, key, id, what)
-        WHERE k.what IN (2, 3, 4) AND u.queue = k.queue COLLATE "C" AND u.key = k.key COLLATE "C" AND u.id = k.id;
+        FROM unnest(v_rows, v_whats) k(place, what) WHERE k.what IN (2, 3, 4) AND u.ctid = k.place;
     END IF;
+    IF cardinality(v_free) = cardinality(p_keys) THEN
+        RETURN '{}';
+    END IF;
+    -- Those that are left hold nothing, or others hold their rows. Rows that were deleted here are not seen.
+    SELECT coalesce(array_agg(k.n), '{}') INTO v_busy FROM unnest(p_queues, p_keys, p_ids) WITH ORDINALITY k(queue, key, id, n)
+    JOIN {schema}.unique_key u ON u.queue = k.queue COLLATE "C" AND u.key = k.key COLLATE "C" AND u.id = k.id
+    WHERE k.n <> ALL (coalesce(v_free, '{}'));
+    IF v_busy <> '{}' THEN
+        INSERT INTO {schema}.unique_left (queue, key, id) SELECT p_queues[n], p_keys[n], p_ids[n] FROM unnest(v_busy) n WHERE p_whats[n] IN (1, 5)
+        ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN v_busy;
 END
 $$;
 
@@ -212,8 +237,9 @@ BEGIN
 END
 $$;
 
--- started notes that unique tasks are about to run, and answers the places of those that must not, with the reason with which they
--- were revoked. It asks once more when it has been given the keys: who has replaced a task meanwhile had revoked it by then.
+-- started notes that unique tasks are about to run, and answers the places of those that must not: with the reason with which they
+-- were revoked, or none where a transaction that is open is about to take the key over. It looks for revocations once more when it has the
+-- keys: who has replaced a task meanwhile had revoked it by then.
 CREATE FUNCTION {schema}.started_1(p_offset bigint, p_queues text[], p_uniques text[], p_ids text[], p_whats smallint[], p_aboves text[])
 RETURNS TABLE (place integer, reason text)
 LANGUAGE plpgsql
@@ -221,15 +247,18 @@ SET plan_cache_mode = force_generic_plan SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_now timestamptz := clock_timestamp() + p_offset * interval '1 microsecond';
+    v_now    timestamptz := clock_timestamp() + p_offset * interval '1 microsecond';
+    v_starts integer[];
+    v_busy   integer[];
 BEGIN
-    PERFORM {schema}.keep_1(array_agg(u.queue), array_agg(u.key), array_agg(u.id), array_agg(u.what))
-    FROM unnest(p_queues, p_uniques, p_ids, p_whats, p_aboves) u(queue, key, id, what, above)
+    SELECT array_agg(u.n), {schema}.keep_1(array_agg(u.queue), array_agg(u.key), array_agg(u.id), array_agg(u.what)) INTO v_starts, v_busy
+    FROM unnest(p_queues, p_uniques, p_ids, p_whats, p_aboves) WITH ORDINALITY u(queue, key, id, what, above, n)
     WHERE {schema}.revoked_for_1(v_now, u.queue, u.id, u.above) IS NULL
     HAVING count(*) > 0;
+    v_busy := ARRAY(SELECT v_starts[b] FROM unnest(v_busy) b);
     RETURN QUERY SELECT x.n::integer - 1, x.reason FROM (
         SELECT u.n, {schema}.revoked_for_1(v_now, u.queue, u.id, u.above) AS reason
         FROM unnest(p_queues, p_ids, p_aboves) WITH ORDINALITY u(queue, id, above, n) OFFSET 0) x
-    WHERE x.reason IS NOT NULL;
+    WHERE x.reason IS NOT NULL OR x.n = ANY (v_busy);
 END
 $$;
