@@ -199,6 +199,14 @@ func (c *Client) check(e *Envelope) error {
 	return e.Validate()
 }
 
+// maxPayload gives the limit of a client, or that of enqueues without one.
+func (c *Client) maxPayload() int {
+	if c == nil {
+		return defaultMaxPayload
+	}
+	return c.cfg.MaxPayload
+}
+
 // itemErrors gives a trip's error as those of its items, of which the first is
 // item first of the whole.
 func itemErrors(err error, first, n int) []ItemError {

@@ -176,7 +176,10 @@ func (f *followUp) link(after *draft, client *Client) (Link, error) {
 		return Link{}, err
 	}
 	d.ID, d.DedupeWindow = "", 0
-	return l, nil
+	if d.Links == nil {
+		return l, nil
+	}
+	return l, d.tooLarge(client.maxPayload()) // already: sixteen each, eight deep, would be four billion
 }
 
 func (e *Envelope) validateLinks() error {

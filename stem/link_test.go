@@ -419,6 +419,24 @@ func TestLinksThatCannotBeAreRefusedByTheEnqueue(t *testing.T) {
 	})
 }
 
+// Definitions may have links of their own, each with many. What that comes to is refused before it fills the memory.
+func TestLinksThatMultiplyAreRefusedBeforeTheyAreAllMade(t *testing.T) {
+	r := newRig(t, nil, stem.ClientConfig{})
+	last := r.task("last", greet)
+	for i := range stem.MaxLinkDepth {
+		calls := slices.Repeat([]stem.Call{last.With("")}, stem.MaxLinks)
+		last = stem.Define(stem.TaskSpec{Name: fmt.Sprint("task-", i), Options: []stem.Option{stem.OnSuccess(calls...)}}, text, text)
+	}
+	began := time.Now()
+	var large *stem.PayloadTooLargeError
+	if _, err := last.Via(r.client).Enqueue(t.Context(), ""); !errors.As(err, &large) || large.What != "links" {
+		t.Errorf("got %v, want that the links are too large", err)
+	}
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
 func make17(c stem.Call) []stem.Call {
 	calls := make([]stem.Call, 17)
 	for i := range calls {

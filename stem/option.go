@@ -197,10 +197,6 @@ func Fingerprint(schema uint64) Option {
 // resolve makes the draft a complete envelope out of what the client, the
 // definition and the call say, in this order.
 func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, payload []byte, opts []Option) error {
-	limit := defaultMaxPayload
-	if client != nil {
-		limit = client.cfg.MaxPayload
-	}
 	e.fill(client, spec, payload, opts)
 	if parent := loanFrom(ctx); parent != nil {
 		if cause := parent.revoked(); cause != nil {
@@ -211,7 +207,7 @@ func (e *draft) resolve(ctx context.Context, client *Client, spec *TaskSpec, pay
 	if err := e.complete(client); err != nil {
 		return fmt.Errorf("enqueue task %s: %w", clip(spec.Name), err)
 	}
-	return e.tooLarge(limit)
+	return e.tooLarge(client.maxPayload())
 }
 
 // fill says what the client, the definition and the call do.
