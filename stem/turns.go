@@ -85,10 +85,19 @@ func (w *Worker) unlimited(ds []Delivery) (waits []time.Duration) {
 				waits = make([]time.Duration, len(ds))
 			}
 			waits[i] = NotNow
-			w.log.Warn("stem: a task is limited and goes back to its queue, since the worker has no WorkerConfig.Limiter", "task", d.Task, "id", d.ID)
+			w.tellUnlimited(d)
 		}
 	}
 	return waits
+}
+
+// tellUnlimited tells of a limited task that goes back, and of those that follow it once a minute: there may be thousands, and they
+// come again and again.
+func (w *Worker) tellUnlimited(d *Delivery) {
+	if now := time.Now(); now.Sub(w.unlimitedTold) >= time.Minute {
+		w.unlimitedTold = now
+		w.log.Warn("stem: limited tasks go back to their queue, since the worker has no WorkerConfig.Limiter", "task", d.Task, "id", d.ID)
+	}
 }
 
 // ask takes places and turns for deliveries, and gives how long each has to wait; nil if none has.

@@ -1,9 +1,11 @@
 package stem_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -307,7 +309,8 @@ func TestALimitedTaskNeedsAWorkerWithALimiter(t *testing.T) {
 		d := newTimetable()
 		def := r.task("call", d.noting)
 		r.enqueue(def, "call", stem.RateLimit(1, time.Second))
-		stop := r.work(stem.WorkerConfig{})
+		var logs bytes.Buffer
+		stop := r.work(stem.WorkerConfig{Logger: slog.New(slog.NewTextHandler(&logs, nil))})
 		time.Sleep(10 * time.Minute)
 		d.expect(t, "call", nil)
 		if n := len(eventsOf[stem.TaskReleased](r)); n > 40 {
@@ -315,6 +318,9 @@ func TestALimitedTaskNeedsAWorkerWithALimiter(t *testing.T) {
 		}
 		if err := stop(); err != nil {
 			t.Fatal(err)
+		}
+		if n := strings.Count(logs.String(), "WorkerConfig.Limiter"); n < 5 || n > 10 {
+			t.Errorf("got %d warnings in ten minutes, want one a minute at most", n)
 		}
 		d.since = time.Now()
 		r.work(stem.WorkerConfig{Limiter: r.limits(limit.Config{})})

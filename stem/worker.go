@@ -223,22 +223,23 @@ func (c WorkerConfig) validateQueues() error {
 
 // Worker receives tasks, runs their handlers and settles them.
 type Worker struct {
-	cfg          WorkerConfig
-	client       *Client
-	log          *slog.Logger
-	observe      *observe // the client's, where the worker has no observer of its own
-	unpack       Receiver // nil: no receive middleware
-	handlers     map[string]Handler
-	steers       map[string]steering
-	known        *TaskSet
-	rota         rota
-	limits       *limits // nil: nothing is limited
-	specs        []TaskSpec
-	session      Session
-	tenure       tenure
-	unasked      time.Time   // until when the client's store of revocations is not asked; fetch's own
-	startsUntold bool        // the store could not be told of the last unique tasks that were to start; fetch's own
-	unheard      atomic.Bool // the client's store of revocations did not answer when it was last asked
+	cfg           WorkerConfig
+	client        *Client
+	log           *slog.Logger
+	observe       *observe // the client's, where the worker has no observer of its own
+	unpack        Receiver // nil: no receive middleware
+	handlers      map[string]Handler
+	steers        map[string]steering
+	known         *TaskSet
+	rota          rota
+	limits        *limits // nil: nothing is limited
+	specs         []TaskSpec
+	session       Session
+	tenure        tenure
+	unasked       time.Time   // until when the client's store of revocations is not asked; fetch's own
+	startsUntold  bool        // the store could not be told of the last unique tasks that were to start; fetch's own
+	unlimitedTold time.Time   // when it was last said that limited tasks go back, for want of a limiter; fetch's own
+	unheard       atomic.Bool // the client's store of revocations did not answer when it was last asked
 
 	ran     atomic.Bool
 	base    context.Context
