@@ -83,6 +83,7 @@ type Client struct {
 	base     Envelope      // what holds before the options of definition and call
 	limitKey limitKey      // where the key of its limit comes from
 	line     line
+	uniques  line // that of unique envelopes: see lineOf
 	observe  observe
 	enqueue  Enqueuer // nil: no middleware
 	ward     ward
@@ -99,6 +100,7 @@ func NewClient(broker Broker, cfg ClientConfig) (*Client, error) {
 	}
 	c := &Client{cfg: cfg, broker: broker, observe: observe{log: cfg.Logger, observer: cfg.Observer}}
 	c.line = line{broker: broker, timeout: cfg.CallTimeout}
+	c.uniques = line{broker: broker, timeout: cfg.CallTimeout}
 	c.watcher, _ = As[ResultWatcher](cfg.Backend)
 	c.pauser, _ = As[QueuePauser](broker)
 	c.counter, _ = As[QueueCounter](broker)
@@ -171,13 +173,13 @@ func (c *Client) Publish(ctx context.Context, envs ...Envelope) ([]Published, er
 		return nil, nil
 	}
 	if oneTrip(envs) == len(envs) {
-		return c.line.publish(ctx, envs)
+		return c.lineOf(envs).publish(ctx, envs)
 	}
 	published := make([]Published, len(envs))
 	var failed []ItemError
 	for first := 0; first < len(envs); {
 		trip := envs[first : first+oneTrip(envs[first:])]
-		answers, err := c.line.publish(ctx, trip)
+		answers, err := c.lineOf(trip).publish(ctx, trip)
 		copy(published[first:], answers)
 		failed = append(failed, itemErrors(err, first, len(trip))...)
 		first += len(trip)
@@ -186,6 +188,17 @@ func (c *Client) Publish(ctx context.Context, envs ...Envelope) ([]Published, er
 		return published, &PartialError{failed}
 	}
 	return published, nil
+}
+
+// lineOf gives the line for envelopes. Unique ones have one of their own: a store may let them wait until somebody's transaction has
+// ended that took the same key, and whatever shared their round trip, or came after it, would wait too.
+func (c *Client) lineOf(envs []Envelope) *line {
+	for i := range envs {
+		if envs[i].Unique != nil {
+			return &c.uniques
+		}
+	}
+	return &c.line
 }
 
 // check refuses an envelope that no store would take, or that is too large.

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gostem/gostem/adapters/memory"
 	"github.com/gostem/gostem/stem"
 )
 
@@ -199,3 +200,43 @@ func TestABrokerThatPanicsDoesNotBlockTheLine(t *testing.T) {
 type panicking struct{ stem.Broker }
 
 func (*panicking) Publish(context.Context, ...stem.Envelope) ([]stem.Published, error) { panic("oh") }
+
+// locked is a store in which somebody's transaction has taken all unique keys and not ended.
+type locked struct{ *memory.Store }
+
+func (l locked) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Published, error) {
+	for i := range envs {
+		if envs[i].Unique != nil {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+	}
+	return l.Store.Publish(ctx, envs...)
+}
+
+func TestNoOtherTaskWaitsForAUniqueKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, err := stem.NewClient(locked{new(memory.Store)}, stem.ClientConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var waiting sync.WaitGroup
+		waiting.Go(func() {
+			if _, err := client.EnqueueRaw(t.Context(), "task", nil, stem.Unique(stem.UntilDone)); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("the unique task: got %v, want %v", err, context.DeadlineExceeded)
+			}
+		})
+		synctest.Wait()
+		before := time.Now()
+		if err := enqueueID(t.Context(), client, "plain"); err != nil {
+			t.Error(err)
+		}
+		if _, err := client.Publish(t.Context(), stem.Envelope{ID: "published", Task: "task", Queue: "default"}); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(before); waited > 0 {
+			t.Errorf("others waited for %v, want not at all", waited)
+		}
+		waiting.Wait()
+	})
+}

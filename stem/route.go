@@ -65,7 +65,7 @@ func (r route) enqueue(ctx context.Context, spec *TaskSpec, payload []byte, opts
 	if err := p.draft.resolve(ctx, client, spec, payload, opts); err != nil {
 		return ticket{}, err
 	}
-	if err := client.line.send(ctx, p); err != nil {
+	if err := client.lineOf(p.envs).send(ctx, p); err != nil {
 		return ticket{}, fmt.Errorf("stem: enqueue task %s: %w", spec.Name, ItemErr(err, 0))
 	}
 	if err := p.envs[0].conflict(p.answers[0]); err != nil {
