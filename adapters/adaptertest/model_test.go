@@ -69,8 +69,8 @@ var beyond = slices.Concat(
 	[]string{
 		"knows no unique keys in transactions", "commits what is to roll back, keys and all", "settles nothing beside a transaction that has published",
 	},
-	faultsOf(presenceMutants),    // nor do their workers say anything of themselves
-	faultsOf(limitMutants),       // programs take no turns and hold no places
+	faultsOf(presenceMutants), // nor do their workers say anything of themselves
+	faultsOf(limitMutants),    // programs take no turns and hold no places
 	[]string{"looks for bounded tasks twice a minute", "bounds every task whose name begins alike"},
 )
 
