@@ -130,6 +130,7 @@ func (b *faultyBackend) Unwrap() stem.Backend { return b.Backend }
 
 func (b *faultyBackend) Save(ctx context.Context, rs ...stem.Result) error {
 	if b.record != nil {
+		rs = slices.Clone(rs) // others may save the same
 		for i := range rs {
 			b.record(&rs[i])
 		}

@@ -175,14 +175,22 @@ func (m *reference) ranks(req *stem.ReceiveRequest) map[scopedPriority]rank {
 		if !m.mayLend(req, l) {
 			continue
 		}
+		_, bounded := req.AtMost[l.env.Task]
 		if l.overtakes || l.held != nil {
 			add(l)
-		} else if n := next[lineOf(l)]; n == nil || l.place < n.place {
+		} else if n := next[lineOf(l)]; !bounded && (n == nil || l.place < n.place) {
 			next[lineOf(l)] = l
 		}
 	}
 	for _, l := range next {
 		add(l)
+	}
+	// What stands before it and has a bound is next, until that is used up.
+	for _, l := range m.lives {
+		_, bounded := req.AtMost[l.env.Task]
+		if n := next[lineOf(l)]; bounded && m.mayLend(req, l) && (n == nil || l.place < n.place) {
+			add(l)
+		}
 	}
 	return ranks
 }
