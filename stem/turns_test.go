@@ -278,6 +278,7 @@ func TestASnoozeForATurnLeavesTheInterruptionsCounted(t *testing.T) {
 		}
 		r.work(stem.WorkerConfig{Limiter: limits})
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		if !slices.Equal(got, []int{2}) {
 			t.Errorf("interruptions of the runs: got %v, want one run with 2", got)
 		}
