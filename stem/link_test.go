@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/gostem/gostem/adapters/memory"
 	"github.com/gostem/gostem/stem"
@@ -22,6 +24,7 @@ import (
 // diary is a task that keeps what it is called with, and by whom.
 type diary struct {
 	*stem.TaskDefinition[string, string]
+	mu   sync.Mutex // runs may be at work at the same time
 	runs []stem.TaskInfo
 	args []string
 }
@@ -30,18 +33,20 @@ func (r *rig) diary(name string, opts ...stem.Option) *diary {
 	d := new(diary)
 	d.TaskDefinition = r.task(name, func(ctx context.Context, args string) (string, error) {
 		info, _ := stem.Info(ctx)
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		d.runs, d.args = append(d.runs, info), append(d.args, args)
 		return name + " of " + args, nil
 	}, opts...)
 	return d
 }
 
-// wrote expects what the runs were called with, once all that was to come has come.
+// wrote expects what the runs were called with, in any order, once all that was to come has come.
 func (d *diary) wrote(t *testing.T, want ...string) {
 	t.Helper()
 	time.Sleep(time.Hour)
 	synctest.Wait()
-	if diff := cmp.Diff(d.args, want); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(slices.Values(d.args)), slices.Sorted(slices.Values(want)), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s ran with -, want +:\n%s", d.Name(), diff)
 	}
 }

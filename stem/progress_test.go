@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -115,6 +116,14 @@ func (s *saver) Save(ctx context.Context, rs ...stem.Result) error {
 	return s.Store.Save(ctx, rs...)
 }
 
+// saves gives how many records each call has had by now.
+func (s *saver) saves() []int {
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
 func savingRig(t *testing.T, story func(t *testing.T, r *rig, s *saver)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -139,10 +148,10 @@ func TestReportsOfAllTasksAreOneSaveNowAndThen(t *testing.T) {
 		r.work(stem.WorkerConfig{Slots: 50})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if n := len(s.calls); n < 15 || n > 23 {
+		if n := len(s.saves()); n < 15 || n > 23 {
 			t.Errorf("got %d saves in 10 s, want two a second", n)
 		}
-		for i, n := range s.calls[1 : len(s.calls)-1] { // tasks begin before the first one, and end before the last
+		for i, n := range s.saves()[1 : len(s.saves())-1] { // tasks begin before the first one, and end before the last
 			if n != 50 {
 				t.Errorf("save %d: got %d records, want those of all 50 tasks", i+1, n)
 			}
@@ -209,7 +218,7 @@ func TestReportsWaitForAStoreThatIsAway(t *testing.T) {
 		r.work(stem.WorkerConfig{})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if n := len(s.calls); n < 5 || n > 40 {
+		if n := len(s.saves()); n < 5 || n > 40 {
 			t.Errorf("got %d tries in a minute, want some, with back-off", n)
 		}
 		failed := eventsOf[stem.StoreFailed](r)
@@ -250,8 +259,8 @@ func TestARefusedReportIsNotOfferedAgain(t *testing.T) {
 				if _, err := r.wait(job); err != nil {
 					t.Errorf("got %v, want a run that goes on", err)
 				}
-				if len(s.calls) != 1 || len(eventsOf[stem.StoreFailed](r)) != tt.failed || len(eventsOf[stem.TaskProgressed](r)) != 0 {
-					t.Errorf("got %d saves, %d failures; want 1 save, %d failures and no event", len(s.calls), len(eventsOf[stem.StoreFailed](r)), tt.failed)
+				if len(s.saves()) != 1 || len(eventsOf[stem.StoreFailed](r)) != tt.failed || len(eventsOf[stem.TaskProgressed](r)) != 0 {
+					t.Errorf("got %d saves, %d failures; want 1 save, %d failures and no event", len(s.saves()), len(eventsOf[stem.StoreFailed](r)), tt.failed)
 				}
 			})
 		})
@@ -270,11 +279,12 @@ func TestProgressWithoutARecord(t *testing.T) {
 		r.work(stem.WorkerConfig{})
 		r.enqueue(def, "", stem.IgnoreResult())
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		stem.Progress(late, 60, "after the run", nil)
 		stem.Progress(t.Context(), 60, "outside a handler", nil)
 		time.Sleep(time.Minute)
-		if n := len(eventsOf[stem.TaskProgressed](r)); n != 1 || len(s.calls) != 0 {
-			t.Errorf("got %d events and %d saves, want the event alone", n, len(s.calls))
+		if n := len(eventsOf[stem.TaskProgressed](r)); n != 1 || len(s.saves()) != 0 {
+			t.Errorf("got %d events and %d saves, want the event alone", n, len(s.saves()))
 		}
 	})
 }
