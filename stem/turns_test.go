@@ -370,6 +370,14 @@ func (f *failingLimits) HoldPlaces(ctx context.Context, s stem.Session, holds ..
 	return f.Store.HoldPlaces(ctx, s, holds...)
 }
 
+// count gives how many calls there were by now.
+func (f *failingLimits) count() int {
+	synctest.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls
+}
+
 func TestLimitsFailOpenOrClosed(t *testing.T) {
 	for _, kind := range []struct {
 		name string
@@ -398,6 +406,7 @@ func TestLimitsFailOpenOrClosed(t *testing.T) {
 						r.enqueue(plain, "plain")
 						time.Sleep(time.Second)
 					}
+					calls := store.count()
 					runs := len(d.of("limited"))
 					if open && runs != 60 || !open && runs != 0 {
 						t.Errorf("got %d runs while the store did not answer, want 60 or none", runs)
@@ -405,12 +414,12 @@ func TestLimitsFailOpenOrClosed(t *testing.T) {
 					if plain := len(d.of("plain")); plain != 60 {
 						t.Errorf("got %d runs without a limit, want 60", plain)
 					}
-					if store.calls > 60 {
-						t.Errorf("got %d calls in a minute, want them farther apart", store.calls)
+					if calls > 60 {
+						t.Errorf("got %d calls in a minute, want them farther apart", calls)
 					}
 					failures := eventsOf[stem.StoreFailed](r)
-					if len(failures) != store.calls || failures[0].Operation != "limits" || !strings.Contains(failures[0].Err.Error(), "no answer") {
-						t.Errorf("got %d events, the first %+v, want one for each of %d failures", len(failures), failures[0], store.calls)
+					if len(failures) != calls || failures[0].Operation != "limits" || !strings.Contains(failures[0].Err.Error(), "no answer") {
+						t.Errorf("got %d events, the first %+v, want one for each of %d failures", len(failures), failures[0], calls)
 					}
 					store.set(false)
 					time.Sleep(10 * time.Second)
