@@ -26,13 +26,15 @@ type table struct {
 	clock *redis.Clock
 	cfg   redis.Config
 	url   string
+
+	looks chan struct{} // of latecomers that have looked and do not wait yet
 }
 
 const tableQueue = "q"
 
 func newTable(t testing.TB, query string) *table {
 	cfg := redis.Config{Namespace: fmt.Sprintf("table-%d-%d", time.Now().UnixNano(), namespaces.Add(1))}
-	b := &table{t: t, keys: cfg.Namespace + ":{" + tableQueue + "}:", clock: redis.NewClock(), cfg: cfg, url: testredis.URL(t) + query}
+	b := &table{t: t, keys: cfg.Namespace + ":{" + tableQueue + "}:", clock: redis.NewClock(), cfg: cfg, url: testredis.URL(t) + query, looks: make(chan struct{}, 100)}
 	options, err := goredis.ParseURL(b.url)
 	if err != nil {
 		t.Fatal(err)

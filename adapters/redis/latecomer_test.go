@@ -33,7 +33,7 @@ func TestWhoIsAboutToWaitHearsOfWhatWasSetAside(t *testing.T) {
 	_ = receive(b.Store, "others")
 	b.awaitBlocked(1)
 	lent := receive(late, "plain.task")
-	time.Sleep(200 * time.Millisecond) // it has looked
+	b.awaitLook()
 	b.publish(plainTask("a"))
 	published := time.Now()
 	if took := (<-lent).Sub(published); took > 2*time.Second {
@@ -59,7 +59,8 @@ func TestWhoGetsWorkPassesOnWhatItWasToldOfTheTime(t *testing.T) {
 			}
 			idle := receive(b.latecomer(time.Second), "idle", tableQueue)
 			busy := receive(b.latecomer(500*time.Millisecond), "busy", "another", tableQueue)
-			time.Sleep(250 * time.Millisecond) // they have looked
+			b.awaitLook()
+			b.awaitLook()
 			b.publish(plainTask("later", func(e *stem.Envelope) { e.Delay = 1200 * time.Millisecond }))
 			b.publish(plainTask("now", func(e *stem.Envelope) { e.Queue = from }))
 			published := time.Now()
@@ -86,7 +87,7 @@ func TestWhoIsAboutToWaitHearsThatTheClockHasMoved(t *testing.T) {
 		ds, _ := late.Receive(ctx, stem.ReceiveRequest{Session: sessionOf("late"), Queues: []string{tableQueue}, Max: 1})
 		lent <- ds
 	}()
-	time.Sleep(200 * time.Millisecond) // it has looked
+	b.awaitLook()
 	b.clock.Advance(time.Hour)
 	if ds := <-lent; len(ds) != 1 {
 		t.Errorf("got %d deliveries, want the task that has become due", len(ds))
@@ -102,7 +103,7 @@ func (b *table) latecomer(late time.Duration) *redis.Store {
 	options.MaxRetries = -1
 	options.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
-		return &lateConn{conn, late}, err
+		return &lateConn{conn, late, b.looks}, err
 	}
 	client := goredis.NewClient(options)
 	b.t.Cleanup(func() { _ = client.Close() })
@@ -115,14 +116,29 @@ func (b *table) latecomer(late time.Duration) *redis.Store {
 	return s
 }
 
+// awaitLook returns when one more latecomer has looked and is about to wait.
+func (b *table) awaitLook() {
+	b.t.Helper()
+	select {
+	case <-b.looks:
+	case <-time.After(10 * time.Second):
+		b.t.Fatal("nobody has looked for tasks in 10 s")
+	}
+}
+
 // lateConn sends blocking reads late.
 type lateConn struct {
 	net.Conn
-	late time.Duration
+	late  time.Duration
+	looks chan<- struct{}
 }
 
 func (c *lateConn) Write(b []byte) (int, error) {
 	if bytes.Contains(b, []byte("\r\nblock\r\n")) {
+		select {
+		case c.looks <- struct{}{}:
+		default:
+		}
 		time.Sleep(c.late)
 	}
 	return c.Conn.Write(b)

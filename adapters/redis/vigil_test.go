@@ -2,6 +2,8 @@ package redis_test
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,12 +36,12 @@ func TestSomebodyWatchesTheTimeOfAQueue(t *testing.T) {
 		t.Parallel()
 		b := newTable(t, "")
 		busy := receive(t, b.peer(), "busy", "another", tableQueue)
-		b.awaitWatch("busy")
+		b.awaitWatch("busy", time.Hour)
 		idle := receive(t, b.latecomer(500*time.Millisecond), "idle", tableQueue)
-		time.Sleep(250 * time.Millisecond) // it has looked
+		b.awaitLook()
 		b.publish(later)
 		published := time.Now()
-		time.Sleep(100 * time.Millisecond) // the one who watches has heard of it
+		b.awaitWatch("busy", delay) // it has heard of it
 		b.publish(plainTask("now", func(e *stem.Envelope) { e.Queue = "another" }))
 		if ds := <-busy; len(ds) != 1 || ds[0].ID != "now" {
 			t.Fatalf("got %d deliveries, want the one that is due", len(ds))
@@ -52,16 +54,16 @@ func TestSomebodyWatchesTheTimeOfAQueue(t *testing.T) {
 		b := newTable(t, "")
 		store := b.peer()
 		busy := receive(t, store, "busy", tableQueue)
-		b.awaitWatch("busy")
+		b.awaitWatch("busy", time.Hour)
 		idle := receive(t, b.latecomer(500*time.Millisecond), "idle", tableQueue)
-		time.Sleep(100 * time.Millisecond) // it has looked
+		b.awaitLook()
 		b.publish(plainTask("one"))
 		<-busy
 		busy = receive(t, store, "busy", tableQueue)
-		b.awaitWatch("busy")
+		b.awaitWatch("busy", time.Hour)
 		b.publish(later)
 		published := time.Now()
-		time.Sleep(20 * time.Millisecond) // it has heard of it
+		b.awaitWatch("busy", delay) // it has heard of it
 		b.publish(plainTask("two"))
 		<-busy
 		inTime(t, idle, published)
@@ -72,12 +74,12 @@ func TestSomebodyWatchesTheTimeOfAQueue(t *testing.T) {
 		b := newTable(t, "")
 		store := b.peer()
 		busy := receive(t, store, "busy", tableQueue)
-		b.awaitWatch("busy")
+		b.awaitWatch("busy", time.Hour)
 		idle := receive(t, b.latecomer(500*time.Millisecond), "idle", tableQueue)
-		time.Sleep(250 * time.Millisecond) // it has looked
+		b.awaitLook()
 		b.publish(later)
 		published := time.Now()
-		time.Sleep(100 * time.Millisecond) // the one who watches has heard of it
+		b.awaitWatch("busy", delay) // it has heard of it
 		if err := store.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -86,13 +88,16 @@ func TestSomebodyWatchesTheTimeOfAQueue(t *testing.T) {
 	})
 }
 
-// awaitWatch returns when a session watches the time of the queue.
-func (b *table) awaitWatch(session string) {
+// awaitWatch returns when a session watches the time of the queue, and knows of something that is due within a time.
+func (b *table) awaitWatch(session string, within time.Duration) {
 	b.t.Helper()
+	watch := ""
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if watch := b.raw.HGet(b.t.Context(), b.keys+"state", "watch").Val(); len(watch) > len(session) && watch[:len(session)] == session {
+		watch = b.raw.HGet(b.t.Context(), b.keys+"state", "watch").Val()
+		watcher, till, _ := strings.Cut(watch, " ")
+		if at, err := strconv.ParseInt(till, 10, 64); err == nil && watcher == session && time.Until(time.UnixMilli(at)) <= within {
 			return
 		}
 	}
-	b.t.Fatalf("session %s does not watch the time of the queue", session)
+	b.t.Fatalf("got the watch %q, want that of session %s over the next %v", watch, session, within)
 }
