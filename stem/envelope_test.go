@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/vmihailenco/msgpack/v5"
 	"pgregory.net/rapid"
 
 	"github.com/gostem/gostem/stem"
@@ -47,35 +46,14 @@ func TestEnvelopeBytesNeverChange(t *testing.T) {
 		{"full", full, fullEnvelope},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := hex.EncodeToString(stem.AppendEnvelope(nil, &tt.e)); got != tt.want {
-				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
-			}
-			got, err := stem.ParseEnvelope(stem.AppendEnvelope(nil, &tt.e))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(got, tt.e); diff != "" {
-				t.Errorf("parsed -, written +:\n%s", diff)
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { pinned(t, stem.AppendEnvelope, stem.ParseEnvelope, tt.e, tt.want) })
 	}
 }
 
 const fullEnvelope = "9201de001a01d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c040905c40b81a44e616d65a45374656d0682a161a200ffa674656e616e74a461636d6507cdea6008ce0036ee8009030a9302cd07d0ce000493e00bcd75300cce0001d4c00dce05265c000ea36b65790fce000927c01094a17503cdea600211cfffffffffffffffff12a4726f6f7413a6706172656e7414a36f6c641592a46e656172a366617216d3fffffcb9cf475fff17cd4e2018950acd03e805a461636d650319cd27101a929301c39201de000202a46e65787403a1719302c29201de000402a46d656e6403a17105c401c01a919301c29201de000202a474656c6c03a171"
 
 func TestEnvelopeIsPlainMessagePack(t *testing.T) {
-	var got struct {
-		_msgpack struct{} `msgpack:",as_array"`
-		Version  int
-		Fields   map[int]msgpack.RawMessage
-	}
-	if err := msgpack.Unmarshal(stem.AppendEnvelope(nil, &full), &got); err != nil {
-		t.Fatal(err)
-	}
-	if got.Version != 1 || len(got.Fields) != 26 {
-		t.Errorf("got version %d and %d fields, want 1 and 26", got.Version, len(got.Fields))
-	}
+	plainMessagePack(t, stem.AppendEnvelope(nil, &full), 26)
 }
 
 func TestEnvelopesSurviveTheWire(t *testing.T) {
@@ -186,19 +164,7 @@ func deepLinks(n int) string {
 func FuzzParseEnvelope(f *testing.F) {
 	f.Add(stem.AppendEnvelope(nil, &full))
 	f.Add([]byte{0x92, 1, 0xdf, 0xff, 0xff, 0xff, 0xff})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		e, err := stem.ParseEnvelope(data)
-		if err != nil {
-			return
-		}
-		again, err := stem.ParseEnvelope(stem.AppendEnvelope(nil, &e))
-		if err != nil {
-			t.Fatalf("what was read cannot be read again: %v", err)
-		}
-		if diff := cmp.Diff(again, e, cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("read twice, got -, want +:\n%s", diff)
-		}
-	})
+	f.Fuzz(func(t *testing.T, data []byte) { readTwice(t, stem.AppendEnvelope, stem.ParseEnvelope, data) })
 }
 
 func TestValidateNamesTheField(t *testing.T) {

@@ -1,7 +1,6 @@
 package stem_test
 
 import (
-	"encoding/hex"
 	"fmt"
 	"runtime"
 	"strings"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/gostem/gostem/stem"
@@ -34,36 +32,14 @@ func TestWorkerBytesNeverChange(t *testing.T) {
 		{"full", fullWorker, fullWorkerBytes},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			data := stem.AppendWorkerInfo(nil, &tt.i)
-			if got := hex.EncodeToString(data); got != tt.want {
-				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
-			}
-			got, err := stem.ParseWorkerInfo(data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(got, tt.i); diff != "" {
-				t.Errorf("parsed -, written +:\n%s", diff)
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { pinned(t, stem.AppendWorkerInfo, stem.ParseWorkerInfo, tt.i, tt.want) })
 	}
 }
 
 const fullWorkerBytes = "9201de000f01d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102a57765622d3703ad7765622d372e6578616d706c6504cd126705a676312e322e3306ac6330666665652b646972747907cf0000034630b8a00008010992a8637269746963616ca764656661756c740a140b280c020d9293a131aa64656d6f2e68656c6c6fcf0000000df847580093a132a864656d6f2e627965000e020f9292a864656d6f2e6279650092aa64656d6f2e68656c6c6fcfffffffffffffffff"
 
 func TestAWorkerIsPlainMessagePack(t *testing.T) {
-	var got struct {
-		_msgpack struct{} `msgpack:",as_array"`
-		Version  int
-		Fields   map[int]msgpack.RawMessage
-	}
-	if err := msgpack.Unmarshal(stem.AppendWorkerInfo(nil, &fullWorker), &got); err != nil {
-		t.Fatal(err)
-	}
-	if got.Version != 1 || len(got.Fields) != 15 {
-		t.Errorf("got version %d and %d fields, want 1 and 15", got.Version, len(got.Fields))
-	}
+	plainMessagePack(t, stem.AppendWorkerInfo(nil, &fullWorker), 15)
 }
 
 // For is how long the store keeps it, and Seen is the store's own.
@@ -119,17 +95,5 @@ func TestListsOfAWorkerAreBounded(t *testing.T) {
 func FuzzParseWorkerInfo(f *testing.F) {
 	f.Add(stem.AppendWorkerInfo(nil, &fullWorker))
 	f.Add([]byte{0x92, 1, 0xdf, 0xff, 0xff, 0xff, 0xff})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		i, err := stem.ParseWorkerInfo(data)
-		if err != nil {
-			return
-		}
-		again, err := stem.ParseWorkerInfo(stem.AppendWorkerInfo(nil, &i))
-		if err != nil {
-			t.Fatalf("what was read cannot be read again: %v", err)
-		}
-		if diff := cmp.Diff(again, i, cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("read twice, got -, want +:\n%s", diff)
-		}
-	})
+	f.Fuzz(func(t *testing.T, data []byte) { readTwice(t, stem.AppendWorkerInfo, stem.ParseWorkerInfo, data) })
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/vmihailenco/msgpack/v5"
 	"pgregory.net/rapid"
 
 	"github.com/gostem/gostem/stem"
@@ -44,36 +43,14 @@ func TestResultBytesNeverChange(t *testing.T) {
 		{"full", fullResult, fullResultBytes},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			data := stem.AppendResult(nil, &tt.r)
-			if got := hex.EncodeToString(data); got != tt.want {
-				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
-			}
-			got, err := stem.ParseResult(data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(got, tt.r); diff != "" {
-				t.Errorf("parsed -, written +:\n%s", diff)
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { pinned(t, stem.AppendResult, stem.ParseResult, tt.r, tt.want) })
 	}
 }
 
 const fullResultBytes = "9201de001001d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c04a66661696c656405c405a45374656d0693a570616e6963b2696e646578206f7574206f662072616e6765b6676f726f7574696e652031205b72756e6e696e675d3a0792cb4029000000000000a66e6561726c7908cf001fffffffffffff09020a030b040c050d929601cf0000019b76daa87ba27731a570616e6963b2696e646578206f7574206f662072616e6765b0303132333435363738396162636465669602d3ffffc77cedd32800a0a0a0a00ea277320fcf0000034630b8a00110cf7fffffffffffffff"
 
 func TestResultIsPlainMessagePack(t *testing.T) {
-	var got struct {
-		_msgpack struct{} `msgpack:",as_array"`
-		Version  int
-		Fields   map[int]msgpack.RawMessage
-	}
-	if err := msgpack.Unmarshal(stem.AppendResult(nil, &fullResult), &got); err != nil {
-		t.Fatal(err)
-	}
-	if got.Version != 1 || len(got.Fields) != 16 {
-		t.Errorf("got version %d and %d fields, want 1 and 16", got.Version, len(got.Fields))
-	}
+	plainMessagePack(t, stem.AppendResult(nil, &fullResult), 16)
 }
 
 func TestAResultOnTheWireDoesNotSayForHowLongItIsKept(t *testing.T) {
@@ -245,17 +222,5 @@ func FuzzParseResult(f *testing.F) {
 	f.Add(stem.AppendResult(nil, &fullResult))
 	f.Add(stem.AppendResult(nil, &stem.Result{ID: "i", State: stem.StateRunning, Failure: new(stem.Failure), Progress: new(stem.ProgressReport)}))
 	f.Add([]byte{0x92, 1, 0xdf, 0xff, 0xff, 0xff, 0xff})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := stem.ParseResult(data)
-		if err != nil {
-			return
-		}
-		again, err := stem.ParseResult(stem.AppendResult(nil, &r))
-		if err != nil {
-			t.Fatalf("what was read cannot be read again: %v", err)
-		}
-		if diff := cmp.Diff(again, r, cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("read twice, got -, want +:\n%s", diff)
-		}
-	})
+	f.Fuzz(func(t *testing.T, data []byte) { readTwice(t, stem.AppendResult, stem.ParseResult, data) })
 }
