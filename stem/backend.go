@@ -47,8 +47,21 @@ type Result struct {
 	// Waited is how long the task had been due when its last run started, Ran
 	// how long that run took.
 	Waited, Ran time.Duration
+	// Replays tells that the task's dead letter was sent back; nil for most.
+	Replays *Replays
 	// Keep is how long the record is kept.
 	Keep time.Duration
+}
+
+// Replays tells what was made of the dead letter of a task that failed. The record stays that of a
+// failure: what was sent back is a task of its own, with a record of its own.
+type Replays struct {
+	// Count is how often it was sent back.
+	Count int
+	// As is the id of the envelope that was made of it the last time, and At when that was, by
+	// the store's clock, to the millisecond.
+	As string
+	At time.Time
 }
 
 // Failure describes an error that crossed a process boundary.

@@ -29,6 +29,7 @@ const (
 	resultKeyWorker
 	resultKeyWaited
 	resultKeyRan
+	resultKeyReplays
 )
 
 // AppendResult appends the wire form of r to b. Equal results have equal bytes. Keep is
@@ -51,6 +52,7 @@ func AppendResult(b []byte, r *Result) []byte {
 	w.str(resultKeyWorker, r.Worker)
 	w.int(resultKeyWaited, int64(r.Waited))
 	w.int(resultKeyRan, int64(r.Ran))
+	w.replays(r.Replays)
 	return w.end()
 }
 
@@ -106,6 +108,18 @@ func (w *fieldWriter) history(attempts []AttemptRecord) {
 	}
 }
 
+// replays writes [count, id, milliseconds since 1970] where the dead letter was sent back.
+func (w *fieldWriter) replays(r *Replays) {
+	if r == nil {
+		return
+	}
+	w.key(resultKeyReplays)
+	w.b = codec.AppendArrayLen(w.b, 3)
+	w.b = codec.AppendInt(w.b, int64(r.Count))
+	w.b = codec.AppendString(w.b, r.As)
+	w.b = codec.AppendInt(w.b, r.At.UnixMilli())
+}
+
 // ParseResult reads the wire form of a result; Keep is zero. It copies what it keeps. It
 // refuses bytes that are no result, that a newer version wrote, or that say what no
 // worker writes; the error tells where. Of a history it keeps the newest MaxHistory attempts.
@@ -159,6 +173,8 @@ func (res *Result) readFields(r *codec.Reader) {
 			res.Waited = r.Duration()
 		case resultKeyRan:
 			res.Ran = r.Duration()
+		case resultKeyReplays:
+			res.Replays = readReplays(r)
 		default:
 			r.Skip()
 		}
@@ -245,6 +261,24 @@ func readAttempt(r *codec.Reader) AttemptRecord {
 	return a
 }
 
+func readReplays(r *codec.Reader) *Replays {
+	replays := new(Replays)
+	for i := range r.EnterArray() {
+		switch i {
+		case 0:
+			replays.Count = r.Int()
+		case 1:
+			replays.As = r.Str()
+		case 2:
+			replays.At = time.UnixMilli(r.Int64()).UTC()
+		default:
+			r.Skip()
+		}
+	}
+	r.Leave()
+	return replays
+}
+
 // validate reports the first field that no worker writes. What a client branches on, what
 // JSON must carry and a terminal shows is sound, whoever wrote it. Task and queue may be
 // missing: they are not known of a task whose envelope could not be read.
@@ -267,7 +301,19 @@ func (res *Result) validate() error {
 	if p := res.Progress; p != nil && !(p.Percent >= 0 && p.Percent <= 100) {
 		return &OptionError{Option: "progress", Value: fmt.Sprint(p.Percent), Want: "0 to 100 percent"}
 	}
+	if res.Replays != nil {
+		if err := res.Replays.validate(); err != nil {
+			return err
+		}
+	}
 	return res.validateCounts()
+}
+
+func (r *Replays) validate() error {
+	if r.Count < 1 {
+		return &OptionError{Option: "count of replays", Value: fmt.Sprint(r.Count), Want: "1 or more"}
+	}
+	return validName("id of the replay", r.As)
 }
 
 func (res *Result) validateCounts() error {

@@ -28,6 +28,7 @@ var fullResult = stem.Result{
 		{Attempt: 2},
 	},
 	Worker: "w2", Waited: time.Hour + time.Nanosecond, Ran: math.MaxInt64,
+	Replays: &stem.Replays{Count: 3, As: "0197a1b2-0000-7000-8000-000000000002", At: time.UnixMilli(1767225600123).UTC()},
 }
 
 // TestResultBytesNeverChange pins the wire format: these bytes lie in stores.
@@ -47,10 +48,10 @@ func TestResultBytesNeverChange(t *testing.T) {
 	}
 }
 
-const fullResultBytes = "9201de001001d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c04a66661696c656405c405a45374656d0693a570616e6963b2696e646578206f7574206f662072616e6765b6676f726f7574696e652031205b72756e6e696e675d3a0792cb4029000000000000a66e6561726c7908cf001fffffffffffff09020a030b040c050d929601cf0000019b76daa87ba27731a570616e6963b2696e646578206f7574206f662072616e6765b0303132333435363738396162636465669602d3ffffc77cedd32800a0a0a0a00ea277320fcf0000034630b8a00110cf7fffffffffffffff"
+const fullResultBytes = "9201de001101d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102aa64656d6f2e68656c6c6f03a46d61696c04a66661696c656405c405a45374656d0693a570616e6963b2696e646578206f7574206f662072616e6765b6676f726f7574696e652031205b72756e6e696e675d3a0792cb4029000000000000a66e6561726c7908cf001fffffffffffff09020a030b040c050d929601cf0000019b76daa87ba27731a570616e6963b2696e646578206f7574206f662072616e6765b0303132333435363738396162636465669602d3ffffc77cedd32800a0a0a0a00ea277320fcf0000034630b8a00110cf7fffffffffffffff119303d92430313937613162322d303030302d373030302d383030302d303030303030303030303032cf0000019b76daa87b"
 
 func TestResultIsPlainMessagePack(t *testing.T) {
-	plainMessagePack(t, stem.AppendResult(nil, &fullResult), 16)
+	plainMessagePack(t, stem.AppendResult(nil, &fullResult), 17)
 }
 
 func TestAResultOnTheWireDoesNotSayForHowLongItIsKept(t *testing.T) {
@@ -88,6 +89,12 @@ func TestResultsSurviveTheWire(t *testing.T) {
 		}
 		if rapid.Bool().Draw(t, "reported") {
 			want.Progress = &stem.ProgressReport{Percent: rapid.Float64Range(0, 100).Draw(t, "percent"), Message: text.Draw(t, "message")}
+		}
+		if rapid.Bool().Draw(t, "replayed") {
+			want.Replays = &stem.Replays{
+				Count: rapid.IntMin(1).Draw(t, "replays"), As: rapid.StringMatching(`[!-~]{1,200}`).Draw(t, "as"),
+				At: time.UnixMilli(rapid.Int64().Draw(t, "at")).UTC(),
+			}
 		}
 		data := stem.AppendResult(nil, &want)
 		got, err := stem.ParseResult(data)
@@ -130,6 +137,8 @@ func TestParseResultSkipsWhatLaterVersionsAdd(t *testing.T) {
 		{"a field", "9201de000301a16904a772756e6e696e67639180", stem.Result{}},
 		{"more of a failure", "9201de000301a16904a772756e6e696e670694a165a16da173c3", stem.Result{Failure: &stem.Failure{Kind: "e", Message: "m", Stack: "s"}}},
 		{"more of a report", "9201de000301a16904a772756e6e696e67079307a16d80", stem.Result{Progress: &stem.ProgressReport{Percent: 7, Message: "m"}}},
+		{"more of a replay", "9201de000301a16904a772756e6e696e67119401a1720180",
+			stem.Result{Replays: &stem.Replays{Count: 1, As: "r", At: time.UnixMilli(1).UTC()}}},
 		{"more of an attempt", "9201de000301a16904a772756e6e696e670d91970101a177a165a16da16490",
 			stem.Result{History: []stem.AttemptRecord{{Attempt: 1, At: time.UnixMilli(1).UTC(), Worker: "w", Kind: "e", Message: "m", StackDigest: "d"}}}},
 	}
@@ -185,6 +194,8 @@ func TestParseResultRefuses(t *testing.T) {
 		{"a terminal escape for a queue", "9201de000301a16903a21b5b04a772756e6e696e67", "queue"},
 		{"a negative delivery", "9201de000301a16904a772756e6e696e6708ff", "delivery -1: want 0 or more"},
 		{"a negative count of releases", "9201de000301a16904a772756e6e696e670cff", "releases -1: want 0 or more"},
+		{"a replay that never was", "9201de000301a16904a772756e6e696e67119300a17201", "count of replays 0: want 1 or more"},
+		{"a terminal escape for a replay", "9201de000301a16904a772756e6e696e67119301a21b5b01", "id of the replay"},
 		{"a percentage that is no number", "9201de000301a16904a772756e6e696e670792cb7ff8000000000001a0", "progress NaN: want 0 to 100 percent"},
 	}
 	for _, tt := range tests {

@@ -82,6 +82,8 @@ type TaskPage struct {
 	Tasks []Task
 	// Next is what the next page comes after, printable ASCII; "" where there is none.
 	Next string
+	// Looked is how many entries the store looked at for the page, at least those that are in it.
+	Looked int
 }
 
 // DeadLetter is an envelope that is set aside.
@@ -109,6 +111,7 @@ type DeadLetterQuery struct {
 type DeadLetterPage struct {
 	Letters []DeadLetter
 	Next    string
+	Looked  int
 }
 
 // Gauge is what is measured of a queue beside [stem.QueueCounts].
