@@ -1,0 +1,12 @@
+package cli
+
+// What tests look at from outside.
+var (
+	ExitCode  = exitCode
+	Escape    = escape
+	MaskURL   = maskURL
+	Marshal   = marshal
+	WriteYAML = writeYAML
+	Nearest   = nearest
+	Usagef    = usagef
+)
