@@ -40,9 +40,7 @@ func AppendWorkerInfo(b []byte, i *WorkerInfo) []byte {
 	w.str(workerKeyVersion, i.Version)
 	w.str(workerKeyRevision, i.Revision)
 	w.int(workerKeyUp, int64(i.Up))
-	if i.Stopped {
-		w.int(workerKeyStopped, 1)
-	}
+	w.flag(workerKeyStopped, i.Stopped)
 	w.queues(i.Queues)
 	w.int(workerKeySlots, int64(i.Slots))
 	w.int(workerKeyInHand, int64(i.InHand))

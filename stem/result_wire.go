@@ -68,13 +68,15 @@ func (w *fieldWriter) failure(f *Failure) {
 	w.b = codec.AppendString(w.b, f.Stack)
 }
 
-// progress writes [percent, message, data, milliseconds since 1970] where there is a report, be
-// it empty; the last two not where there is neither.
 func (w *fieldWriter) progress(p *ProgressReport) {
-	if p == nil {
-		return
+	if p != nil {
+		w.key(resultKeyProgress)
+		w.report(p)
 	}
-	w.key(resultKeyProgress)
+}
+
+// report writes [percent, message, data, milliseconds since 1970]; the last two not where there is neither.
+func (w *fieldWriter) report(p *ProgressReport) {
 	if len(p.Data) == 0 && p.At.IsZero() {
 		w.b = codec.AppendArrayLen(w.b, 2)
 		w.b = codec.AppendFloat64(w.b, p.Percent)

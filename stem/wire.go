@@ -63,6 +63,12 @@ func (w *fieldWriter) int(k uint64, v int64) {
 	}
 }
 
+func (w *fieldWriter) flag(k uint64, set bool) {
+	if set {
+		w.int(k, 1)
+	}
+}
+
 func (w *fieldWriter) duration(k uint64, d time.Duration) {
 	if d != 0 {
 		w.key(k)
