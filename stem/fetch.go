@@ -13,6 +13,7 @@ func (w *Worker) fetch(ctx context.Context) error {
 	var failing stall
 	idle := idleness{w: w}
 	search := search{lease: w.session.Lease, last: time.Now()}
+	defer w.dealing.Wait()
 	for ctx.Err() == nil {
 		free, bytes := w.room.wait(ctx)
 		if free == 0 {
@@ -27,9 +28,7 @@ func (w *Worker) fetch(ctx context.Context) error {
 		switch {
 		case err == nil:
 			w.markRevoked(ctx, deliveries)
-			now, later, waits := w.admit(ctx, deliveries)
-			w.accept(now)
-			w.turnAway(later, waits)
+			w.accept(ctx, deliveries)
 			w.room.pace(time.Now(), free, deliveries)
 			failing.answers()
 			idle.since = time.Time{}
@@ -166,17 +165,51 @@ func (i *idleness) enough(ctx context.Context) bool {
 	return after > 0 && !i.since.IsZero() && time.Since(i.since) >= after && i.w.renew(ctx) == nil
 }
 
-// accept takes deliveries in hand.
-func (w *Worker) accept(deliveries []Delivery) {
-	loans := w.loansOf(deliveries)
+// accept takes deliveries in hand. While it is asked for their turns, the next ones are received: a limit that binds nobody
+// would else halve what a worker can receive. Nothing is received beside a suspect that has just been let in.
+func (w *Worker) accept(ctx context.Context, ds []Delivery) {
+	w.dealing.Wait() // first those that came before
+	if w.limits == nil {
+		waits := w.unlimited(ds)
+		w.deal(w.enter(ds), waits)
+		return
+	}
+	waits := w.limits.collect(ctx, w, ds)
+	loans := w.enter(ds)
+	w.dealing.Go(func() { w.deal(loans, w.limits.reserve(ctx, w, waits, len(loans))) })
+	if w.suspectAmong(ds) {
+		w.dealing.Wait()
+	}
+}
+
+// enter notes deliveries as what the worker holds.
+func (w *Worker) enter(ds []Delivery) []loan {
+	loans := w.loansOf(ds)
 	w.room.enter(loans)
 	w.held.add(loans)
-	w.tellStarts(loans)
-	if w.suspectAmong(deliveries) {
-		w.isolate(loans)
-	} else {
-		w.hand.put(loans)
+	return loans
+}
+
+// deal gives loans to slots, and ends those that have to wait.
+func (w *Worker) deal(loans []loan, waits []time.Duration) {
+	suspects := false
+	for i := range loans {
+		if len(waits) == 0 || waits[i] == 0 {
+			w.dealt = append(w.dealt, &loans[i])
+			suspects = suspects || w.suspects(loans[i].Delivery)
+		}
 	}
+	w.tellStarts(w.dealt)
+	if suspects {
+		w.isolate(w.dealt)
+	} else {
+		w.hand.put(w.dealt)
+	}
+	if len(w.dealt) < len(loans) {
+		w.turnAway(loans, waits)
+	}
+	clear(w.dealt)
+	w.dealt = w.dealt[:0]
 }
 
 // loansOf gives deliveries as what the worker has received now.

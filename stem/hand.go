@@ -40,25 +40,21 @@ func newHand(slots int) *hand {
 }
 
 // put adds loans for slots to take.
-func (h *hand) put(loans []loan) {
+func (h *hand) put(loans []*loan) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	// A worker that is never idle never empties its hand: what is gone makes room here.
 	h.loans, h.taken = slices.Delete(h.loans, 0, h.taken), 0
-	for i := range loans {
-		h.loans = append(h.loans, &loans[i])
-	}
+	h.loans = append(h.loans, loans...)
 	h.call()
 }
 
 // putFirst adds loans that are to be taken before all others.
-func (h *hand) putFirst(loans []loan) {
+func (h *hand) putFirst(loans []*loan) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.loans, h.taken = slices.Delete(h.loans, 0, h.taken), 0
-	for i := range loans {
-		h.loans = slices.Insert(h.loans, i, &loans[i])
-	}
+	h.loans = slices.Insert(h.loans, 0, loans...)
 	h.call()
 }
 

@@ -6,9 +6,9 @@ func TestAHandThatIsNeverEmptyDoesNotGrow(t *testing.T) {
 	h := newHand(1)
 	next := int64(0)
 	put := func(n int) {
-		loans := make([]loan, n)
+		loans := make([]*loan, n)
 		for i := range loans {
-			loans[i].Delivery = &Delivery{Number: next}
+			loans[i] = &loan{Delivery: &Delivery{Number: next}}
 			next++
 		}
 		h.put(loans)

@@ -21,10 +21,10 @@ const startPatience = 2 * time.Second
 
 // tellStarts tells the store of those unique tasks that are about to start, and loses those that
 // must not.
-func (w *Worker) tellStarts(loans []loan) {
+func (w *Worker) tellStarts(loans []*loan) {
 	var starts []*loan
-	for i := range loans {
-		if l := &loans[i]; l.TellsStart() && !l.Revoked && !l.Expired {
+	for _, l := range loans {
+		if l.TellsStart() && !l.Revoked && !l.Expired {
 			starts = append(starts, l)
 		}
 	}

@@ -79,11 +79,10 @@ func (w *Worker) suspectAmong(deliveries []Delivery) bool {
 // is in the process, and that one first, so that it does not wait beside others for
 // long. The rest go back at once, and only then does the one begin: what the worker
 // holds counts as interrupted if the process dies, be it running or not.
-func (w *Worker) isolate(loans []loan) {
-	var one []loan
+func (w *Worker) isolate(loans []*loan) {
+	var one []*loan
 	var others []ending
-	for i := range loans {
-		l := &loans[i]
+	for i, l := range loans {
 		switch {
 		case !w.suspects(l.Delivery):
 			w.hand.put(loans[i : i+1])
@@ -94,7 +93,7 @@ func (w *Worker) isolate(loans []loan) {
 		}
 	}
 	if len(others) > 0 && !w.settler.now(others) && one != nil {
-		w.settler.now([]ending{w.later(&one[0])}) // they are still here, so it cannot be
+		w.settler.now([]ending{w.later(one[0])}) // they are still here, so it cannot be
 		return
 	}
 	w.hand.putFirst(one)

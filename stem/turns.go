@@ -3,7 +3,6 @@ package stem
 import (
 	"context"
 	"maps"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -18,7 +17,7 @@ type limits struct {
 	limiter Limiter
 	places  places
 	asking  asking // for turns
-	turns   []Turn // fetch's own, as is of
+	turns   []Turn // those to be asked for, of what is being dealt; as is of
 	of      []int  // the deliveries that the turns belong to
 }
 
@@ -54,29 +53,6 @@ func newLimits(w *Worker) (*limits, error) {
 // as may.
 const noPlace time.Duration = -2
 
-// admit gives those deliveries that may run now, and how long the others have to wait. Only
-// fetch calls it.
-func (w *Worker) admit(ctx context.Context, ds []Delivery) (now, later []Delivery, waits []time.Duration) {
-	if w.limits == nil {
-		waits = w.unlimited(ds)
-	} else {
-		waits = w.limits.ask(ctx, w, ds)
-	}
-	if !slices.ContainsFunc(waits, func(wait time.Duration) bool { return wait != 0 }) {
-		return ds, nil, nil
-	}
-	now = make([]Delivery, 0, len(ds))
-	kept := waits[:0]
-	for i, wait := range waits {
-		if wait == 0 {
-			now = append(now, ds[i])
-		} else {
-			later, kept = append(later, ds[i]), append(kept, wait)
-		}
-	}
-	return now, later, kept
-}
-
 // unlimited lets nothing run that is limited: this worker cannot keep to it, and another may.
 func (w *Worker) unlimited(ds []Delivery) (waits []time.Duration) {
 	for i := range ds {
@@ -100,8 +76,9 @@ func (w *Worker) tellUnlimited(d *Delivery) {
 	}
 }
 
-// ask takes places and turns for deliveries, and gives how long each has to wait; nil if none has.
-func (l *limits) ask(ctx context.Context, w *Worker, ds []Delivery) []time.Duration {
+// collect takes places for deliveries, notes the turns that are to be asked for, and gives the waits of those that have no
+// place; nil where all have one.
+func (l *limits) collect(ctx context.Context, w *Worker, ds []Delivery) []time.Duration {
 	waits := l.places.take(ctx, ds)
 	l.turns, l.of = l.turns[:0], l.of[:0]
 	for i := range ds {
@@ -109,17 +86,6 @@ func (l *limits) ask(ctx context.Context, w *Worker, ds []Delivery) []time.Durat
 		if reserved := d.reserved(); (waits == nil || waits[i] == 0) && d.startable(w) {
 			l.turns, l.of = append(l.turns, Turn{Envelope: d.Envelope, Reserved: reserved}), append(l.of, i)
 		}
-	}
-	turned := l.reserve(ctx, w)
-	clear(l.turns)
-	if turned == nil {
-		return waits
-	}
-	if waits == nil {
-		waits = make([]time.Duration, len(ds))
-	}
-	for i, wait := range turned {
-		waits[l.of[i]] = wait
 	}
 	return waits
 }
@@ -130,15 +96,25 @@ func (d *Delivery) startable(w *Worker) bool {
 	return !refused
 }
 
-// reserve asks for turns, unless the limiter has just failed: then only what holds meanwhile.
-func (l *limits) reserve(ctx context.Context, w *Worker) (waits []time.Duration) {
+// reserve asks for the turns that were collected, unless the limiter has just failed: then only what holds meanwhile. It gives
+// how long each of n deliveries has to wait, by its place or its turn.
+func (l *limits) reserve(ctx context.Context, w *Worker, waits []time.Duration, n int) []time.Duration {
+	var turned []time.Duration
 	if len(l.turns) > 0 {
 		l.asking.call(ctx, w, func(ctx context.Context) (err error) {
-			waits, err = l.limiter.Reserve(ctx, l.turns...)
+			turned, err = l.limiter.Reserve(ctx, l.turns...)
 			return err
 		})
 	}
-	return fit(waits, len(l.turns))
+	turned = fit(turned, len(l.turns))
+	clear(l.turns)
+	if turned != nil && waits == nil {
+		waits = make([]time.Duration, n)
+	}
+	for i, wait := range turned {
+		waits[l.of[i]] = wait
+	}
+	return waits
 }
 
 // asking is one who asks the limiter, one call at a time.
@@ -179,17 +155,15 @@ func fit[T any](answer []T, n int) []T {
 	return answer[:n]
 }
 
-// turnAway ends deliveries that have to wait, in one round trip of their own.
-func (w *Worker) turnAway(ds []Delivery, waits []time.Duration) {
-	if len(ds) == 0 {
-		return
-	}
-	loans := w.loansOf(ds)
-	w.held.add(loans)
-	endings := make([]ending, len(loans))
+// turnAway ends those loans that have to wait, in one round trip of their own.
+func (w *Worker) turnAway(loans []loan, waits []time.Duration) {
+	var endings []ending
 	for i := range loans {
-		endings[i] = ending{&loans[i], loans[i].turnedAway(waits[i])}
-		loans[i].leavePlace()
+		if l := &loans[i]; waits[i] != 0 {
+			w.room.vacate(l)
+			l.leavePlace()
+			endings = append(endings, ending{l, l.turnedAway(waits[i])})
+		}
 	}
 	w.settler.now(endings)
 }

@@ -452,3 +452,60 @@ func TestBadLimitsAreRefused(t *testing.T) {
 		t.Error("without a store: got no error")
 	}
 }
+
+// slowLimits answer about turns when they are let go, or their context ends.
+type slowLimits struct {
+	stem.Limiter
+	asked chan int
+	letGo chan struct{}
+}
+
+func (s *slowLimits) Reserve(ctx context.Context, turns ...stem.Turn) ([]time.Duration, error) {
+	s.asked <- len(turns)
+	select {
+	case <-s.letGo:
+		return nil, nil
+	case <-ctx.Done():
+		return slices.Repeat([]time.Duration{stem.NotNow}, len(turns)), ctx.Err()
+	}
+}
+
+func TestAWorkerReceivesWhileItAsksForTurns(t *testing.T) {
+	for _, stops := range []bool{false, true} {
+		t.Run(fmt.Sprint("and stops meanwhile: ", stops), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, r *rig) {
+				began := newTimetable()
+				limited := r.task("limited", began.noting, stem.RateLimit(1000, time.Second))
+				slow := &slowLimits{r.limits(limit.Config{}), make(chan int, 10), make(chan struct{})}
+				stop := r.work(stem.WorkerConfig{Slots: 10, Limiter: slow})
+				for range 2 {
+					for range 5 {
+						r.enqueue(limited, "args")
+					}
+					synctest.Wait()
+				}
+				if got, want := r.count("default").Running, 10; got != want {
+					t.Errorf("got %d tasks on loan while it is asked for the turns of the first, want %d", got, want)
+				}
+				if len(began.of("args")) > 0 {
+					t.Error("got a run that began before its turn was known")
+				}
+				if !stops {
+					close(slow.letGo)
+					synctest.Wait()
+				}
+				if err := stop(); err != nil {
+					t.Fatal(err)
+				}
+				want := 0
+				if stops {
+					want = 10
+				}
+				counts := r.count("default")
+				if got := counts.Ready + counts.Delayed; got != want || counts.Running != 0 || len(began.of("args")) != 10-want {
+					t.Errorf("got %+v and %d runs, want %d tasks that wait, and %d runs", counts, len(began.of("args")), want, 10-want)
+				}
+			})
+		})
+	}
+}

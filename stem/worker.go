@@ -237,7 +237,7 @@ type Worker struct {
 	session       Session
 	tenure        tenure
 	unasked       time.Time   // until when the client's store of revocations is not asked; fetch's own
-	startsUntold  bool        // the store could not be told of the last unique tasks that were to start; fetch's own
+	startsUntold  bool        // the store could not be told of the last unique tasks that were to start; as dealt
 	unlimitedTold time.Time   // when it was last said that limited tasks go back, for want of a limiter; fetch's own
 	unheard       atomic.Bool // the client's store of revocations did not answer when it was last asked
 
@@ -250,6 +250,8 @@ type Worker struct {
 	room    room
 	unsure  atomic.Bool // a call has had no answer, and nothing has been received since
 	held    held
+	dealing sync.WaitGroup // what was received and is not with the slots yet: one batch at a time
+	dealt   []*loan        // whoever deals has it
 	settler *settler
 
 	reporter reporter
