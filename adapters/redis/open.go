@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -24,6 +25,9 @@ func Open(ctx context.Context, url string, cfg Config) (*Store, error) {
 	}
 	if options.MaxRetries != 0 {
 		return nil, errRetries
+	}
+	if options.TLSConfig, err = cfg.secure(options.TLSConfig); err != nil {
+		return nil, err
 	}
 	options.MaxRetries = -1
 	options.ContextTimeoutEnabled = true
@@ -50,6 +54,9 @@ func OpenCluster(ctx context.Context, url string, cfg Config) (*ClusterStore, er
 	if options.MaxRetries != 0 {
 		return nil, errRetries
 	}
+	if options.TLSConfig, err = cfg.secure(options.TLSConfig); err != nil {
+		return nil, err
+	}
 	options.ContextTimeoutEnabled = true
 	client := redis.NewClusterClient(options)
 	s, err := NewCluster(ctx, client, cfg)
@@ -59,6 +66,22 @@ func OpenCluster(ctx context.Context, url string, cfg Config) (*ClusterStore, er
 	}
 	s.owned = true
 	return s, nil
+}
+
+// secure gives the configuration of connections by TLS, of which a URL knows the server's name; nil for those without.
+func (c Config) secure(byURL *tls.Config) (*tls.Config, error) {
+	switch {
+	case c.TLS == nil:
+		return byURL, nil
+	case byURL == nil:
+		return nil, errors.New("redis: open: there is a Config.TLS and the URL asks for no TLS: it must begin with rediss://")
+	}
+	t := c.TLS.Clone()
+	if t.ServerName == "" {
+		t.ServerName = byURL.ServerName
+	}
+	t.InsecureSkipVerify = t.InsecureSkipVerify || byURL.InsecureSkipVerify
+	return t, nil
 }
 
 // New makes a store on a client of the user's, which stays the user's to close: one with a client certificate, say, or

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,6 +42,10 @@ type Config struct {
 	Namespace string
 	// MaxDeadLetters is the most dead letters kept for each queue. One more, and the oldest goes. Default: 10,000.
 	MaxDeadLetters int
+	// TLS is what connections are made with that a rediss:// URL asks for: authorities, a client certificate. It is not
+	// changed, ServerName is the host of the URL unless it is set, and nil takes the authorities of the machine. Clients of the user's
+	// have their own: [New] does not look at it.
+	TLS *tls.Config
 	// Logger is told what an operator should know: what the checks at the start found, and entries that were gone.
 	// Default: slog.Default().
 	Logger *slog.Logger

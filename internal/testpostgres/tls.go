@@ -40,6 +40,22 @@ func TLS(t testing.TB) (database, ca string) {
 	return newDatabase(t, u.String(), "template0"), ca
 }
 
+// MutualTLS runs a server for this test that speaks TLS alone, and with clients alone that have the certificate of the set. Its URL names
+// these certificates.
+func MutualTLS(t testing.TB) (*Server, *testcert.Set) {
+	t.Helper()
+	certs := testcert.New(t, "postgres")
+	settings := []string{"ssl=on", "ssl_cert_file=server.pem", "ssl_key_file=server.key", "ssl_ca_file=ca.pem"}
+	options := url.Values{"sslmode": {"verify-full"}, "sslrootcert": {certs.CA}, "sslcert": {certs.ClientCert}, "sslkey": {certs.ClientKey}}
+	s := run(t, Config{Settings: settings}, options, func(i *instance) error {
+		return errors.Join(
+			i.copyIn(certs.ServerCert, "server.pem"), i.copyIn(certs.ServerKey, "server.key"), i.copyIn(certs.CA, "ca.pem"),
+			i.write(filepath.Join(i.data(), "pg_hba.conf"), []byte("hostssl all all 127.0.0.1/32 cert\n")),
+		)
+	})
+	return s, certs
+}
+
 func startTLS(t testing.TB) (server, ca string) {
 	t.Helper()
 	certs := testcert.New(t, "postgres")
