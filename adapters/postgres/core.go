@@ -112,6 +112,25 @@ func bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, longestCall)
 }
 
+// repeated makes a call of one statement, and again where the server has undone it for what others did meanwhile: of many who come
+// at once, each loses to all others at worst.
+func (s *Store) repeated(ctx context.Context, operation string, call func(context.Context) error) (err error) {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	for range 20 {
+		switch err = call(ctx); code(err) {
+		case "40P01", "40001": // deadlock_detected, serialization_failure
+			continue
+		}
+		break
+	}
+	return s.failed(operation, err)
+}
+
 // failed makes an error of the driver one of ours.
 func (s *Store) failed(operation string, err error) error {
 	if err == nil {

@@ -29,7 +29,7 @@ func (s *Store) TakeTurns(ctx context.Context, turns ...limit.Turn) ([]time.Dura
 		counts[g], buckets[g], intervals[g], tolerances[g], reserved[g] = int32(len(group)), string(t.Bucket), micros(t.Interval), micros(t.Tolerance), t.Reserved
 	}
 	var answer []int64
-	err := s.limited(ctx, "take turns", func(ctx context.Context) error {
+	err := s.repeated(ctx, "take turns", func(ctx context.Context) error {
 		return s.on.query(ctx, func(scan func(...any) error) error { return scan(&answer) }, s.sql.turns, s.offset.Load(), micros(limit.LongestWait),
 			listOf(counts), listOf(buckets), listOf(intervals), listOf(tolerances), listOf(reserved))
 	})
@@ -52,7 +52,7 @@ func (s *Store) Penalize(ctx context.Context, bucket limit.Bucket, d time.Durati
 	if err := bucket.Validate(); err != nil {
 		return err
 	}
-	return s.limited(ctx, "penalize", func(ctx context.Context) error {
+	return s.repeated(ctx, "penalize", func(ctx context.Context) error {
 		return s.on.exec(ctx, s.sql.penalize, s.offset.Load(), string(bucket), min(micros(d), micros(limit.LongestWait)))
 	})
 }
@@ -71,7 +71,7 @@ func (s *Store) HoldPlaces(ctx context.Context, session stem.Session, holds ...s
 		tasks[i], limits[i], wanted[i] = holds[i].Task, int32(min(holds[i].Limit, math.MaxInt32)), int32(min(holds[i].N, math.MaxInt32))
 	}
 	held := make([]stem.Held, n)
-	err := s.limited(ctx, "hold places", func(ctx context.Context) error {
+	err := s.repeated(ctx, "hold places", func(ctx context.Context) error {
 		return s.on.query(ctx, func(scan func(...any) error) error {
 			var place, has, free int
 			if err := scan(&place, &has, &free); err != nil {
@@ -88,23 +88,4 @@ func (s *Store) HoldPlaces(ctx context.Context, session stem.Session, holds ...s
 		return nil, err
 	}
 	return held, nil
-}
-
-// limited makes a call of a limit's, and again where the server has undone it for what others did meanwhile: of many who come at
-// once, each loses to all others at worst.
-func (s *Store) limited(ctx context.Context, operation string, call func(context.Context) error) (err error) {
-	if err := s.begin(); err != nil {
-		return err
-	}
-	defer s.calls.Done()
-	ctx, cancel := bound(ctx)
-	defer cancel()
-	for range 20 {
-		switch err = call(ctx); code(err) {
-		case "40P01", "40001": // deadlock_detected, serialization_failure
-			continue
-		}
-		break
-	}
-	return s.failed(operation, err)
 }

@@ -28,15 +28,21 @@ func (s *Store) DeadLetters(ctx context.Context, queue string, limit int) ([]ste
 			return err
 		}
 		l.At = l.At.UTC()
-		if marks != nil {
-			if err := json.Unmarshal([]byte(*marks), &l.Marks); err != nil {
-				l.Reason = fmt.Sprintf("postgres: the marks of a dead letter: %v", err)
-			}
-		}
+		readMarks(&l, marks)
 		letters = append(letters, l)
 		return nil
 	}, s.sql.deadLetters, queue, limit)
 	return letters, s.failed("dead letters", err)
+}
+
+// readMarks reads the marks of a dead letter, and says so where they are none.
+func readMarks(l *stem.DeadLetter, marks *string) {
+	if marks == nil {
+		return
+	}
+	if err := json.Unmarshal([]byte(*marks), &l.Marks); err != nil {
+		l.Reason = fmt.Sprintf("postgres: the marks of a dead letter: %v", err)
+	}
 }
 
 // mostCounted is how far a queue is counted: a worker asks often, and a queue may hold millions.

@@ -14,6 +14,8 @@ type statements struct {
 	pause, revoke, revoked, deadLetters, waiter, notWaiter string
 	announce, workers                                      string
 	turns, penalize, places, tidyLimits                    string
+	queues, gauge, list, change, letters, removeLetters    string
+	record, annotate                                       string
 }
 
 // statementsBySchema keeps what was made: a program has one schema or a few, and makes a Transaction for each of its own.
@@ -85,5 +87,21 @@ ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, until = excluded.until, sai
 ON CONFLICT (name) DO UPDATE SET penalty = greatest(b.penalty, excluded.penalty)`),
 		places:     named(`SELECT place, held, free FROM {schema}.places_1($1::bigint, $2::text, $3::bigint, $4::text[], $5::int[], $6::int[])`),
 		tidyLimits: named(`SELECT FROM {schema}.tidy_limits_1($1::bigint)`),
+		queues:     named(`SELECT {schema}.queues_1($1::text, $2::int)`),
+		gauge:      named(`SELECT oldest, retrying FROM {schema}.gauge_1($1::bigint, $2::text)`),
+		list: named(`SELECT what, n, place, seq, holder, number, due, published, priority, print, task, cuts, failures, snoozes, releases, session, lapses, marks, envelope, now
+FROM {schema}.list_1($1::bigint, $2::text, $3::text, $4::text, $5::bytea, $6::bigint, $7::int, $8::int, $9::bigint,
+$10::int, $11::text, $12::bigint, $13::int, $14::timestamptz, $15::bigint)`),
+		change: named(`SELECT place, code FROM {schema}.change_1($1::bigint, $2::bool, $3::text[], $4::bigint[], $5::bool[], $6::text[], $7::text[], $8::text[], $9::smallint[])`),
+		letters: named(`SELECT what, n, seq, id, task, reason, attempt, number, at, marks, envelope
+FROM {schema}.letters_1($1::text, $2::text, $3::text, $4::timestamptz, $5::timestamptz, $6::int, $7::int, $8::bigint, $9::timestamptz, $10::bigint)`),
+		// Locked in their order, so that two calls never wait for each other.
+		removeLetters: named(`WITH mine AS MATERIALIZED (
+    SELECT u.n, d.ctid AS place FROM unnest($2::timestamptz[], $3::bigint[]) WITH ORDINALITY u(at, seq, n)
+    JOIN {schema}.dead_letter d ON d.queue = $1::text COLLATE "C" AND d.at = u.at AND d.seq = u.seq ORDER BY d.at, d.seq FOR UPDATE OF d)
+DELETE FROM {schema}.dead_letter d USING mine m WHERE d.ctid = m.place RETURNING m.n::int - 1`),
+		record: named(`SELECT c.now, r.record FROM {schema}.result r, (SELECT clock_timestamp() + $1::bigint * interval '1 microsecond') c(now)
+WHERE r.id = $2::text COLLATE "C" AND r.expires > c.now`),
+		annotate: named(`UPDATE {schema}.result r SET record = $3::bytea WHERE r.id = $1::text COLLATE "C" AND r.record = $2::bytea RETURNING true`),
 	}
 }

@@ -59,7 +59,7 @@ const (
 	MaxPage     = 500
 	DefaultPage = 50
 	// MaxCursor is how long the cursor of a page may be.
-	MaxCursor = 200
+	MaxCursor = 400
 )
 
 // TaskQuery says which tasks of a queue are wanted.
