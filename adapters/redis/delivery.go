@@ -42,17 +42,8 @@ func (l *lent) deliveries(session, queue string, loans []loan) []stem.Delivery {
 		o, r, d, e := &loans[i], &receipts[i], &ds[i], &envelopes[i]
 		r.priority, r.id, r.life, r.takeovers, r.era = o.priority, o.id, o.life, l.epoch.takeovers, l.epoch.era
 		due := r.times(o, l.now)
-		*e, d.Malformed = stem.ParseEnvelope(bytesOf(o.envelope))
-		if d.Malformed == nil && e.Queue != queue {
-			d.Malformed = fmt.Errorf("redis: an envelope of queue %s lies in queue %s", e.Queue, queue)
-		}
-		if err := parseState(o.state, d); err != nil && d.Malformed == nil {
-			d.Malformed = err
-		}
-		if d.Malformed != nil {
-			*e = stem.Envelope{ID: "malformed-" + r.id, Queue: queue, Priority: r.priority}
-		}
-		d.Envelope, d.Session, d.Number, d.Receipt, d.Interruptions = e, session, l.number, r, o.interruptions
+		o.open(queue, e, d)
+		d.Session, d.Number, d.Receipt = session, l.number, r
 		d.Age = since(r.born, l.now)
 		d.Waited = since(due, l.now)
 		if e.ExpiresIn > 0 {
@@ -61,6 +52,21 @@ func (l *lent) deliveries(session, queue string, loans []loan) []stem.Delivery {
 		}
 	}
 	return ds
+}
+
+// open reads what lies in a queue into an envelope and what is known beside it.
+func (o *loan) open(queue string, e *stem.Envelope, d *stem.Delivery) {
+	*e, d.Malformed = stem.ParseEnvelope(bytesOf(o.envelope))
+	if d.Malformed == nil && e.Queue != queue {
+		d.Malformed = fmt.Errorf("redis: an envelope of queue %s lies in queue %s", e.Queue, queue)
+	}
+	if err := parseState(o.state, d); err != nil && d.Malformed == nil {
+		d.Malformed = err
+	}
+	if d.Malformed != nil {
+		*e = stem.Envelope{ID: "malformed-" + o.id, Queue: queue, Priority: o.priority}
+	}
+	d.Envelope, d.Interruptions = e, o.interruptions
 }
 
 // bytesOf gives the bytes of a text that nobody changes, without a copy.

@@ -72,26 +72,30 @@ type loan struct {
 func (l *lent) loans() []loan {
 	loans := make([]loan, len(l.entries)/3)
 	for i := range loans {
-		head, _ := l.entries[3*i].(string)
-		o := &loans[i]
-		published, _ := l.entries[3*i+1].(string)
-		o.schema, o.envelope = cutSchema(published)
-		o.state, _ = l.entries[3*i+2].(string)
-		priority, rest, _ := strings.Cut(head, " ")
-		var interruptions string
-		o.id, rest, _ = strings.Cut(rest, " ")
-		o.born, rest, _ = strings.Cut(rest, " ")
-		o.due, interruptions, o.life = strings.Cut(rest, " ")
-		o.priority, _ = strconv.Atoi(priority)
-		o.interruptions, _ = strconv.Atoi(interruptions)
-		if o.born == "-" {
-			o.born = ""
-		}
-		if o.due == "-" {
-			o.due = ""
-		}
+		loans[i] = parseLoan(l.entries[3*i:])
 	}
 	return loans
+}
+
+func parseLoan(texts []any) (o loan) {
+	head, _ := texts[0].(string)
+	published, _ := texts[1].(string)
+	o.schema, o.envelope = cutSchema(published)
+	o.state, _ = texts[2].(string)
+	priority, rest, _ := strings.Cut(head, " ")
+	var interruptions string
+	o.id, rest, _ = strings.Cut(rest, " ")
+	o.born, rest, _ = strings.Cut(rest, " ")
+	o.due, interruptions, o.life = strings.Cut(rest, " ")
+	o.priority, _ = strconv.Atoi(priority)
+	o.interruptions, _ = strconv.Atoi(interruptions)
+	if o.born == "-" {
+		o.born = ""
+	}
+	if o.due == "-" {
+		o.due = ""
+	}
+	return o
 }
 
 // cutSchema parts what was published: a line that tells task and schema, and the envelope. What has no such line is

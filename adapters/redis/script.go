@@ -40,6 +40,12 @@ var (
 	placesScript   = load("places", "base")
 	rightsScript   = load("rights")
 	keepScript     = load("keep")
+	listScript     = load("list", "keys_queue", "base", "state", "line", "seek", "entries", "waiting")
+	gaugeScript    = load("gauge", "keys_queue", "base", "state", "line", "seek", "entries", "waiting")
+	changeScript   = load("change", "keys_queue", "base", "state", "line", "unique", "seek", "entries")
+	lettersScript  = load("letters", "keys_queue", "base", "seek")
+	unburyScript   = load("unbury", "keys_queue", "base", "seek")
+	annotateScript = load("annotate")
 )
 
 func load(name string, shared ...string) script {

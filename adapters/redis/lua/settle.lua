@@ -125,12 +125,6 @@ local function bury(one)
 	remove(one)
 end
 
--- Takes the revocation back of a task that was replaced, now that it is cancelled.
-local function forgetReplaced(id)
-	local name = 'i:' .. id
-	if string.match(redis.call('HGET', REVOKED, name) or '', '^%d+ replaced by ') then redis.call('HDEL', REVOKED, name) end
-end
-
 -- Does what the end of a delivery means for its unique key.
 local function keep(one)
 	local name = KEYS[tonumber(one.key)]

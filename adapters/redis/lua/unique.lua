@@ -53,3 +53,9 @@ local function revokedFor(id, above, now)
 		if till and tonumber(till) > now then return reason end
 	end
 end
+
+-- Takes the revocation back of a task that was replaced, now that it is cancelled.
+local function forgetReplaced(id)
+	local name = 'i:' .. id
+	if string.match(redis.call('HGET', REVOKED, name) or '', '^%d+ replaced by ') then redis.call('HDEL', REVOKED, name) end
+end
