@@ -306,7 +306,7 @@ func TestTheRightsAreThoseThatTheScriptsNeed(t *testing.T) {
 		}
 		for _, match := range command.FindAllStringSubmatch(string(text), -1) {
 			name := strings.ToLower(match[1])
-			if name == "xgroup" {
+			if name == "xgroup" || name == "xinfo" {
 				name += "|" + strings.ToLower(match[2])
 			}
 			if !slices.Contains(listed, name) {

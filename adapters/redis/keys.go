@@ -43,6 +43,7 @@ const group = "stem"
 //	                                a field without a name tells that somebody waits for one of them
 //	<namespace>:results             the channel on which such buckets are announced when they have new outcomes
 //	<namespace>:session:<id>        a set: the queues that a session has received from
+//	<namespace>:queues              a set: the names of queues that were used
 //	<namespace>:{%workers}:said     a hash: what workers say of themselves, by session, behind when they said it
 //	<namespace>:{%workers}:until    a sorted set: until when that is kept
 type queueKeys struct {
@@ -64,6 +65,7 @@ type queueKeys struct {
 	heaviest atomic.Int64 // about how many bytes the largest of the envelopes had that were last lent
 	next     atomic.Int64 // when something was to become due, in ms by the store's clock, when last seen
 	calm     atomic.Pointer[calm]
+	named    atomic.Int64 // when the name was last noted (see name), in ms since the store began, 0 if never
 }
 
 // weigh notes how large envelopes are. What was large once is forgotten by and by.
@@ -144,6 +146,9 @@ func timeOf(id string) (ms uint64, ok bool) {
 
 // channel is where buckets with new outcomes are announced.
 func (c *core) channel() string { return c.cfg.Namespace + ":results" }
+
+// namesKey is where the names of queues are.
+func (c *core) namesKey() string { return c.cfg.Namespace + ":queues" }
 
 // workerKeys gives the keys of what workers say of themselves. They share a hash tag that is no queue's: behind the
 // percent sign in one of those there are two digits.

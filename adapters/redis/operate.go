@@ -37,16 +37,13 @@ func (c *core) DeadLetters(ctx context.Context, queue string, limit int) ([]stem
 	}
 	letters := make([]stem.DeadLetter, 0, len(burials))
 	for i, b := range burials {
-		burial, ok := values[2*i].(string)
-		published, _ := values[2*i+1].(string)
-		_, envelope := cutSchema(published)
+		about, ok := values[2*i].(string)
 		if !ok {
 			continue // it has gone meanwhile, to make room
 		}
-		letter := stem.DeadLetter{Queue: queue, At: time.UnixMilli(int64(b.Score)).UTC(), Envelope: []byte(envelope)}
-		if err := parseBurial(burial, &letter); err != nil {
-			letter.Reason = err.Error()
-		}
+		published, _ := values[2*i+1].(string)
+		letter := letterOf(queue, about, published)
+		letter.At = time.UnixMilli(int64(b.Score)).UTC()
 		letters = append(letters, letter)
 	}
 	return letters, nil
@@ -112,6 +109,9 @@ func (c *core) PauseQueue(ctx context.Context, queue string, paused bool) error 
 	call.endKeys()
 	call.add(flag(paused))
 	_, err := c.run(ctx, &call)
+	if err == nil {
+		c.name(ctx, c.keysOf(queue))
+	}
 	return c.failed("pause", err)
 }
 

@@ -78,17 +78,32 @@ func (c *core) arePlain(envs []stem.Envelope) bool {
 func (c *core) append(ctx context.Context, envs []stem.Envelope) error {
 	ctx = patient(ctx)
 	if len(envs) == 1 {
-		cmd := c.appending(ctx, &envs[0], make([]any, 0, 7))
-		return partial(c.appended(nil, 0, c.client.Process(ctx, cmd)))
+		keys := c.keysOf(envs[0].Queue)
+		cmd := c.appending(ctx, keys, &envs[0], make([]any, 0, 7))
+		err := c.client.Process(ctx, cmd)
+		if err == nil {
+			c.name(ctx, keys)
+		}
+		return partial(c.appended(nil, 0, err))
 	}
 	args := make([]any, 0, 7*len(envs))
 	cmds := make([]*redis.StringCmd, len(envs))
 	pipe := c.client.Pipeline()
+	var queues []*queueKeys
 	for i := range envs {
-		cmds[i] = c.appending(ctx, &envs[i], args[7*i:7*i:7*(i+1)])
+		keys := c.keysOf(envs[i].Queue)
+		if n := len(queues); n == 0 || queues[n-1] != keys {
+			queues = append(queues, keys)
+		}
+		cmds[i] = c.appending(ctx, keys, &envs[i], args[7*i:7*i:7*(i+1)])
 		_ = pipe.Process(ctx, cmds[i]) // it is sent by Exec
 	}
 	_, unsent := pipe.Exec(ctx)
+	for _, keys := range queues {
+		if unsent == nil {
+			c.name(ctx, keys)
+		}
+	}
 	var failed []stem.ItemError
 	for i, cmd := range cmds {
 		err := cmd.Err()
@@ -101,8 +116,8 @@ func (c *core) append(ctx context.Context, envs []stem.Envelope) error {
 }
 
 // appending gives the command that appends an envelope; args has room for its arguments.
-func (c *core) appending(ctx context.Context, e *stem.Envelope, args []any) *redis.StringCmd {
-	args = append(args, "xadd", c.keysOf(e.Queue).boxed[0], "*", "e", c.encode(e))
+func (c *core) appending(ctx context.Context, keys *queueKeys, e *stem.Envelope, args []any) *redis.StringCmd {
+	args = append(args, "xadd", keys.boxed[0], "*", "e", c.encode(e))
 	if e.Visibility > 0 {
 		args = append(args, "v", millis(e.Visibility))
 	}
@@ -201,6 +216,7 @@ func (c *core) publish(ctx context.Context, queue string, envs []stem.Envelope, 
 	if err != nil {
 		return err
 	}
+	c.name(ctx, keys)
 	others, _ := reply.([]any)
 	for i := 0; i+2 < len(others); i += 3 {
 		index, _ := others[i].(int64)

@@ -294,6 +294,10 @@ func (r *receiver) ask(ctx context.Context, s *seat, want portion) (lent, error)
 		if err == nil {
 			r.heard(l.now)
 			s.paused, s.opened = l.paused, s.opened || l.opened
+			if l.opened { // for the first time, or since the server has lost it
+				s.keys.named.Store(0)
+				r.name(ctx, s.keys)
+			}
 			s.epoch = l.epoch
 			r.vigils.looked(r.req.Session.ID, s.keys, l.watches)
 			s.keys.next.Store(l.next)

@@ -15,8 +15,8 @@ import (
 var probes = []string{
 	"SET $ x PX 1000",
 	"EXISTS $", "EXPIRE $ 1", "GET $", "HDEL $ f", "HEXISTS $ f", "HGET $ f", "HGETALL $", "HINCRBY $ f 1", "HKEYS $",
-	"HMGET $ f", "HSCAN $ 0", "HSET $ f v", "HSETNX $ f v", "PEXPIRE $ 1000", "PTTL $", "PUBLISH & x", "SADD $ m", "SMEMBERS $", "TIME",
-	"XACK $ g 1-1", "XADD $ * f v", "XCLAIM $ g c 0 1-1", "XDEL $ 1-1", "XGROUP CREATE $ g 0", "XGROUP DELCONSUMER $ g c", "XLEN $",
+	"HMGET $ f", "HSCAN $ 0", "HSET $ f v", "HSETNX $ f v", "PEXPIRE $ 1000", "PTTL $", "PUBLISH & x", "SADD $ m", "SMEMBERS $", "SSCAN $ 0", "TIME",
+	"XACK $ g 1-1", "XADD $ * f v", "XCLAIM $ g c 0 1-1", "XDEL $ 1-1", "XGROUP CREATE $ g 0", "XGROUP DELCONSUMER $ g c", "XINFO GROUPS $", "XLEN $",
 	"XPENDING $ g", "XRANGE $ - +", "XREADGROUP GROUP g c STREAMS $ >",
 	"ZADD $ 0 m", "ZCARD $", "ZCOUNT $ 0 0", "ZPOPMIN $", "ZRANGE $ 0 0", "ZRANGEBYLEX $ - +", "ZRANGEBYSCORE $ 0 0", "ZREM $ m",
 	"ZREMRANGEBYLEX $ - +", "ZREMRANGEBYRANK $ 0 0", "ZREVRANGE $ 0 0", "ZSCORE $ m",
@@ -30,7 +30,7 @@ var optional = []string{"client|id", "client|unblock", "cluster|slots", "config|
 // nameOf gives a command as an ACL names it.
 func nameOf(probe string) string {
 	words := strings.Fields(strings.ToLower(probe))
-	if words[0] == "xgroup" {
+	if words[0] == "xgroup" || words[0] == "xinfo" {
 		return words[0] + "|" + words[1]
 	}
 	return words[0]

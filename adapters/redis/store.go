@@ -16,6 +16,7 @@ import (
 
 	"github.com/gostem/gostem/stem"
 	"github.com/gostem/gostem/stem/limit"
+	"github.com/gostem/gostem/stem/ops"
 )
 
 var (
@@ -31,6 +32,12 @@ var (
 	_ limit.Store           = (*Store)(nil)
 	_ stem.PresenceKeeper   = (*Store)(nil)
 	_ stem.PresenceLister   = (*Store)(nil)
+	_ ops.QueueLister       = (*Store)(nil)
+	_ ops.QueueGauger       = (*Store)(nil)
+	_ ops.TaskLister        = (*Store)(nil)
+	_ ops.TaskChanger       = (*Store)(nil)
+	_ ops.DeadLetterKeeper  = (*Store)(nil)
+	_ ops.ResultAnnotator   = (*Store)(nil)
 	_ stem.Broker           = (*ClusterStore)(nil)
 	_ stem.Backend          = (*ClusterStore)(nil)
 )

@@ -5,7 +5,7 @@
 -- ARGV: most letters; the name and the id of those that are wanted, '' for all; from when and to before when, in ms, '' for no
 --   bound; the cursor, '' for the first page.
 --
--- It answers the next cursor, '' where there is none, and for each letter four texts: its place, when it was set aside, what is
+-- It answers the next cursor, '' where there is none, at how many letters it has looked, and for each four texts: its place, when it was set aside, what is
 -- known about it, its envelope. It looks at 1,000 letters or 1 MiB of envelopes, whichever comes first.
 local limit, task, id = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local first = ARGV[4] ~= '' and redis.call('ZCOUNT', BURIALS, '-inf', '(' .. ARGV[4]) or 0
@@ -17,7 +17,7 @@ local function wanted(about)
 	return (task == '' or string.find(about, task, 1, true)) and (id == '' or string.find(about, id, 1, true))
 end
 
-local answer, looked, bytes = {''}, 0, 0
+local answer, looked, bytes = {'', 0}, 0, 0
 while rank > first do
 	rank = rank - 1
 	local key, time = at(BURIALS, rank)
@@ -27,9 +27,10 @@ while rank > first do
 	if about and wanted(about) then
 		for _, text in ipairs({tell(key, time), time, about, envelope}) do answer[#answer + 1] = text end
 	end
-	if #answer > 4 * limit or looked >= 1000 or bytes >= 1048576 then
+	if #answer >= 4 * limit + 2 or looked >= 1000 or bytes >= 1048576 then
 		if rank > first then answer[1] = tell(key, time) end
 		break
 	end
 end
+answer[2] = looked
 return answer

@@ -5,7 +5,7 @@
 -- ARGV: offset of the clock; the state; most tasks; the name and the id of those that are wanted, '' for all; the cursor,
 --   '' for the first page.
 --
--- It answers the time and the next cursor, '' where there is none, and for each task five texts: its place; "<delivery number>
+-- It answers the time, the next cursor, '' where there is none, at how many entries it has looked, and for each task five texts: its place; "<delivery number>
 -- <when its lease ends or 0> <session>"; then as receive.lua does where it is and what has become of it, its envelope and its state.
 -- It looks at 1,000 entries or 1 MiB of envelopes, whichever comes first, so a page may have less than there is.
 local now, state, limit, task, id, cursor = clock(tonumber(ARGV[1])), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
@@ -137,6 +137,6 @@ local lists = {
 	retrying = function() return listWaiting({DELAYED, REST}, int(now), math.huge, cursor, '', function(t) return failed(t.state) end) end,
 }
 local more = lists[state]()
-local answer = {int(now), more and next or ''}
-for i = 1, #shown do answer[2 + i] = shown[i] end -- unpack ends at 8,000
+local answer = {int(now), more and next or '', math.ceil(looked)}
+for i = 1, #shown do answer[3 + i] = shown[i] end -- unpack ends at 8,000
 return answer
