@@ -26,8 +26,8 @@ type Config struct {
 	// Registry has the program's tasks. Without it nothing can be enqueued by name, and payloads are shown
 	// without the names that a schema gives.
 	Registry *stem.Registry
-	// Open opens the stores of a command. Default: those of the URLs.
-	Open func(ctx context.Context, s Settings) (adapters.Stores, error)
+	// Open opens the stores of a command, of what flags, environment and contexts say. Default: cfg.Open(ctx).
+	Open func(ctx context.Context, cfg *adapters.Config) (adapters.Stores, error)
 }
 
 func (c Config) withDefaults() Config {
@@ -35,7 +35,7 @@ func (c Config) withDefaults() Config {
 		c.Name = "stem"
 	}
 	if c.Open == nil {
-		c.Open = openURLs
+		c.Open = func(ctx context.Context, cfg *adapters.Config) (adapters.Stores, error) { return cfg.Open(ctx) }
 	}
 	return c
 }
@@ -47,15 +47,16 @@ type program struct {
 	stdout, stderr io.Writer
 	flags          flags
 	printer        *printer
+	stores         adapters.Config // once they have been opened
 }
 
 // flags are those of every command.
 type flags struct {
-	context, broker, backend string
-	output                   string
-	timeout                  time.Duration
-	yes, noColour, verbose   bool
-	actor, reason            string
+	context, broker, backend, namespace string
+	output                              string
+	timeout                             time.Duration
+	yes, noColour, verbose              bool
+	actor, reason                       string
 }
 
 // Main runs the command with arguments, those behind its name, and answers the exit code. An error is told on stderr.
@@ -69,7 +70,7 @@ func Main(ctx context.Context, cfg Config, args []string, stdin io.Reader, stdou
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %s\n", p.cfg.Name, escapeLines(err.Error()))
+		fmt.Fprintf(stderr, "%s: %s\n", p.cfg.Name, escapeLines(strings.TrimPrefix(err.Error(), "stem: ")))
 	}
 	return exitCode(err)
 }
@@ -105,6 +106,11 @@ Exit codes:
 			return err
 		},
 	},
+		p.queueCommand(),
+		p.taskCommand(),
+		p.dlqCommand(),
+		p.workerCommand(),
+		p.observeCommand(),
 		p.contextCommand(),
 	)
 	p.flags.register(root.PersistentFlags())
@@ -118,13 +124,14 @@ func (f *flags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.context, "context", "", "use the stores of this `context`")
 	set.StringVar(&f.broker, "broker", "", "`URL` of the broker (STEM_BROKER_URL)")
 	set.StringVar(&f.backend, "backend", "", "`URL` of the result backend (STEM_RESULT_BACKEND_URL); the broker unless it is set")
+	set.StringVar(&f.namespace, "namespace", "", "`prefix` of Redis' keys, schema of PostgreSQL (STEM_WORKER_NAMESPACE); stem unless it is set")
 	set.StringVarP(&f.output, "output", "o", asTable, "`format`: "+strings.Join(formats, ", "))
 	set.DurationVar(&f.timeout, "timeout", 0, "give up after this `time`; 10s for what does not wait, no bound for what does")
 	set.BoolVarP(&f.yes, "yes", "y", false, "do not ask before something that cannot be taken back")
 	set.StringVar(&f.actor, "actor", whoever(), "`who` does it, for the record")
 	set.StringVar(&f.reason, "reason", "", "`why` it is done, for the record")
 	set.BoolVar(&f.noColour, "no-color", false, "no colour, also on a terminal (NO_COLOR)")
-	set.BoolVarP(&f.verbose, "verbose", "v", false, "say more, on standard error")
+	set.BoolVarP(&f.verbose, "verbose", "v", false, "also tell what the stores say of themselves")
 }
 
 // whoever gives the user and the machine.

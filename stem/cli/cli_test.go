@@ -61,29 +61,6 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-func TestMaskURL(t *testing.T) {
-	for _, c := range []struct{ url, want string }{
-		{"memory:", "memory:"},
-		{"redis://localhost:6379/0", "redis://localhost:6379/0"},
-		{"redis://user:pa55@localhost", "redis://user:xxxxx@localhost"},
-		{"redis://:pa55@localhost/1", "redis://:xxxxx@localhost/1"},
-		{"postgres://u@h/db?password=pa55&sslmode=require", "postgres://u@h/db?password=xxxxx&sslmode=require"},
-		{"postgres://u@h/db?sslpassword=pa55", "postgres://u@h/db?sslpassword=xxxxx"},
-		{"postgres://u:pa/55@h/db", "postgres://…"},
-		{"postgres://u:pa%zz@h/db", "postgres://…"},
-		{"redis:pa55@h", "redis://…"},
-		{"redis://u:p#pa55@h", "redis://…"},
-	} {
-		got := cli.MaskURL(c.url)
-		if got != c.want {
-			t.Errorf("%s: got %s, want %s", c.url, got, c.want)
-		}
-		if strings.Contains(got, "55") {
-			t.Errorf("%s: got %s, with a part of the password", c.url, got)
-		}
-	}
-}
-
 // hostile is what a store may hold, as a view.
 var hostile = map[string]any{
 	"esc\x1b": "a\x1b[31m", "bidi": "a\u202eb", "tag": "\U000e0041", "del": "\x7f\u0085", "line": "a\nb: c\n", "comment": "a #b",

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
+
+	"github.com/gostem/gostem/adapters"
 )
 
 // contextFile is what $STEM_CONFIG or ~/.config/stem/config.yaml holds: named stores.
@@ -24,6 +27,8 @@ type contextFile struct {
 type storeContext struct {
 	Broker  string `json:"broker,omitempty"`
 	Backend string `json:"backend,omitempty"`
+	// Namespace is what keys of Redis begin with, and the schema of PostgreSQL.
+	Namespace string `json:"namespace,omitempty"`
 }
 
 // contextPath says where the file is.
@@ -96,15 +101,20 @@ func (f contextFile) unknown(name string) error {
 
 // contextView is what is shown of a context, without secrets.
 type contextView struct {
-	Name    string `json:"name"`
-	Current bool   `json:"current"`
-	Broker  string `json:"broker"`
-	Backend string `json:"backend,omitempty"`
+	Name      string `json:"name"`
+	Current   bool   `json:"current"`
+	Broker    string `json:"broker"`
+	Backend   string `json:"backend,omitempty"`
+	Namespace string `json:"namespace,omitempty"`
 }
 
 func (f contextFile) view(name string) contextView {
 	c := f.Contexts[name]
-	return contextView{name, name == f.Current, maskURL(c.Broker), maskURL(c.Backend)}
+	v := contextView{Name: name, Current: name == f.Current, Broker: adapters.MaskURL(c.Broker), Namespace: c.Namespace}
+	if c.Backend != "" {
+		v.Backend = adapters.MaskURL(c.Backend)
+	}
+	return v
 }
 
 var contextTable = table[contextView]{
@@ -115,6 +125,7 @@ var contextTable = table[contextView]{
 		{title: "NAME", cell: func(c contextView) string { return c.Name }},
 		{title: "BROKER", cell: func(c contextView) string { return c.Broker }},
 		{title: "BACKEND", cell: func(c contextView) string { return c.Backend }},
+		{title: "NAMESPACE", cell: func(c contextView) string { return c.Namespace }},
 	},
 }
 
@@ -173,6 +184,7 @@ func (p *program) contextShow() *cobra.Command {
 			d.field("Name", view.Name)
 			d.field("Broker", view.Broker)
 			d.field("Backend", view.Backend)
+			d.field("Namespace", view.Namespace)
 			return p.printer.show(view, d)
 		},
 	}
@@ -181,23 +193,17 @@ func (p *program) contextShow() *cobra.Command {
 func (p *program) contextSet() *cobra.Command {
 	return &cobra.Command{
 		Use:     "set NAME",
-		Short:   "Make a context of --broker and --backend, or change one",
+		Short:   "Make a context of --broker, --backend and --namespace, or change one",
 		Example: "  stem context set prod --broker rediss://prod:6379/0 --backend postgres://prod/stem",
 		Args:    wants(1, 1, "NAME"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return p.changeContexts(func(file *contextFile) error {
 				c := file.Contexts[args[0]]
-				for _, url := range []struct {
-					flag, value string
-					to          *string
-				}{{"--broker", p.flags.broker, &c.Broker}, {"--backend", p.flags.backend, &c.Backend}} {
-					if url.value == "" {
-						continue
-					}
-					if err := checkScheme(url.flag, url.value); err != nil {
-						return err
-					}
-					*url.to = url.value
+				c.Broker = cmp.Or(p.flags.broker, c.Broker)
+				c.Backend = cmp.Or(p.flags.backend, c.Backend)
+				c.Namespace = cmp.Or(p.flags.namespace, c.Namespace)
+				if _, err := adapters.Configure(c.layer(args[0])); err != nil {
+					return err
 				}
 				if c.Broker == "" {
 					return usagef("context %s: want --broker URL", args[0])

@@ -4,7 +4,6 @@ package cli
 var (
 	ExitCode  = exitCode
 	Escape    = escape
-	MaskURL   = maskURL
 	Marshal   = marshal
 	WriteYAML = writeYAML
 	Nearest   = nearest

@@ -45,6 +45,13 @@ func newPrinter(out, talk io.Writer, format string, noColour bool) (*printer, er
 	return p, nil
 }
 
+// as gives the printer with another format.
+func (p *printer) as(format string) *printer {
+	other := *p
+	other.format = format
+	return &other
+}
+
 // note says something to who is there, beside what was asked for.
 func (p *printer) note(format string, args ...any) {
 	fmt.Fprintln(p.talk, escapeLines(fmt.Sprintf(format, args...)))

@@ -2,60 +2,52 @@ package cli
 
 import (
 	"context"
-	"time"
+	"errors"
+	"fmt"
 
 	"github.com/gostem/gostem/adapters"
+	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/ops"
 )
 
-// patience is how long a command that does not wait has, unless --timeout says it.
-const patience = 10 * time.Second
-
-// openStores opens the stores of a command.
-func (p *program) openStores(ctx context.Context) (adapters.Stores, error) {
-	s, err := p.settings()
+// open opens the stores of a command, and makes the service over them. The stores are for the caller to close.
+func (p *program) open(ctx context.Context) (s *ops.Service, closeStores func() error, err error) {
+	stores, err := p.openStores(ctx)
 	if err != nil {
-		return adapters.Stores{}, err
+		return nil, nil, err
 	}
-	begun := time.Now()
-	stores, err := p.cfg.Open(ctx, s)
-	if err == nil || exitCode(err) == ExitUsage {
+	s, err = p.serve(stores)
+	if err != nil {
+		return nil, nil, errors.Join(err, stores.Close())
+	}
+	return s, stores.Close, nil
+}
+
+// openStores opens the stores of a command, within the patience that one has that does not wait.
+func (p *program) openStores(ctx context.Context) (stores adapters.Stores, err error) {
+	if p.stores, err = p.configure(); err != nil {
 		return stores, err
 	}
-	return stores, &exitError{ExitUnreachable, &openError{s, time.Since(begun), err}}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	stores, err = p.cfg.Open(ctx, &p.stores)
+	var option *stem.OptionError
+	switch {
+	case errors.As(err, &option) && p.value("STEM_BROKER_URL") == "":
+		return stores, usagef("no broker is named: say --broker, set STEM_BROKER_URL or make a context (%s context set --help)", p.cfg.Name)
+	case err != nil:
+		return stores, &exitError{ExitUnreachable, fmt.Errorf("cannot connect: %w", err)}
+	}
+	return stores, nil
 }
 
-// bounded ends a context after --timeout, or else after usual; 0 is no bound.
-func (p *program) bounded(ctx context.Context, usual time.Duration) (context.Context, context.CancelFunc) {
-	if p.flags.timeout > 0 {
-		usual = p.flags.timeout
+// serve makes the service over stores.
+func (p *program) serve(stores adapters.Stores) (*ops.Service, error) {
+	client, err := stem.NewClient(stores.Broker, p.stores.ClientConfig(stores))
+	if err != nil {
+		return nil, err
 	}
-	if usual <= 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, usual)
-}
-
-// openError says which stores could not be opened, and how long that was tried.
-type openError struct {
-	Settings
-	tried time.Duration
-	err   error
-}
-
-func (e *openError) Error() string {
-	stores := "broker " + maskURL(e.Broker)
-	if e.Backend != "" && e.Backend != e.Broker {
-		stores += ", backend " + maskURL(e.Backend)
-	}
-	return "cannot connect (" + stores + "; tried for " + age(e.tried) + "): " + e.err.Error()
-}
-
-func (e *openError) Unwrap() error { return e.err }
-
-// openURLs opens the stores of URLs.
-func openURLs(ctx context.Context, s Settings) (adapters.Stores, error) {
-	if err := checkScheme("--broker", s.Broker); err != nil {
-		return adapters.Stores{}, err
-	}
-	return adapters.Open(ctx, s.Broker)
+	return ops.New(ops.Stores{
+		Broker: stores.Broker, Backend: stores.Backend, Limits: stores.Limits, Revocations: stores.Revocations,
+	}, ops.Config{Registry: p.cfg.Registry, Client: client})
 }

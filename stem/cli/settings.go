@@ -2,55 +2,90 @@ package cli
 
 import (
 	"cmp"
+	"io"
+	"log/slog"
 	"os"
-	"strings"
+
+	"github.com/gostem/gostem/adapters"
 )
 
-// Settings are what a command knows of its stores.
-type Settings struct {
-	// Broker and Backend are URLs; Backend is "" where it is the broker's.
-	Broker, Backend string
-}
-
-// settings finds out which stores are meant: flags go before the environment, that before the current context, and the
-// memory of nobody is no default. A context that is chosen with --context counts as a flag, so that one who names
-// it never acts on what the environment happens to name.
-func (p *program) settings() (Settings, error) {
+// configure finds out what holds: flags go before the environment, and that before the current context.
+//
+// Stores are never mixed by accident. A context that is chosen with --context counts as flags, and names all stores: who says
+// --context prod acts on prod, whatever the environment names. The current context is not asked at all where flags or the environment
+// name a broker.
+func (p *program) configure() (adapters.Config, error) {
 	file, err := readContexts()
 	if err != nil {
-		return Settings{}, err
+		return adapters.Config{}, err
 	}
-	name := cmp.Or(p.flags.context, file.Current)
-	chosen, known := file.Contexts[name]
-	if name != "" && !known {
-		return Settings{}, file.unknown(name)
+	flags := adapters.Layer{Name: "flags", Values: make(map[string]string)}
+	set(flags.Values, "STEM_BROKER_URL", p.flags.broker)
+	set(flags.Values, "STEM_RESULT_BACKEND_URL", p.flags.backend)
+	set(flags.Values, "STEM_WORKER_NAMESPACE", p.flags.namespace)
+	layers := []adapters.Layer{flags, adapters.Environment(os.Environ())}
+	_, named := layers[1].Values["STEM_BROKER_URL"]
+	switch {
+	case p.flags.context != "":
+		chosen, known := file.Contexts[p.flags.context]
+		if !known {
+			return adapters.Config{}, file.unknown(p.flags.context)
+		}
+		layers = []adapters.Layer{flags, chosen.whole(p.flags.context), layers[1]}
+	case p.flags.broker == "" && !named && file.Current != "":
+		current, known := file.Contexts[file.Current]
+		if !known {
+			return adapters.Config{}, file.unknown(file.Current)
+		}
+		layers = append(layers, current.layer(file.Current))
 	}
-	named := storeContext{}
-	if p.flags.context != "" {
-		named = chosen
+	cfg, err := adapters.Configure(layers...)
+	if err == nil && cfg.Log == nil {
+		cfg.Log = p.logger()
 	}
-	s := Settings{
-		Broker:  cmp.Or(p.flags.broker, named.Broker, os.Getenv("STEM_BROKER_URL"), chosen.Broker),
-		Backend: cmp.Or(p.flags.backend, named.Backend, os.Getenv("STEM_RESULT_BACKEND_URL"), chosen.Backend),
-	}
-	if p.flags.context != "" && p.flags.backend == "" {
-		s.Backend = named.Backend
-	}
-	if s.Broker == "" {
-		return Settings{}, usagef("no broker is named: say --broker, set STEM_BROKER_URL or make a context (%s context set --help)", p.cfg.Name)
-	}
-	return s, nil
+	return cfg, err
 }
 
-// known schemes are told where a URL has none of them.
-var schemes = []string{"memory:", "redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "postgres://", "postgresql://"}
+// logger tells what stores say of themselves, where -v asks for it.
+func (p *program) logger() *slog.Logger {
+	out := io.Discard
+	if p.flags.verbose {
+		out = p.stderr
+	}
+	return slog.New(slog.NewTextHandler(out, nil))
+}
 
-// checkScheme refuses a URL that no adapter opens, before anything is tried.
-func checkScheme(flag, text string) error {
-	for _, scheme := range schemes {
-		if strings.HasPrefix(text, scheme) {
-			return nil
+// set sets a variable, unless nothing is said of it.
+func set(values map[string]string, name, text string) {
+	if text != "" {
+		values[name] = text
+	}
+}
+
+// layer gives what a context says.
+func (c storeContext) layer(name string) adapters.Layer {
+	l := adapters.Layer{Name: "context " + name, Values: make(map[string]string)}
+	set(l.Values, "STEM_BROKER_URL", c.Broker)
+	set(l.Values, "STEM_RESULT_BACKEND_URL", c.Backend)
+	set(l.Values, "STEM_WORKER_NAMESPACE", c.Namespace)
+	return l
+}
+
+// whole is layer, with nothing left for the environment to say of where things lie.
+func (c storeContext) whole(name string) adapters.Layer {
+	c.Backend = cmp.Or(c.Backend, c.Broker)
+	c.Namespace = cmp.Or(c.Namespace, "stem")
+	l := c.layer(name)
+	set(l.Values, "STEM_REVOKE_STORE_URL", c.Backend)
+	return l
+}
+
+// value gives what holds for a variable.
+func (p *program) value(variable string) string {
+	for _, s := range p.stores.Sources() {
+		if s.Variable == variable {
+			return s.Value
 		}
 	}
-	return usagef("%s %s: the URL begins with none of %s", flag, maskURL(text), strings.Join(schemes, ", "))
+	return ""
 }

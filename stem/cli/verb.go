@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/gostem/gostem/stem/ops"
+)
+
+// patience is how long a command has that does not wait, unless --timeout says it; endless is for what does.
+const (
+	patience = 10 * time.Second
+	endless  = 0
+)
+
+// onService makes the RunE of a command that works on the stores: it opens them, and closes them in the end.
+func (p *program) onService(usual time.Duration, do func(ctx context.Context, s *ops.Service, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := p.bounded(cmd.Context(), usual)
+		defer cancel()
+		service, closeStores, err := p.open(ctx)
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(ctx, service, args), closeStores())
+	}
+}
+
+// bounded ends a context after --timeout, or else after usual.
+func (p *program) bounded(ctx context.Context, usual time.Duration) (context.Context, context.CancelFunc) {
+	if p.flags.timeout > 0 {
+		usual = p.flags.timeout
+	}
+	if usual == endless {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, usual)
+}
+
+// onQueue is --queue, and names the queue that is meant without it.
+type onQueue string
+
+// in gives the queue that is meant.
+func (q onQueue) in(p *program) string { return cmp.Or(string(q), p.value("STEM_DEFAULT_QUEUE")) }
+
+func (q *onQueue) register(set *pflag.FlagSet) {
+	set.StringVarP((*string)(q), "queue", "q", "", "the `queue`; the default one (STEM_DEFAULT_QUEUE) unless it is named")
+}
+
+// paging are the flags of lists.
+type paging struct {
+	limit int
+	after string
+}
+
+func (g *paging) register(set *pflag.FlagSet, limit int) {
+	set.IntVarP(&g.limit, "limit", "l", limit, "the most to list: 1 to 10000")
+	set.StringVar(&g.after, "after", "", "go on after this `cursor`, which the page before gave")
+}
+
+// mostPages bounds how often a store is asked for a page of which nothing is wanted.
+const mostPages = 100
+
+// gather asks for pages until there is as much as the limit wants, or no more. A page may be empty and
+// not be the last.
+func (g *paging) gather(fetch func(after string, room int) (items int, next string, err error)) (next string, err error) {
+	if g.limit < 1 || g.limit > 10_000 {
+		return "", usagef("--limit %d: want 1 to 10000", g.limit)
+	}
+	after := g.after
+	for room, pages := g.limit, 0; room > 0 && pages < mostPages; pages++ {
+		items, next, err := fetch(after, min(room, ops.MaxPage))
+		if err != nil || next == "" {
+			return "", err
+		}
+		room -= items
+		after = next
+	}
+	return after, nil
+}
+
+// instant is a flag that takes a time, or how long ago that was.
+type instant struct{ time.Time }
+
+func (i *instant) Set(text string) error {
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		i.Time = time.Now().Add(-ago)
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
+			i.Time = t
+			return nil
+		}
+	}
+	return fmt.Errorf("want how long ago, such as 90m, or a time, such as 2026-01-31T15:04:05Z (UTC unless it says otherwise)")
+}
+
+func (i *instant) String() string { return stamp(i.Time) }
+func (i *instant) Type() string   { return "time" }
+
+// watching are the flags of what can be shown again and again.
+type watching struct {
+	on    bool
+	every time.Duration
+}
+
+func (w *watching) register(set *pflag.FlagSet) {
+	set.BoolVar(&w.on, "watch", false, "show it again and again, until Ctrl-C or --timeout")
+	set.DurationVar(&w.every, "every", 2*time.Second, "how long to wait in between, with --watch: 100ms or more")
+}
+
+// watch shows something once, or again and again.
+func (p *program) watch(ctx context.Context, w watching, show func(ctx context.Context) error) error {
+	if w.on && w.every < 100*time.Millisecond {
+		return usagef("--every %v: want 100ms or more", w.every)
+	}
+	if !w.on {
+		bounded, cancel := p.bounded(ctx, patience)
+		defer cancel()
+		return show(bounded)
+	}
+	for {
+		if p.printer.columns > 0 {
+			fmt.Fprint(p.stdout, "\x1b[H\x1b[2J")
+		}
+		if err := show(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-time.After(w.every):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
