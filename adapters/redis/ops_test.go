@@ -52,7 +52,6 @@ func (b *table) expectTasks(state ops.State, want ...string) []ops.Task {
 	return tasks
 }
 
-
 func TestTasksAreListedWhereTheyAre(t *testing.T) {
 	b := newTable(t, "")
 	b.publish(plainTask("a"), plainTask("b"), plainTask("c"), plainTask("high", func(e *stem.Envelope) { e.Priority = 7 }),

@@ -127,11 +127,17 @@ func (c *core) AnnotateReplay(ctx context.Context, id, as string) error {
 			return c.failed("annotate", err)
 		}
 		r, err := parseRecord(stood, now)
+		if errors.Is(err, stem.ErrResultExpired) {
+			return stem.ErrNoResult
+		}
 		if err != nil {
 			return err
 		}
 		count := 1
 		if r.Replays != nil {
+			if r.Replays.As == as {
+				return nil
+			}
 			count += r.Replays.Count
 		}
 		r.Replays = &stem.Replays{Count: count, As: as, At: time.UnixMilli(now).UTC()}

@@ -31,10 +31,10 @@ local function remove(p, id, addr, session, fields)
 	redis.call('HDEL', LIFE, addr, addr .. ':n', addr .. ':i', addr .. ':d')
 end
 
-local function changeEntry(p, id, was)
+local function changeEntry(p, id, where, was)
 	local addr = address(p, id)
 	local as, session, fields = waitsAs(p, id, addr)
-	if as ~= was then return false end
+	if as ~= was or tellEntry(p, id, session, redis.call('HGET', LIFE, addr .. ':n') or nil) ~= where then return false end
 	if deletes then
 		remove(p, id, addr, session, fields)
 	else
@@ -57,9 +57,9 @@ end
 
 for i = 3, #ARGV, 3 do
 	local where, was = ARGV[i], ARGV[i + 1]
-	local p, id = string.match(where, '^e(%d)-(%d+-%d+)$')
+	local p, id = string.match(where, '^e(%d)-(%d+-%d+)-')
 	local changed
-	if p then changed = changeEntry(tonumber(p), id, was) else changed = changeDelayed(string.sub(where, 2), was) end
+	if p then changed = changeEntry(tonumber(p), id, where, was) else changed = changeDelayed(string.sub(where, 2), was) end
 	local key, holder = string.match(ARGV[i + 2], '^(%d+) (.*)$')
 	if not changed then
 		gone[#gone + 1] = (i - 3) / 3

@@ -37,13 +37,20 @@ local function backBehind(p, text)
 	return redis.call('ZRANGEBYLEX', BACK, from, '(' .. string.char(string.byte(9 - p) + 1), 'LIMIT', 0, 1)[1]
 end
 
+-- How an entry is told: its priority, its id, and what says that it has been lent since: f for one that nobody has had, else the
+-- number of its last delivery, l for the first.
+local function tellEntry(p, id, lent, number)
+	return 'e' .. p .. '-' .. id .. '-' .. (lent and string.sub(number or 'l', 1, 20) or 'f')
+end
+
 -- An entry as a task; lent tells that somebody has had it.
 local function asTask(p, id, fields, lent)
-	local task = {p = p, id = id, place = 'e' .. p .. '-' .. id, envelope = field(fields, 'e') or '', state = field(fields, 's') or '',
+	local task = {p = p, id = id, place = tellEntry(p, id), envelope = field(fields, 'e') or '', state = field(fields, 's') or '',
 		born = time(fields, 'b'), due = time(fields, 'd')}
 	if lent then
 		local addr = address(p, id)
 		local life = redis.call('HMGET', LIFE, addr, addr .. ':n', addr .. ':i', addr .. ':d')
+		task.place = tellEntry(p, id, true, life[2])
 		task.state, task.number, task.due = life[1] or task.state, life[2], life[4] or task.due
 		local _, count = string.gsub(life[3] or '', ' ', '')
 		task.interruptions = count
