@@ -61,8 +61,8 @@ var importRules = map[string]rule{
 	"adapters":             {local: []string{"stem", "stem/limit", "adapters/memory", "adapters/redis", "adapters/postgres", "adapters/sqlite"}},
 	"adapters/adaptertest": {local: adapter, modules: []string{"github.com/google/go-cmp", "pgregory.net/rapid"}},
 	"adapters/memory":      {local: adapter},
-	"adapters/redis":       {local: adapter, modules: []string{"github.com/redis/go-redis/v9", "github.com/cenkalti/backoff/v5"}},
-	"adapters/postgres":    {local: adapter, modules: []string{"github.com/jackc/pgx/v5", "github.com/cenkalti/backoff/v5"}},
+	"adapters/redis":       {local: concat(adapter, []string{"internal/certadvice"}), modules: []string{"github.com/redis/go-redis/v9", "github.com/cenkalti/backoff/v5"}},
+	"adapters/postgres":    {local: concat(adapter, []string{"internal/certadvice"}), modules: []string{"github.com/jackc/pgx/v5", "github.com/cenkalti/backoff/v5"}},
 	"adapters/sqlite":      {local: adapter, modules: []string{"modernc.org/sqlite"}},
 
 	// The generator knows the runtime as an import path in what it writes, no more.

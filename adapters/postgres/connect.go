@@ -1,13 +1,14 @@
 package postgres
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/gostem/gostem/internal/certadvice"
 )
 
 // connectError is what the driver says of servers that it did not reach, on one line and each thing once: it tries
@@ -33,13 +34,16 @@ func (e *connectError) Error() string {
 
 func (e *connectError) Unwrap() error { return e.err }
 
+// ways are how a store is told of certificates.
+var ways = certadvice.Ways{Authority: "sslrootcert in the URL", Certificate: "sslcert and sslkey in the URL"}
+
 // advice tells what to do about an error with which a server let nobody in, where that is known.
 func advice(err error) string {
-	var stranger *tls.CertificateVerificationError
+	if a := ways.Advice(err); a != "" {
+		return a
+	}
 	text := err.Error()
 	switch code := code(err); {
-	case errors.As(err, &stranger):
-		return ": the URL must name the host as the certificate does, and for an authority of your own its certificate as sslrootcert"
 	case code == "" && strings.HasSuffix(text, "server refused TLS connection"):
 		return ": it speaks no TLS: sslmode=disable in the URL, if nobody on the way can listen"
 	case code == "28000" && strings.Contains(text, "no encryption"):

@@ -108,7 +108,7 @@ func TestWhoIsNotLetInIsToldWhatToDo(t *testing.T) {
 		bouncer.URL(plain.URL()) + "&poolsize=3":                              "poolsize (SQLSTATE 08P01): leave it out of the URL",
 		strings.Replace(plain.URL(), "sslmode=disable", "sslmode=require", 1): "it speaks no TLS: sslmode=disable in the URL",
 		unverified + "?sslmode=disable":                                       "no encryption (SQLSTATE 28000): it may let this user in by TLS: sslmode=verify-full",
-		unverified + "?sslmode=verify-full":                                   "its certificate as sslrootcert",
+		unverified + "?sslmode=verify-full":                                   "STEM_TLS_CA_CERT, or use sslrootcert in the URL",
 	} {
 		wantError(t, openURL(t, url, postgres.Config{}), want)
 	}

@@ -9,17 +9,23 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/gostem/gostem/internal/certadvice"
 )
 
 // advise tells what to do about an error with which a server let nobody in.
 func (c *core) advise(ctx context.Context, err error) error {
 	addr, secure := c.door()
-	var stranger *tls.CertificateVerificationError
+	advice := ways.Advice(err)
+	if advice == "" && secure && !isReply(err) {
+		// The server ends the connection with an alert, which a driver that writes meanwhile does not read.
+		advice = ways.Advice(c.alert(ctx, addr))
+	}
 	switch {
 	case redis.HasErrorPrefix(err, "NOAUTH"):
 		return fmt.Errorf("redis: server %s wants a password: put it into the URL, redis://user:password@host:port, or into the options of the client", addr)
-	case errors.As(err, &stranger):
-		return fmt.Errorf("%w: for an authority of your own pass a client with TLSConfig.RootCAs to New", err)
+	case advice != "":
+		return fmt.Errorf("%w%s", err, advice)
 	case isReply(err), ctx.Err() != nil:
 		return err
 	case secure && knock(ctx, addr, speaksRESP):
@@ -30,17 +36,41 @@ func (c *core) advise(ctx context.Context, err error) error {
 	return err
 }
 
+// ways are how a store is told of certificates.
+var ways = certadvice.Ways{Authority: "Config.TLS", Certificate: "Config.TLS"}
+
+// alert connects and says nothing, to hear what the server has to say of the client's certificate.
+func (c *core) alert(ctx context.Context, addr string) (refusal error) {
+	secure := c.tlsConfig()
+	knock(ctx, addr, func(ctx context.Context, conn net.Conn) bool {
+		client := tls.Client(conn, secure)
+		if refusal = client.HandshakeContext(ctx); refusal == nil {
+			_, refusal = client.Read(make([]byte, 1))
+		}
+		return false
+	})
+	if refusal == nil {
+		refusal = errors.New("no server")
+	}
+	return refusal
+}
+
 // door tells where the client was to connect, and whether by TLS.
 func (c *core) door() (addr string, secure bool) {
 	if c.cluster == nil {
-		o := c.client.(*redis.Client).Options()
-		return o.Addr, o.TLSConfig != nil
+		addr = c.client.(*redis.Client).Options().Addr
+	} else if addrs := c.cluster.Options().Addrs; len(addrs) > 0 {
+		addr = addrs[0]
 	}
-	o := c.cluster.Options()
-	if len(o.Addrs) > 0 {
-		addr = o.Addrs[0]
+	return addr, c.tlsConfig() != nil
+}
+
+// tlsConfig gives the client's configuration of TLS; nil for none.
+func (c *core) tlsConfig() *tls.Config {
+	if c.cluster == nil {
+		return c.client.(*redis.Client).Options().TLSConfig
 	}
-	return addr, o.TLSConfig != nil
+	return c.cluster.Options().TLSConfig
 }
 
 // knock reports whether who listens at an address speaks a language.

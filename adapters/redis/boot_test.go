@@ -435,7 +435,7 @@ func TestWhoIsNotLetInIsToldWhatToDo(t *testing.T) {
 		"rediss://" + plain.Addr() + "?dial_timeout=500ms":  "the server speaks no TLS there: use redis://",
 		"rediss://" + locked.Addr() + "?dial_timeout=500ms": "the server speaks no TLS there: use redis://",
 		"redis://" + secure.Addr():                          "the server speaks TLS there: use rediss://",
-		"rediss://" + secure.Addr():                         "for an authority of your own pass a client with TLSConfig.RootCAs",
+		"rediss://" + secure.Addr():                         "STEM_TLS_CA_CERT, or use Config.TLS",
 		"redis://127.0.0.1:1":                               "connection refused",
 	} {
 		t.Run(want, func(t *testing.T) {

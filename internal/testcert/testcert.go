@@ -25,8 +25,9 @@ type Set struct {
 	ServerCert, ServerKey string
 	ClientCert, ClientKey string
 
-	roots  *x509.CertPool
-	client tls.Certificate
+	roots     *x509.CertPool
+	client    tls.Certificate
+	authority *authority
 }
 
 // New makes a set. Its files are there until the test ends; only their owner may read keys.
@@ -41,15 +42,13 @@ func New(t testing.TB, user string) *Set {
 		ClientCert: file("client.pem"), ClientKey: file("client.key"),
 		roots: x509.NewCertPool(),
 	}
-	a := authority{TB: t}
+	a := &authority{TB: t}
+	s.authority = a
 	a.cert, a.key = a.sign(s.CA, "", &x509.Certificate{
 		Subject: pkix.Name{CommonName: "authority of a test"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	})
 	s.roots.AddCert(a.cert)
-	a.sign(s.ServerCert, s.ServerKey, &x509.Certificate{
-		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	})
+	a.sign(s.ServerCert, s.ServerKey, server())
 	a.sign(s.ClientCert, s.ClientKey, &x509.Certificate{
 		Subject: pkix.Name{CommonName: user}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
@@ -63,6 +62,28 @@ func New(t testing.TB, user string) *Set {
 // Stranger gives the configuration of a client that trusts the authority and has no certificate.
 func (s *Set) Stranger() *tls.Config {
 	return &tls.Config{RootCAs: s.roots, ServerName: "localhost", MinVersion: tls.VersionTLS12}
+}
+
+// server is the template of a server's certificate.
+func server() *x509.Certificate {
+	return &x509.Certificate{
+		Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+}
+
+// Expire replaces the server's certificate, in its files, by one that has expired an hour ago.
+func (s *Set) Expire() {
+	expired := server()
+	expired.NotBefore, expired.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)
+	s.authority.sign(s.ServerCert, s.ServerKey, expired)
+}
+
+// Rename replaces the server's certificate, in its files, by one for another host.
+func (s *Set) Rename(host string) {
+	other := server()
+	other.Subject.CommonName, other.DNSNames, other.IPAddresses = host, []string{host}, nil
+	s.authority.sign(s.ServerCert, s.ServerKey, other)
 }
 
 // Client gives the configuration of a client that trusts the authority and has its certificate.
@@ -88,7 +109,9 @@ func (a *authority) sign(certFile, keyFile string, template *x509.Certificate) (
 	a.must(err)
 	a.serial++
 	template.SerialNumber = big.NewInt(a.serial)
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
+	if template.NotAfter.IsZero() {
+		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
+	}
 	parent, signer := a.cert, a.key
 	if parent == nil {
 		parent, signer = template, key

@@ -56,6 +56,15 @@ func MutualTLS(t testing.TB) (*Server, *testcert.Set) {
 	return s, certs
 }
 
+// Certify has the server start anew with the certificate that a set has now.
+func (s *Server) Certify(set *testcert.Set) {
+	s.t.Helper()
+	s.Kill()
+	s.check(errors.Join(s.copyIn(set.ServerCert, "server.pem"), s.copyIn(set.ServerKey, "server.key")))
+	s.options = url.Values{"sslmode": {"require"}, "sslcert": {set.ClientCert}, "sslkey": {set.ClientKey}} // what it shows may be wrong on purpose
+	s.check(s.start())
+}
+
 func startTLS(t testing.TB) (server, ca string) {
 	t.Helper()
 	certs := testcert.New(t, "postgres")

@@ -70,11 +70,18 @@ func WithACL(t testing.TB, rules ...string) *Server {
 func TLS(t testing.TB) (*Server, *testcert.Set) {
 	t.Helper()
 	set := testcert.New(t, "default")
+	return WithCertificates(t, set), set
+}
+
+// WithCertificates runs such a server with the certificates that a set has now.
+func WithCertificates(t testing.TB, set *testcert.Set) *Server {
+	t.Helper()
 	s := Config{Args: []string{
 		"--tls-cert-file", set.ServerCert, "--tls-key-file", set.ServerKey, "--tls-ca-cert-file", set.CA, "--tls-auth-clients", "yes",
 	}}.spec()
 	s.tls = set.Client()
-	return run(t, t.TempDir(), s), set
+	s.tls.InsecureSkipVerify = true // what the server shows may be wrong on purpose
+	return run(t, t.TempDir(), s)
 }
 
 func run(t testing.TB, dir string, spec spec) *Server {
