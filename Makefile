@@ -72,10 +72,17 @@ tidy-check: ## Check go.mod and go.sum of every module
 nested: servers ## Build and test the nested modules
 	@set -e; for m in $(NESTED); do echo "$$m: go build, go test"; (cd $$m && $(GO) build -o /dev/null ./... && $(GO) test ./...); done
 
+# What make bench compares: quick (less than five minutes), full (hours), or the flags of bench/ themselves.
+BENCH ?= full
+
 .PHONY: bench
-bench: servers ## Run the benchmarks: the runtime in memory, then the comparisons of the nested modules
+bench: servers ## Compare Stem with its peers: BENCH=quick in five minutes, or in full; tables, JSON and benchstat's lines go to bench/results
+	cd bench && $(GO) run . -keep results $(if $(filter quick,$(BENCH)),-quick,$(if $(filter full,$(BENCH)),,$(BENCH)))
+
+.PHONY: microbench
+microbench: servers ## Run the benchmarks of the packages, and the codec beside others
 	$(GO) test -run '^$$' -bench . -benchmem ./...
-	@set -e; for m in $(filter bench bench/%,$(NESTED)); do echo "$$m: go run ."; (cd $$m && $(GO) run .); done
+	cd bench/codec && $(GO) run .
 
 .PHONY: cover
 cover: servers ## Measure what the tests of all packages cover, into cover.out

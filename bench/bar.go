@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // bar is what a system must reach by a measure.
 type bar struct {
@@ -17,7 +20,7 @@ func barsOf(onDisk bool) []bar {
 	if onDisk {
 		once, often, both = 2.5, 5, 2.5
 	}
-	return append(redisBars,
+	return append(slices.Concat(memoryBars, redisBars),
 		times("enqueue ×1", oursPG, once, theirsPGTuned),
 		atMost("enqueue ×1", oursPG, 20, "allocations", func(r row) float64 { return r.Allocs }),
 		atMost("enqueue ×1", oursPG, 1.05, "statements", func(r row) float64 { return r.Commands }),
@@ -45,6 +48,11 @@ func barsOf(onDisk bool) []bar {
 		atMost("idle, 1 queue", oursPG, 2, "statements/s", func(r row) float64 { return r.Idle }),
 		atMost("idle, 10 queues", oursPG, 2, "statements/s", func(r row) float64 { return r.Idle }),
 	)
+}
+
+// memoryBars are of the whole runtime, codec of two fields included.
+var memoryBars = []bar{
+	atLeast("drain c100", oursMemory, 500_000, "tasks/s", func(r row) float64 { return r.Rate }),
 }
 
 // Seconds of CPU hold for a machine with nothing else to do.

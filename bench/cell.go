@@ -81,8 +81,10 @@ func (c cell) do(ctx context.Context, m measure) (figures, error) {
 		return figures{}, err
 	}
 	b := &bench{cell: c, system: system, meter: &meter{gauge: gauge, trips: t}}
-	if c.Before {
-		return figures{}, m.before(ctx, b)
+	if c.Before || store.inProcess && m.before != nil {
+		if err := m.before(ctx, b); err != nil || c.Before {
+			return figures{}, err
+		}
 	}
 	if c.Profile == "" {
 		return m.run(ctx, b)

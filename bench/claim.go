@@ -30,8 +30,8 @@ func claims(ctx context.Context, b *bench) (figures, error) {
 		return figures{}, err
 	}
 	f, err := b.meter.stop(ctx, int64(len(many)))
-	f.P50, f.P99 = percentiles(many)
-	_, p99 := percentiles(few)
+	f.P50, f.P95, f.P99 = percentiles(many)
+	_, _, p99 := percentiles(few)
 	f.Slower, f.Rate = f.P99/p99, 0
 	return f, err
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 )
 
+// batchSize is how many tasks a call enqueues where it is not the measure's.
 const batchSize = 1000
 
 // enqueue enqueues one task a call, from so many goroutines.
@@ -41,21 +42,23 @@ func (b *bench) produce(ctx context.Context, producers int, more func() bool) (i
 	return count.Load(), err
 }
 
-// batch enqueues 1,000 tasks a call, from one goroutine.
-func batch(ctx context.Context, b *bench) (figures, error) {
-	if err := b.Enqueue(ctx, firstTask); err != nil {
-		return figures{}, err
-	}
-	if err := b.meter.start(ctx); err != nil {
-		return figures{}, err
-	}
-	n := int32(0)
-	for until := time.Now().Add(b.For); time.Now().Before(until); n += batchSize {
-		if err := b.EnqueueMany(ctx, firstTask+n, firstTask+n+batchSize, time.Time{}); err != nil {
+// batch enqueues so many tasks a call, from one goroutine.
+func batch(size int32) func(context.Context, *bench) (figures, error) {
+	return func(ctx context.Context, b *bench) (figures, error) {
+		if err := b.Enqueue(ctx, firstTask); err != nil {
 			return figures{}, err
 		}
+		if err := b.meter.start(ctx); err != nil {
+			return figures{}, err
+		}
+		n := int32(0)
+		for until := time.Now().Add(b.For); time.Now().Before(until); n += size {
+			if err := b.EnqueueMany(ctx, firstTask+n, firstTask+n+size, time.Time{}); err != nil {
+				return figures{}, err
+			}
+		}
+		return b.meter.stop(ctx, int64(n))
 	}
-	return b.meter.stop(ctx, int64(n))
 }
 
 // fill enqueues n tasks, as quickly as it goes.

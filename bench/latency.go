@@ -30,7 +30,7 @@ func latency(rate int) func(context.Context, *bench) (figures, error) {
 			return figures{}, err
 		}
 		f, err := b.meter.stop(ctx, int64(n))
-		f.P50, f.P99 = percentiles(counted.waits())
+		f.P50, f.P95, f.P99 = percentiles(counted.waits())
 		f.Rate = 0
 		return f, err
 	}
@@ -94,9 +94,9 @@ func openLoop(n int, every time.Duration, do func(i int) error) error {
 	return errors.Join(errs...)
 }
 
-// percentiles gives the median and the 99th percentile of waits, in milliseconds.
-func percentiles(waits []time.Duration) (p50, p99 float64) {
+// percentiles gives the median and the 95th and 99th percentile of waits, in milliseconds.
+func percentiles(waits []time.Duration) (p50, p95, p99 float64) {
 	slices.Sort(waits)
-	in := func(d time.Duration) float64 { return d.Seconds() * 1000 }
-	return in(waits[len(waits)/2]), in(waits[len(waits)*99/100])
+	at := func(percent int) float64 { return waits[len(waits)*percent/100].Seconds() * 1000 }
+	return at(50), at(95), at(99)
 }

@@ -35,6 +35,7 @@ type command struct{}
 func (command) Run() int {
 	var cfg config
 	var only, systems string
+	var quick bool
 	flag.DurationVar(&cfg.during, "for", 1500*time.Millisecond, "how long a measure takes, about")
 	flag.IntVar(&cfg.rounds, "rounds", 3, "how often each is measured; medians are shown")
 	flag.StringVar(&only, "measure", ".", "a regular expression: only these measures")
@@ -42,8 +43,13 @@ func (command) Run() int {
 	flag.Int64Var(&cfg.backlog, "backlog", 1_000_000, "how many tasks wait where claims are timed")
 	flag.BoolVar(&cfg.json, "json", false, "print JSON")
 	flag.StringVar(&cfg.profiles, "profile", "", "a folder for profiles of the clients: CPU and allocations")
+	flag.StringVar(&cfg.keep, "keep", "", "a folder for bench.md, bench.json and bench.txt, which benchstat reads")
+	flag.BoolVar(&quick, "quick", false, "a look at what matters most in less than five minutes: one short round of Stem, its peers and their limits")
 	flag.StringVar(&cfg.folder, "folder", "", "where servers have their data, on a disk perhaps; memory unless it is set")
 	flag.Parse()
+	if quick {
+		cfg.during, cfg.rounds, only, systems = 150*time.Millisecond, 1, quickMeasures, quickSystems
+	}
 	var err error
 	if cfg.measures, err = regexp.Compile(only); err != nil {
 		log.Print(err)
@@ -70,12 +76,20 @@ type config struct {
 	json     bool
 	profiles string
 	folder   string
+	keep     string
 }
+
+// What a quick run looks at.
+const (
+	quickMeasures = "enqueue|batch of 1,000|drain c10$|drain c100$|produce|scheduled|latency|stored"
+	quickSystems  = "^(mem-stem|channel|stem|asynq|raw-fenced|pg-stem|river-tuned|pg-raw-fenced)$"
+)
 
 // run measures and prints, where something has failed what was found before.
 func run(ctx context.Context, cfg config, out io.Writer) error {
 	var all []outcome
 	var failed error
+	heading := setting(cfg)
 	for _, m := range measures {
 		if failed == nil && cfg.measures.MatchString(m.name) {
 			var outcomes []outcome
@@ -83,10 +97,14 @@ func run(ctx context.Context, cfg config, out io.Writer) error {
 			all = append(all, outcomes...)
 		}
 	}
+	bars := barsOf(cfg.folder != "")
+	if cfg.keep != "" {
+		failed = errors.Join(failed, keep(cfg.keep, heading, all, bars))
+	}
 	if cfg.json {
 		return errors.Join(failed, writeJSON(out, all))
 	}
-	return errors.Join(failed, writeTables(out, all, barsOf(cfg.folder != "")))
+	return errors.Join(failed, writeHeading(out, heading), writeTables(out, all, bars))
 }
 
 // compare takes the systems in turn, so that what is compared has run within a minute, and begins with another
@@ -135,7 +153,7 @@ func attempt(ctx context.Context, cfg config, m measure, system string, lead tim
 	}
 	defer s.stop()
 	c := cell{Measure: m.name, System: system, Addr: s.addr, PID: s.pid, For: cfg.during, Backlog: cfg.backlog, Due: time.Now().Add(lead)}
-	if m.before != nil {
+	if m.before != nil && !storeOf(system).inProcess {
 		c.Before = true
 		if _, err := spawn(ctx, c); err != nil {
 			return figures{}, fmt.Errorf("before: %w", err)

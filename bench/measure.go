@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -23,24 +24,28 @@ type bench struct {
 
 // The systems that are looked at by more than one measure.
 var (
+	inMemory    = []string{oursMemory, oursMemoryNoResult}
 	atTheirBest = []string{ours, oursNoResult, theirs, raw, rawFenced, oursPG, oursPGNoResult, theirsPGTuned, rawPG, rawPGFenced}
-	asIs        = append(atTheirBest[:len(atTheirBest):len(atTheirBest)], theirsPG)
+	everywhere  = slices.Concat(inMemory, atTheirBest)
+	asIs        = slices.Concat(inMemory, []string{channelPool}, atTheirBest, []string{theirsPG})
 	onPostgres  = []string{oursPG, oursPGNoResult, theirsPGTuned, rawPG, rawPGFenced, theirsPG}
-	answering   = []string{ours, theirs, theirsQuick, raw, rawFenced, oursPG, theirsPG, theirsPGTuned, rawPG, rawPGFenced}
+	timed       = slices.Concat(inMemory, atTheirBest, []string{theirsPG})
+	answering   = []string{oursMemory, ours, theirs, theirsQuick, raw, rawFenced, oursPG, theirsPG, theirsPGTuned, rawPG, rawPGFenced}
 	withBacklog = []string{ours, oursNoResult, rawFenced, oursPG, rawPGFenced}
 	frameworks  = []string{ours, theirs, oursPG, theirsPG, theirsPGTuned}
 )
 
 // measures are all, in the order in which they run.
 var measures = []measure{
-	{name: "enqueue ×1", systems: atTheirBest, run: enqueue(1)},
-	{name: "enqueue ×16", systems: atTheirBest, run: enqueue(16)},
-	{name: "batch of 1,000", systems: atTheirBest, run: batch},
+	{name: "enqueue ×1", systems: everywhere, run: enqueue(1)},
+	{name: "enqueue ×16", systems: everywhere, run: enqueue(16)},
+	{name: "batch of 100", systems: everywhere, run: batch(100)},
+	{name: "batch of 1,000", systems: everywhere, run: batch(1000)},
 	{name: "drain c10", systems: asIs, before: preload(10), run: drain(10)},
 	{name: "drain c100", systems: asIs, before: preload(100), run: drain(100)},
 	{name: "drain c1000", systems: onPostgres, before: preload(1000), run: drain(1000)},
 	{name: "produce+work", systems: asIs, run: produceAndWork},
-	{name: "scheduled", systems: asIs, before: schedule, run: scheduled},
+	{name: "scheduled", systems: timed, before: schedule, run: scheduled},
 	{name: "latency at 100/s", systems: answering, run: latency(100)},
 	{name: "latency at 1,000/s", systems: answering, run: latency(1000)},
 	{name: "backlog of 10k", systems: withBacklog, before: pile(10_000), run: fromPile},
@@ -59,6 +64,8 @@ func quickness(system string, slots int) float64 {
 		return 10 * float64(slots) // it asks ten times a second for as many as there are handlers
 	case theirs, theirsQuick, theirsPGTuned:
 		return 25_000
+	case oursMemory, oursMemoryNoResult, channelPool:
+		return 600_000
 	default:
 		return 150_000
 	}

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -13,8 +16,9 @@ type figures struct {
 	Tasks int64 `json:"tasks"`
 	// Rate is in tasks per second.
 	Rate float64 `json:"rate,omitempty"`
-	// P50 and P99 are in milliseconds.
+	// P50, P95 and P99 are in milliseconds.
 	P50 float64 `json:"p50_ms,omitempty"`
+	P95 float64 `json:"p95_ms,omitempty"`
 	P99 float64 `json:"p99_ms,omitempty"`
 	// ClientCPU and ServerCPU are in seconds per 100,000 tasks.
 	ClientCPU float64 `json:"client_cpu,omitempty"`
@@ -26,6 +30,10 @@ type figures struct {
 	Trips    float64 `json:"trips,omitempty"`
 	// WAL is in bytes per task that Postgres writes to its log.
 	WAL float64 `json:"wal,omitempty"`
+	// ClientPeak and ServerPeak are in MiB: the most that the client's process has had in memory since it began, and the
+	// server's, where the system tells as Linux does. Of Postgres it is what its processes have for themselves at the end.
+	ClientPeak float64 `json:"client_peak_mib,omitempty"`
+	ServerPeak float64 `json:"server_peak_mib,omitempty"`
 	// Stored is in bytes for each task that waits, beyond its payload.
 	Stored float64 `json:"stored,omitempty"`
 	// Kept is how much of its rate a system has kept, and AtFirst what that was when it began to lose it.
@@ -88,6 +96,10 @@ func (m *meter) stop(ctx context.Context, tasks int64) (figures, error) {
 		Commands:  float64(s.commands-m.begun.commands-m.extra.commands) / n,
 		Trips:     float64(s.trips-m.begun.trips) / n,
 		WAL:       float64(s.wal-m.begun.wal) / n,
+
+		ClientPeak: mebibytes("self", "VmHWM"),
+		ServerPeak: s.peak,
+
 		ByCommand: since(m.begun.byCommand, s.byCommand, n),
 	}, nil
 }
@@ -125,6 +137,19 @@ func (m *meter) sample(ctx context.Context) (sample, error) {
 	runtime.ReadMemStats(&memory)
 	r, err := m.gauge.read(ctx)
 	return sample{reading: r, mallocs: memory.Mallocs, trips: m.trips.Load()}, err
+}
+
+// mebibytes reads a field of what Linux says of a process: 0 where there is no such thing.
+func mebibytes(process, field string) float64 {
+	status, _ := os.ReadFile("/proc/" + process + "/status")
+	for line := range strings.Lines(string(status)) {
+		name, rest, _ := strings.Cut(line, ":")
+		if words := strings.Fields(rest); name == field && len(words) == 2 {
+			kib, _ := strconv.ParseFloat(words[0], 64)
+			return kib / 1024
+		}
+	}
+	return 0
 }
 
 // cpuTime is the CPU time of the process, user and system, since it began.

@@ -27,7 +27,8 @@ func newPostgresGauge(ctx context.Context, c cell) (gauge, error) {
 }
 
 func (g *postgresGauge) read(ctx context.Context) (reading, error) {
-	r := reading{cpu: g.cpu(), byCommand: make(map[string][2]float64)}
+	cpu, memory := g.processes()
+	r := reading{cpu: cpu, peak: memory, byCommand: make(map[string][2]float64)}
 	rows, err := g.conn.Query(ctx, `SELECT query, calls, total_exec_time * 1000 FROM pg_stat_statements
 		WHERE userid <> 'gauge'::regrole AND calls > 0`)
 	if err != nil {
@@ -63,18 +64,19 @@ func (g *postgresGauge) stored(ctx context.Context) (bytes int64, err error) {
 	return bytes, err
 }
 
-// cpu sums what the server's processes have used, user and system, those that have ended included. It is 0 where
-// the system does not tell as Linux does.
-func (g *postgresGauge) cpu() time.Duration {
+// processes sums what the server's processes have used, user and system, those that have ended included, and the memory that those
+// have for themselves which live. Both are 0 where the system does not tell as Linux does.
+func (g *postgresGauge) processes() (cpu time.Duration, memory float64) {
 	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", g.server, g.server))
 	ticks := ticksOf(strconv.Itoa(g.server), true)
 	own := strconv.Itoa(int(g.conn.PgConn().PID()))
 	for _, child := range strings.Fields(string(children)) {
 		if child != own {
 			ticks += ticksOf(child, false)
+			memory += mebibytes(child, "RssAnon")
 		}
 	}
-	return time.Duration(ticks) * time.Second / 100 // USER_HZ
+	return time.Duration(ticks) * time.Second / 100, memory // USER_HZ
 }
 
 // ticksOf reads the time of a process, and perhaps that of its children that have ended.

@@ -29,6 +29,8 @@ func (g *redisGauge) read(ctx context.Context) (reading, error) {
 		case "used_cpu_sys", "used_cpu_user":
 			seconds, _ := strconv.ParseFloat(value, 64)
 			r.cpu += time.Duration(seconds * 1e9)
+		case "process_id":
+			r.peak = mebibytes(value, "VmHWM")
 		case "total_commands_processed":
 			r.commands, _ = strconv.ParseInt(value, 10, 64)
 		default:

@@ -44,20 +44,23 @@ func medians(rounds []figures) figures {
 		return median(values)
 	}
 	return figures{
-		Rate:      of(func(f figures) float64 { return f.Rate }),
-		P50:       of(func(f figures) float64 { return f.P50 }),
-		P99:       of(func(f figures) float64 { return f.P99 }),
-		ClientCPU: of(func(f figures) float64 { return f.ClientCPU }),
-		ServerCPU: of(func(f figures) float64 { return f.ServerCPU }),
-		Allocs:    of(func(f figures) float64 { return f.Allocs }),
-		Commands:  of(func(f figures) float64 { return f.Commands }),
-		Trips:     of(func(f figures) float64 { return f.Trips }),
-		WAL:       of(func(f figures) float64 { return f.WAL }),
-		Stored:    of(func(f figures) float64 { return f.Stored }),
-		Kept:      of(func(f figures) float64 { return f.Kept }),
-		AtFirst:   of(func(f figures) float64 { return f.AtFirst }),
-		Slower:    of(func(f figures) float64 { return f.Slower }),
-		Idle:      of(func(f figures) float64 { return f.Idle }),
+		Rate:       of(func(f figures) float64 { return f.Rate }),
+		P50:        of(func(f figures) float64 { return f.P50 }),
+		P95:        of(func(f figures) float64 { return f.P95 }),
+		P99:        of(func(f figures) float64 { return f.P99 }),
+		ClientCPU:  of(func(f figures) float64 { return f.ClientCPU }),
+		ServerCPU:  of(func(f figures) float64 { return f.ServerCPU }),
+		Allocs:     of(func(f figures) float64 { return f.Allocs }),
+		Commands:   of(func(f figures) float64 { return f.Commands }),
+		Trips:      of(func(f figures) float64 { return f.Trips }),
+		WAL:        of(func(f figures) float64 { return f.WAL }),
+		ClientPeak: of(func(f figures) float64 { return f.ClientPeak }),
+		ServerPeak: of(func(f figures) float64 { return f.ServerPeak }),
+		Stored:     of(func(f figures) float64 { return f.Stored }),
+		Kept:       of(func(f figures) float64 { return f.Kept }),
+		AtFirst:    of(func(f figures) float64 { return f.AtFirst }),
+		Slower:     of(func(f figures) float64 { return f.Slower }),
+		Idle:       of(func(f figures) float64 { return f.Idle }),
 	}
 }
 

@@ -11,10 +11,12 @@ type store struct {
 	name    string
 	systems []string
 	peer    string // the system of which Stem must be several times as quick
-	limit   string // the hand-written loop that keeps Stem's promises
-	asked   string // what it is asked by
-	more    string // the column for a figure of its own
+	limit   string // the hand-written loop that keeps Stem's promises; "" where that is the peer
+	asked   string // what it is asked by; "" where there is no server
+	more    string // the column for a figure of its own, with moreOf
 	moreOf  func(row) string
+	// inProcess tells that it lives with the process that uses it: what is prepared for a measure is prepared there.
+	inProcess bool
 	// start runs a server with its data below a folder; "" is memory, where there is such a place.
 	start func(ctx context.Context, folder string) (*server, error)
 	// gauge looks at the cell's server.
@@ -42,10 +44,11 @@ type reading struct {
 	cpu       time.Duration
 	commands  int64                 // or statements
 	wal       int64                 // bytes of its log
+	peak      float64               // MiB of memory
 	byCommand map[string][2]float64 // calls and microseconds
 }
 
-var stores = []*store{redisStore, postgresStore}
+var stores = []*store{memoryStore, redisStore, postgresStore}
 
 // storeOf finds the store of a system, which there is for each that measures name.
 func storeOf(system string) *store {
