@@ -43,7 +43,7 @@ var importRules = map[string]rule{
 	"stem/workflow": {local: core},
 
 	// What an operator sees and does.
-	"stem/ops":       {local: concat(core, features), never: []string{"net/http"}},
+	"stem/ops":       {local: concat(core, features, "internal/nearest"), never: []string{"net/http"}},
 	"stem/dashboard": {local: []string{"stem", "stem/ops"}},
 	"stem/cli": {
 		local:   []string{"stem", "stem/ops", "adapters"},
@@ -66,7 +66,7 @@ var importRules = map[string]rule{
 	"adapters/sqlite":      {local: adapter, modules: []string{"modernc.org/sqlite"}},
 
 	// The generator knows the runtime as an import path in what it writes, no more.
-	"stemgen": {modules: []string{"golang.org/x/tools", "github.com/dave/jennifer"}},
+	"stemgen": {local: []string{"internal/nearest"}, modules: []string{"golang.org/x/tools", "github.com/dave/jennifer"}},
 
 	// What tests stand on knows nothing of what they test.
 	"internal/testredis":    {local: []string{"internal/freeport", "internal/testcert", "internal/testprocess"}},

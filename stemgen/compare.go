@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gostem/gostem/internal/nearest"
 )
 
 // A change is one that what is queued, or what is kept of results, does not survive.
@@ -203,7 +205,7 @@ func likelyRename(old, now *schema, gone, appeared []string) (from, to string) {
 				could = append(could, name)
 			}
 		}
-		switch alike := nearest(heir, could); {
+		switch alike := nearest.To(heir, could); {
 		case alike != "":
 			return alike, heir
 		case from == "" && len(could) > 0:

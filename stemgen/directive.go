@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gostem/gostem/internal/nearest"
 )
 
 // The directives. What follows the first on its line are the task's options; nothing
@@ -164,7 +166,7 @@ func classify(comment string) (kind commentKind, reason string) {
 	switch {
 	case m == nil && strings.HasPrefix(comment, "//stem:"):
 		return unknownDirective, "a directive without a word"
-	case m == nil || nearest(m[6], directiveNames) == "":
+	case m == nil || nearest.To(m[6], directiveNames) == "":
 		return notDirective, ""
 	}
 	marker, before, stem, sign, after, word := m[1], m[2], m[3], m[4], m[5], m[6]
@@ -189,7 +191,7 @@ func classify(comment string) (kind commentKind, reason string) {
 // suggestDirective says what to write for a directive that does not exist.
 func suggestDirective(comment string) string {
 	word := directiveForm.FindStringSubmatch(comment)[1]
-	switch guess := nearest(word, directiveNames); {
+	switch guess := nearest.To(word, directiveNames); {
 	case guess != "" && guess != word:
 		return "did you mean " + directiveStart + guess + "?"
 	case guess == "codec":
@@ -202,5 +204,5 @@ func suggestDirective(comment string) string {
 func canonical(comment string) string {
 	m := nearForm.FindStringSubmatch(comment)
 	rest := strings.TrimSpace(strings.TrimSuffix(comment[len(m[0]):], "*/"))
-	return strings.TrimSpace(directiveStart + nearest(m[6], directiveNames) + " " + rest)
+	return strings.TrimSpace(directiveStart + nearest.To(m[6], directiveNames) + " " + rest)
 }

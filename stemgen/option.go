@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/gostem/gostem/internal/nearest"
 )
 
 // An optionRule is what stemgen knows of one option.
@@ -182,7 +184,7 @@ func suggestOption(w word) string {
 	}
 	guess := otherNames[strings.ReplaceAll(strings.ToLower(w.key), "_", "-")]
 	if guess == "" {
-		guess = nearest(w.key, keys)
+		guess = nearest.To(w.key, keys)
 	}
 	if guess == "" {
 		return "the options are " + strings.Join(keys, ", ")

@@ -1,6 +1,10 @@
 package stemgen
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/gostem/gostem/internal/nearest"
+)
 
 // checkOptions judges the options that name fields of the args, which only the model
 // knows, and says what the fields are called on the wire.
@@ -39,7 +43,7 @@ func (task *Task) field(name string) (wire, message, fix string) {
 		names = append(names, inGo)
 	}
 	fix = "the fields are " + strings.Join(names, ", ")
-	if guess := nearest(name, names); guess != "" {
+	if guess := nearest.To(name, names); guess != "" {
 		fix = "did you mean " + guess + "?"
 	}
 	return "", "the args have no field " + name, fix

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gostem/gostem/internal/nearest"
 )
 
 // A badValue is why a value will not do, and what would.
@@ -46,7 +48,7 @@ func wantOneOf(v string, choices ...string) *badValue {
 		return nil
 	}
 	fix := "use " + strings.Join(choices[:len(choices)-1], ", ") + " or " + choices[len(choices)-1]
-	if guess := nearest(v, choices); guess != "" {
+	if guess := nearest.To(v, choices); guess != "" {
 		fix = fmt.Sprintf("did you mean %q?", guess)
 	}
 	return &badValue{message: "not one of the choices", fix: fix}
@@ -205,7 +207,7 @@ func setUnique(o *Options, w word) *badValue {
 	}
 	d, bad := readDuration(v)
 	o.Unique = &Unique{For: d}
-	if guess := nearest(v, moments); bad != nil && guess != "" {
+	if guess := nearest.To(v, moments); bad != nil && guess != "" {
 		return &badValue{message: "not a moment that stemgen knows", fix: fmt.Sprintf("did you mean %q?", guess)}
 	}
 	if bad != nil && bad.message == "not a duration" {

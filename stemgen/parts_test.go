@@ -36,18 +36,6 @@ func TestParseDirectiveTellsWordsAndTheirColumns(t *testing.T) {
 	}
 }
 
-func TestNearestIsWhatAPersonMeant(t *testing.T) {
-	options := []string{"name", "queue", "priority", "retries", "timeout", "soft-timeout", "var", "args"}
-	for word, want := range map[string]string{
-		"retires": "retries", "retry": "", "Queue": "queue", "prio": "priority", "time_out": "timeout", "Timeout": "timeout",
-		"soft_timeout": "soft-timeout", "arg": "args", "vra": "var", "x": "", "bogus": "", "": "",
-	} {
-		if got := nearest(word, options); got != want {
-			t.Errorf("%q: got %q, want %q", word, got, want)
-		}
-	}
-}
-
 func TestNamesAreThoseThatAPersonWouldChoose(t *testing.T) {
 	for name, want := range map[string]string{
 		"userID": "UserID", "id": "ID", "url": "URL", "urlString": "URLString", "idle": "Idle", "n": "N", "ünited": "Ünited", "X": "X",

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/gostem/gostem/internal/nearest"
 )
 
 // A candidate is a field that might travel, before it is settled which of several
@@ -277,7 +279,7 @@ func (b *builder) readTag(tag string, f *types.Var, at trail) (fieldTag, bool) {
 			b.badTag(at, "drop it", "the tag's option intern is not understood: every string stands where it is used")
 		default:
 			fix := "the options are omitempty, omitzero, inline, noinline and alias:old"
-			if guess := nearest(key, []string{"omitempty", "omitzero", "alias", "inline", "noinline"}); guess != "" {
+			if guess := nearest.To(key, []string{"omitempty", "omitzero", "alias", "inline", "noinline"}); guess != "" {
 				fix = fmt.Sprintf("did you mean %q?", guess)
 			}
 			b.badTag(at, fix, "the tag has an unknown option %q", key)

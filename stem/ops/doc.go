@@ -10,5 +10,5 @@
 // Everything that is shown is of a moment and may have changed since. Nothing here counts or lists a whole queue in
 // one call: lists come page by page, each of bounded work for the store.
 //
-// Reading order: task.go (what is seen of a task), store.go (what a store can do), service.go.
+// Reading order: task.go (what is seen of a task), form.go (how payloads are shown and made), store.go (what a store can do), service.go.
 package ops

@@ -1,13 +1,23 @@
-package stemgen
+// Package nearest guesses what a person meant to type.
+package nearest
 
 import "strings"
 
-// nearest gives the candidate that a person who typed word most likely meant, or
+// longest is how long a word may be that is a slip and no nonsense, in bytes. It bounds the work.
+const longest = 64
+
+// To gives the candidate that a person who typed word most likely meant, or
 // "" where none is close.
-func nearest(word string, candidates []string) string {
+func To(word string, candidates []string) string {
+	if len(word) > longest {
+		return ""
+	}
 	word = fold(word)
 	best, bestDistance := "", 3
 	for _, c := range candidates {
+		if len(c) > longest {
+			continue
+		}
 		d := distance(word, fold(c))
 		if d >= max(len(c), len(word))/2+1 {
 			continue // so far off that nothing of the word is left
