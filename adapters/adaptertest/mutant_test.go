@@ -37,7 +37,7 @@ func mutants() []mutant {
 		capabilityMutants, revokeMutants, pauseMutants,
 		limitMutants,
 		presenceMutants, uniqueMutants,
-		transactionMutants,
+		transactionMutants, opsMutants,
 	)
 }
 

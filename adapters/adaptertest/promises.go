@@ -20,6 +20,7 @@ func capabilityPromises() []promise {
 		savingSettlerPromises, watchPromises, deadLetterPromises, countPromises, revokePromises, pausePromises,
 		turnPromises, placePromises,
 		presencePromises, uniquePromises,
+		listPromises, changePromises, deadKeeperPromises, annotatePromises,
 		transactionPromises,
 	)
 }

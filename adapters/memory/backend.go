@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/gostem/gostem/stem"
 )
@@ -50,11 +51,40 @@ func fence(old, r *stem.Result) (same bool, err error) {
 		return false, stem.ErrLeaseLost
 	case !old.State.Terminal():
 		return false, nil
-	case !reflect.DeepEqual(old, r):
+	case !saysTheSame(old, r):
 		return false, stem.ErrLeaseLost
 	default:
 		return true, nil
 	}
+}
+
+// saysTheSame compares what workers write.
+func saysTheSame(old, r *stem.Result) bool {
+	without := *old
+	without.Replays = r.Replays
+	return reflect.DeepEqual(&without, r)
+}
+
+// AnnotateReplay notes in a record that its dead letter was sent back.
+func (s *Store) AnnotateReplay(ctx context.Context, id, as string) error {
+	now, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	i, live := s.results.find(id, now)
+	if !live {
+		return stem.ErrNoResult
+	}
+	next := stem.Replays{As: as, At: s.wall(now).Truncate(time.Millisecond), Count: 1}
+	if before := i.value.Replays; before != nil {
+		if before.As == as {
+			return nil
+		}
+		next.Count += before.Count
+	}
+	i.value.Replays = &next // what was loaded before is shared, and stays as it is
+	return nil
 }
 
 // bury remembers of an outcome that is no longer kept that there was one. News

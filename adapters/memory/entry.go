@@ -30,6 +30,7 @@ type entry struct {
 	snoozes     int32
 	releases    int32
 	ended       stem.Verdict  // how the delivery that was settled last did
+	deleted     bool          // it stands in its lane and does not count any more
 	interrupted *interruption // the latest, since the last verdict
 	marks       map[string]string
 

@@ -13,7 +13,7 @@ type lane struct {
 	schema   stem.TaskSchema
 	priority int
 
-	first, last *entry // those that came when they became due, in order
+	first, last *entry // those that came when they became due, in order; the first is not deleted
 	// returned are those that came back to an old place: released, or left
 	// behind by a lapsed session.
 	returned heap[*entry]
@@ -68,12 +68,33 @@ func (l *lane) pop() *entry {
 		return e
 	}
 	l.first, e.next = e.next, nil
-	if l.first == nil {
-		l.last = nil
-	}
+	l.skip()
 	l.length--
 	l.rank()
 	return e
+}
+
+// skip passes over deleted entries at the head of the line.
+func (l *lane) skip() {
+	for l.first != nil && l.first.deleted {
+		l.first = l.first.next
+	}
+	if l.first == nil {
+		l.last = nil
+	}
+}
+
+// discard takes an entry out that nobody holds, wherever it stands. One in the middle of the line is only marked, and goes
+// when those before it have gone.
+func (l *lane) discard(e *entry) {
+	if e.waiting() {
+		l.remove(e)
+		return
+	}
+	e.deleted = true
+	l.skip()
+	l.length--
+	l.rank()
 }
 
 // remove takes out an entry that had come back.

@@ -20,7 +20,8 @@
 // To read the package, follow an envelope: entry.go (what is known about one),
 // queue.go and lane.go (where it waits), receiver.go (who waits for it),
 // session.go (who holds it), settlement.go (how that ends), revocation.go (what shall not run), unique.go (what there is once), pause.go (queues that rest). A result's way is
-// backend.go and shelf.go; limit.go keeps how often and how many at once, presence.go what workers say of themselves.
+// backend.go and shelf.go; limit.go keeps how often and how many at once, presence.go what workers say of themselves. What
+// an operator sees and changes is listing.go, glance.go and change.go.
 package memory
 
 import (
@@ -31,6 +32,7 @@ import (
 
 	"github.com/gostem/gostem/stem"
 	"github.com/gostem/gostem/stem/limit"
+	"github.com/gostem/gostem/stem/ops"
 )
 
 var (
@@ -46,6 +48,12 @@ var (
 	_ stem.PresenceKeeper   = (*Store)(nil)
 	_ stem.PresenceLister   = (*Store)(nil)
 	_ limit.Store           = (*Store)(nil)
+	_ ops.QueueLister       = (*Store)(nil)
+	_ ops.QueueGauger       = (*Store)(nil)
+	_ ops.TaskLister        = (*Store)(nil)
+	_ ops.TaskChanger       = (*Store)(nil)
+	_ ops.DeadLetterKeeper  = (*Store)(nil)
+	_ ops.ResultAnnotator   = (*Store)(nil)
 )
 
 // The defaults of the store's bounds.
@@ -79,6 +87,7 @@ type Store struct {
 	sweepAt    int      // how many queues there must be before idle ones are looked for
 	lastNumber int64    // the last delivery number
 	lastPlace  int64    // the last place in line that was given away
+	lastBurial int64    // counts what was set aside as a dead letter
 	picked     []*entry // room for what a receive finds
 	sessions   map[string]*session
 	lapses     heap[*session] // by when the session's next delivery may be taken over

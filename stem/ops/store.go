@@ -17,8 +17,8 @@ var ErrGone = errors.New("ops: it is not there any more, or not in that state")
 
 // QueueLister names the queues of a store.
 type QueueLister interface {
-	// Queues answers the names of all queues that hold anything, are paused or are served, in order; others that were
-	// used once may be among them.
+	// Queues answers the names of all queues that hold a task or a dead letter or are paused, each once and in order; others
+	// that were used once may be among them.
 	Queues(ctx context.Context) ([]string, error)
 }
 
@@ -59,8 +59,8 @@ type DeadLetterKeeper interface {
 // ResultAnnotator adds to a record that stands.
 type ResultAnnotator interface {
 	// AnnotateReplay notes in the record of id that its dead letter was sent back, as an envelope with the id as, now
-	// by the store's clock. State, fence and the time for which the record is kept stay as they are. It answers
-	// [stem.ErrNoResult] where there is none.
+	// by the store's clock. State, fence and the time for which the record is kept stay as they are. Repeated with
+	// the same as it changes nothing. It answers [stem.ErrNoResult] where there is no record.
 	AnnotateReplay(ctx context.Context, id, as string) error
 }
 

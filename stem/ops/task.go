@@ -16,9 +16,9 @@ const (
 	Ready State = "ready"
 	// Running: on loan to a worker, in its hand or in a slot of it.
 	Running State = "running"
-	// Delayed: due later, by its own delay or since its turn is later.
+	// Delayed: due later, by its own delay or since its turn is later, and no attempt has failed.
 	Delayed State = "delayed"
-	// Retrying: due later, after a failed attempt.
+	// Retrying: due later, and an attempt has failed: Attempt is 2 or more.
 	Retrying State = "retrying"
 	// Unknown: set aside until a worker comes that knows the task and the schema of its args.
 	Unknown State = "unknown"
@@ -119,7 +119,7 @@ type Gauge struct {
 	// Oldest is how long the ready task has been due that has been so for longest, of those at the head of each
 	// priority; 0 where none is ready.
 	Oldest time.Duration
-	// Retrying is how many of the delayed ones wait after a failed attempt. It is counted among
+	// Retrying is how many of the delayed ones are in that state. It is counted among
 	// the 10,000 that are due first.
 	Retrying int
 }
