@@ -38,6 +38,8 @@ type Config struct {
 	// Registry has the tasks of the program that embeds the service. The default is none: what tasks there
 	// are is not known then.
 	Registry *stem.Registry
+	// Observer is told of every change, once it has been made or has failed; it must not block. The default is none.
+	Observer func(context.Context, Event)
 	// Client enqueues and sends back, through its middleware. The default is one over the stores.
 	Client *stem.Client
 }
