@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gostem/gostem/adapters"
+	"github.com/gostem/gostem/internal/nearest"
 	"github.com/gostem/gostem/stem"
 )
 
@@ -26,6 +27,9 @@ type Config struct {
 	// Registry has the program's tasks. Without it nothing can be enqueued by name, and payloads are shown
 	// without the names that a schema gives.
 	Registry *stem.Registry
+	// Mask are names of fields of args and results whose values nobody is shown, in any case and however deep they
+	// lie: "password", "token".
+	Mask []string
 	// Open opens the stores of a command, of what flags, environment and contexts say. Default: cfg.Open(ctx).
 	Open func(ctx context.Context, cfg *adapters.Config) (adapters.Stores, error)
 }
@@ -70,7 +74,8 @@ func Main(ctx context.Context, cfg Config, args []string, stdin io.Reader, stdou
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %s\n", p.cfg.Name, escapeLines(strings.TrimPrefix(err.Error(), "stem: ")))
+		text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "ops: "), "stem: ")
+		fmt.Fprintf(stderr, "%s: %s\n", p.cfg.Name, escapeLines(text))
 	}
 	return exitCode(err)
 }
@@ -188,7 +193,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	message := fmt.Sprintf("%s has no flag %s", cmd.CommandPath(), dashed(name))
 	var near []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { near = append(near, f.Name) })
-	if best := nearest(name, near); best != "" {
+	if best := nearest.To(name, near); best != "" {
 		message += ": is --" + best + " meant?"
 	}
 	return usagef("%s (%s --help lists what there is)", message, cmd.CommandPath())
@@ -199,38 +204,6 @@ func dashed(name string) string {
 		return "-" + name
 	}
 	return "--" + name
-}
-
-// nearest gives the name with the fewest differences, at most two and less than half of it, or "".
-func nearest(name string, names []string) string {
-	best, fewest := "", min(3, (len(name)+1)/2+1)
-	for _, candidate := range names {
-		if d := distance(name, candidate); d < fewest {
-			best, fewest = candidate, d
-		}
-	}
-	return best
-}
-
-// distance is how many bytes must be put in, taken out or replaced to make b of a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // rename puts the program's own name into the examples.

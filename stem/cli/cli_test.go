@@ -13,6 +13,7 @@ import (
 
 	"github.com/gostem/gostem/stem"
 	"github.com/gostem/gostem/stem/cli"
+	"github.com/gostem/gostem/stem/ops"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -25,6 +26,7 @@ func TestExitCodes(t *testing.T) {
 		"any error":                          {errors.New("it broke"), cli.ExitFailed},
 		"a command line that makes no sense": {wrapped(cli.Usagef("what")), cli.ExitUsage},
 		"an option that is not allowed":      {wrapped(&stem.OptionError{Option: "queue"}), cli.ExitUsage},
+		"nothing of that id":                 {wrapped(&ops.NotFoundError{}), cli.ExitNotFound},
 		"no result":                          {wrapped(stem.ErrNoResult), cli.ExitNotFound},
 		"a result that was forgotten":        {wrapped(stem.ErrResultExpired), cli.ExitNotFound},
 		"nothing that the store can do":      {wrapped(errors.ErrUnsupported), cli.ExitRefused},

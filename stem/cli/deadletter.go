@@ -51,9 +51,8 @@ func (p *program) dlqCommand() *cobra.Command {
 
 A dead letter is a task that failed for good, as it was enqueued. To replay it enqueues it again, under a new id and with all its attempts;
 the result of the old one tells the new one's id.`,
-		Example: `  stem dlq list --queue default --limit 20
-  stem dlq replay --queue default --limit 10 --yes`,
-	}, p.dlqList())
+		Example: `  stem dlq list --queue default --limit 20`,
+	}, p.dlqList(), p.dlqShow())
 }
 
 func (p *program) dlqList() *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/ops"
 )
 
 // The exit codes of the command.
@@ -50,6 +51,7 @@ func timedOutf(format string, args ...any) error {
 func exitCode(err error) int {
 	var (
 		known    *exitError
+		missing  *ops.NotFoundError
 		option   *stem.OptionError
 		conflict *stem.UniqueConflictError
 		task     *stem.TaskError
@@ -60,7 +62,7 @@ func exitCode(err error) int {
 		return ExitOK
 	case errors.As(err, &known):
 		return known.code
-	case errors.Is(err, stem.ErrNoResult), errors.Is(err, stem.ErrResultExpired):
+	case errors.As(err, &missing), errors.Is(err, stem.ErrNoResult), errors.Is(err, stem.ErrResultExpired):
 		return ExitNotFound
 	case errors.As(err, &option):
 		return ExitUsage

@@ -1,11 +1,13 @@
 package cli
 
+import "github.com/spf13/cobra"
+
 // What tests look at from outside.
 var (
 	ExitCode  = exitCode
 	Escape    = escape
 	Marshal   = marshal
 	WriteYAML = writeYAML
-	Nearest   = nearest
 	Usagef    = usagef
+	Root      = func(cfg Config) *cobra.Command { return (&program{cfg: cfg.withDefaults()}).root() }
 )

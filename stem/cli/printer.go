@@ -93,7 +93,10 @@ type section struct {
 }
 
 // field adds a line, unless there is nothing to say.
-func (d *detail) field(label, value string) {
+func (d *detail) field(label, value string) { d.block(label, escape(value)) }
+
+// block is field for what has lines of its own. No store has a say in where they end.
+func (d *detail) block(label, value string) {
 	if value != "" {
 		d.fields = append(d.fields, []string{label + ":", value})
 	}

@@ -68,7 +68,7 @@ func (v queueView) state() string {
 	case v.Paused:
 		return "paused"
 	case v.Workers == 0:
-		return "no worker"
+		return "unserved"
 	default:
 		return "served"
 	}

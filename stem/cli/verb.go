@@ -43,6 +43,15 @@ func (p *program) bounded(ctx context.Context, usual time.Duration) (context.Con
 	return context.WithTimeout(ctx, usual)
 }
 
+// each does something for each name, and goes on when it fails for one.
+func each(names []string, do func(name string) error) error {
+	var failed []error
+	for _, name := range names {
+		failed = append(failed, do(name))
+	}
+	return errors.Join(failed...)
+}
+
 // onQueue is --queue, and names the queue that is meant without it.
 type onQueue string
 
