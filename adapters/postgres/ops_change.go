@@ -43,8 +43,13 @@ func (s *Store) changeAll(ctx context.Context, operation string, del bool, tasks
 	defer s.calls.Done()
 	var failed []stem.ItemError
 	var todo []int
+	seen := make(map[string]bool, len(tasks))
 	for i := range tasks {
-		if _, _, ok := parsePlace(&tasks[i]); !ok || !del && !later(&tasks[i]) {
+		place := tasks[i].Place
+		_, _, ok := parsePlace(&tasks[i])
+		twice := seen[place]
+		seen[place] = true
+		if !ok || twice || !del && !later(&tasks[i]) {
 			failed = append(failed, stem.ItemError{Index: i, Err: ops.ErrGone})
 			continue
 		}
@@ -130,6 +135,9 @@ func later(t *ops.Task) bool { return t.State == ops.Delayed || t.State == ops.R
 func parsePlace(t *ops.Task) (place string, seq int64, ok bool) {
 	var page uint32
 	var line uint16
-	_, err := fmt.Sscanf(t.Place, "(%d,%d).%d", &page, &line, &seq)
-	return fmt.Sprintf("(%d,%d)", page, line), seq, err == nil && t.Envelope != nil && t.State != ops.Running
+	if _, err := fmt.Sscanf(t.Place, "(%d,%d).%d", &page, &line, &seq); err != nil || t.Envelope == nil || t.State == ops.Running {
+		return "", 0, false
+	}
+	place = fmt.Sprintf("(%d,%d)", page, line)
+	return place, seq, fmt.Sprint(place, ".", seq) == t.Place
 }

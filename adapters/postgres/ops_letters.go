@@ -35,8 +35,9 @@ func (s *Store) ListDeadLetters(ctx context.Context, q ops.DeadLetterQuery) (ops
 			if err := scan(&what, &n, &seq, &l.ID, &l.Task, &l.Reason, &l.Attempt, &l.Delivery, &l.At, &marks, &l.Envelope); err != nil {
 				return err
 			}
-			if read.add(what, n, position{at: l.At, seq: seq}) {
-				letter := ops.DeadLetter{DeadLetter: l, Place: fmt.Sprint(l.At.UnixMicro(), ".", seq)}
+			here := position{at: l.At, seq: seq}
+			if read.add(what, n, here) {
+				letter := ops.DeadLetter{DeadLetter: l, Place: here.cursor(dead)}
 				letter.At = l.At.UTC()
 				readMarks(&letter.DeadLetter, marks)
 				page.Letters = append(page.Letters, letter)
@@ -82,13 +83,13 @@ func (s *Store) RemoveDeadLetters(ctx context.Context, queue string, letters ...
 // removeDeadLetters deletes some and tells which of them it has deleted.
 func (s *Store) removeDeadLetters(ctx context.Context, queue string, letters []ops.DeadLetter) (removed []bool, err error) {
 	ats, seqs := make([]time.Time, len(letters)), make([]int64, len(letters))
+	seen := make(map[string]bool, len(letters))
 	for i := range letters {
-		var at int64
-		if _, err := fmt.Sscanf(letters[i].Place, "%d.%d", &at, &seqs[i]); err != nil {
-			seqs[i] = -1 // no row has it
-			continue
+		place := letters[i].Place
+		if ats[i], seqs[i] = parseLetterPlace(place); seen[place] {
+			ats[i], seqs[i] = nowhere, -1
 		}
-		ats[i] = time.UnixMicro(at)
+		seen[place] = true
 	}
 	err = s.repeated(ctx, "remove dead letters", func(ctx context.Context) error {
 		removed = make([]bool, len(letters))
@@ -107,6 +108,17 @@ func (s *Store) removeDeadLetters(ctx context.Context, queue string, letters []o
 	return removed, err
 }
 
+// nowhere is when no dead letter was set aside.
+var nowhere = time.Unix(0, 0)
+
+// parseLetterPlace gives when a dead letter was set aside, and its number: what no row has where no list has answered the place.
+func parseLetterPlace(place string) (time.Time, int64) {
+	if p, err := parseCursor(dead, place); p != nil && err == nil {
+		return p.at, p.seq
+	}
+	return nowhere, -1
+}
+
 // annotateTries is how often a record is written anew that others write to at the same time.
 const annotateTries = 10
 
@@ -123,11 +135,15 @@ func (s *Store) AnnotateReplay(ctx context.Context, id, as string) error {
 			if err != nil {
 				return err
 			}
-			count := 1
+			var before stem.Replays
 			if r.Replays != nil {
-				count += r.Replays.Count
+				before = *r.Replays
 			}
-			r.Replays = &stem.Replays{Count: count, As: as, At: now.Truncate(time.Millisecond).UTC()}
+			if before.As == as {
+				done = true // it is noted already
+				return nil
+			}
+			r.Replays = &stem.Replays{Count: before.Count + 1, As: as, At: now.Truncate(time.Millisecond).UTC()}
 			return s.on.query(ctx, func(scan func(...any) error) error { return scan(&done) }, s.sql.annotate, id, old, record(&r))
 		})
 		if err != nil || done {

@@ -1,16 +1,10 @@
 package postgres_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gostem/gostem/adapters/postgres"
 	"github.com/gostem/gostem/internal/testpostgres"
@@ -21,20 +15,7 @@ import (
 // of a backlog begin, and reads the plans of what comes then: none may walk through all that is held.
 func TestWhatIsSettledIsFoundWithoutALookAtAllThatIsHeld(t *testing.T) {
 	url := testpostgres.URL(t)
-	var mu sync.Mutex
-	var plans []string
-	pool := newPool(t, url, func(cfg *pgxpool.Config) {
-		cfg.MaxConns = 2
-		cfg.ConnConfig.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
-			mu.Lock()
-			defer mu.Unlock()
-			plans = append(plans, n.Message)
-		}
-		cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-			_, err := c.Exec(ctx, "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on; SET client_min_messages = log")
-			return err
-		}
-	})
+	planner, pool := newPlanner(t, url, "")
 	store, err := postgres.New(t.Context(), pool, postgres.Config{PollOnly: true})
 	if err != nil {
 		t.Fatal(err)
@@ -67,8 +48,7 @@ func TestWhatIsSettledIsFoundWithoutALookAtAllThatIsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	mu.Lock()
-	defer mu.Unlock()
+	plans := planner.take()
 	found := 0
 	for _, plan := range plans {
 		_, steps, _ := strings.Cut(plan, "plan:")

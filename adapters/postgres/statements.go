@@ -95,11 +95,7 @@ $10::int, $11::text, $12::bigint, $13::int, $14::timestamptz, $15::bigint)`),
 		change: named(`SELECT place, code FROM {schema}.change_1($1::bigint, $2::bool, $3::text[], $4::bigint[], $5::bool[], $6::text[], $7::text[], $8::text[], $9::smallint[])`),
 		letters: named(`SELECT what, n, seq, id, task, reason, attempt, number, at, marks, envelope
 FROM {schema}.letters_1($1::text, $2::text, $3::text, $4::timestamptz, $5::timestamptz, $6::int, $7::int, $8::bigint, $9::timestamptz, $10::bigint)`),
-		// Locked in their order, so that two calls never wait for each other.
-		removeLetters: named(`WITH mine AS MATERIALIZED (
-    SELECT u.n, d.ctid AS place FROM unnest($2::timestamptz[], $3::bigint[]) WITH ORDINALITY u(at, seq, n)
-    JOIN {schema}.dead_letter d ON d.queue = $1::text COLLATE "C" AND d.at = u.at AND d.seq = u.seq ORDER BY d.at, d.seq FOR UPDATE OF d)
-DELETE FROM {schema}.dead_letter d USING mine m WHERE d.ctid = m.place RETURNING m.n::int - 1`),
+		removeLetters: named(`SELECT {schema}.remove_letters_1($1::text, $2::timestamptz[], $3::bigint[])`),
 		record: named(`SELECT c.now, r.record FROM {schema}.result r, (SELECT clock_timestamp() + $1::bigint * interval '1 microsecond') c(now)
 WHERE r.id = $2::text COLLATE "C" AND r.expires > c.now`),
 		annotate: named(`UPDATE {schema}.result r SET record = $3::bytea WHERE r.id = $1::text COLLATE "C" AND r.record = $2::bytea RETURNING true`),

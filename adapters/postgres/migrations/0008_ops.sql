@@ -4,12 +4,13 @@
 -- Nothing here looks at more than a bounded number of rows, whatever lies in the tables, and what only reads sees all of its answer in
 -- one snapshot. Instants are as in 0001.
 
--- after gives the line of a queue and priority behind a place. It is written into the statements that call it.
+-- after gives the line of a queue and priority behind a place, in its order. The planner writes it into the statements that call it.
 CREATE FUNCTION {schema}.after_1(p_queue text, p_priority integer, p_due timestamptz, p_seq bigint)
 RETURNS TABLE (place tid, due timestamptz, seq bigint)
 LANGUAGE sql STABLE AS $$
     SELECT k.ctid, k.due, k.seq FROM {schema}.task k
     WHERE k.priority = p_priority AND k.queue = p_queue COLLATE "C" AND k.holder IS NULL AND (k.due, k.seq) > (p_due, p_seq)
+    ORDER BY k.due, k.seq
 $$;
 
 -- later finds what is due later, of all priorities, by when that is: at most p_most rows behind a place. The ten lines are
@@ -169,7 +170,7 @@ END
 $$;
 
 -- queues answers the names of queues behind one, in order, at most p_most: of those that hold anything (of what is on loan the first
--- ten thousand are looked at), and of those that were paused or whose tasks came back once.
+-- two thousand are looked at), and of those that were paused or whose tasks came back once.
 CREATE FUNCTION {schema}.queues_1(p_after text, p_most integer) RETURNS SETOF text
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan SET jit = off
@@ -178,7 +179,7 @@ AS $$
 DECLARE
     v_last text COLLATE "C" := p_after;
     v_held text[] COLLATE "C" := ARRAY(
-        SELECT DISTINCT k.queue FROM unnest({schema}.held_1(NULL, NULL, 10000)) r(place) JOIN {schema}.task k ON k.ctid = r.place);
+        SELECT DISTINCT h.queue FROM (SELECT k.queue FROM {schema}.task k WHERE k.holder > 0 ORDER BY k.holder, k.seq LIMIT 2000) h);
 BEGIN
     FOR v_n IN 1..p_most LOOP
         SELECT min(x.queue) INTO v_last FROM (
@@ -202,14 +203,15 @@ SET plan_cache_mode = force_generic_plan SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    v_now timestamptz := clock_timestamp() + p_offset * interval '1 microsecond';
+    v_now  timestamptz := clock_timestamp() + p_offset * interval '1 microsecond';
+    v_rows tid[] := {schema}.later_1(v_now, p_queue, v_now, 0, 10000); -- in a query it would be called twice: once more to plan that
 BEGIN
     SELECT (extract(epoch FROM v_now - min(a.due)) * 1000000)::bigint INTO oldest
     FROM generate_series(0, 9) p(priority)
     CROSS JOIN LATERAL (
         SELECT a.due FROM {schema}.after_1(p_queue, p.priority, '-infinity', 0) a WHERE a.due <= v_now ORDER BY a.due, a.seq LIMIT 1) a;
     SELECT count(*) INTO retrying
-    FROM unnest({schema}.later_1(v_now, p_queue, v_now, 0, 10000)) r(place) JOIN {schema}.task k ON k.ctid = r.place
+    FROM unnest(v_rows) r(place) JOIN {schema}.task k ON k.ctid = r.place
     WHERE k.failures > 0;
 END
 $$;
@@ -289,5 +291,27 @@ BEGIN
     JOIN {schema}.dead_letter k ON k.ctid = y.place
     WHERE y.what >= 0 OR y.n = cardinality(v_rows)
     ORDER BY y.n LIMIT p_limit + 1;
+END
+$$;
+
+-- remove_letters deletes dead letters of a queue by when they were set aside and their seqs, and answers the places of those that were there. They
+-- are locked in their order, so that two calls never wait for each other.
+CREATE FUNCTION {schema}.remove_letters_1(p_queue text, p_ats timestamptz[], p_seqs bigint[]) RETURNS SETOF integer
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_rows tid[];
+    v_ns   integer[];
+BEGIN
+    SELECT array_agg(x.ctid), array_agg(x.n) INTO v_rows, v_ns FROM (
+        SELECT d.ctid, u.n FROM (
+            SELECT u.at, u.seq, u.n::integer - 1 AS n FROM unnest(p_ats, p_seqs) WITH ORDINALITY u(at, seq, n) ORDER BY u.at, u.seq) u
+        JOIN {schema}.dead_letter d ON d.queue = p_queue COLLATE "C" AND d.at = u.at AND d.seq = u.seq
+        FOR UPDATE OF d) x;
+    DELETE FROM {schema}.dead_letter d USING unnest(v_rows) r(place) WHERE d.ctid = r.place;
+    RETURN QUERY SELECT n FROM unnest(v_ns) n;
 END
 $$;
