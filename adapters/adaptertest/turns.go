@@ -136,6 +136,9 @@ func turnsInOrder(x *exam) {
 	a, b, c := turn("a"), turn("b", bursting(2)), turn("c")
 	same(x, "waits", x.turns(a, b, a, b, c, b, a), []time.Duration{0, 0, time.Hour, 0, 0, time.Hour, 2 * time.Hour})
 	same(x, "waits of no turns", len(x.turns()), 0)
+	hour, half := turn("d", bursting(3)), limit.Turn{Bucket: "d", Interval: 30 * time.Minute, Tolerance: 2 * time.Hour}
+	same(x, "waits of turns that differ, in one bucket", x.turns(half, hour, half), []time.Duration{0, 0, 0})
+	x.waits(x.turns(half, half), 0, 30*time.Minute)
 }
 
 // A bucket is named by "printable ASCII bytes, spaces among them".
@@ -155,6 +158,7 @@ func bucketsAreKeptApart(x *exam) {
 func turnsReserved(x *exam) {
 	x.waits(x.turns(turns(2, turn("a"))...), 0, time.Hour)
 	x.waits(x.turns(turn("a", reserved), turn("a"), turn("a", reserved), turn("never asked for", reserved)), 0, 2*time.Hour, 0, 0)
+	x.waits(x.turns(turn("never asked for")), 0)
 }
 
 // "Penalize lets nobody have a turn", and afterwards they are spaced from its end on, without a burst.

@@ -35,6 +35,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_now       bigint := {schema}.instant_1(p_offset);
+    v_done      text[]; -- buckets of whose turns none has to wait
     v_waits     bigint[];
     v_first     integer; -- of the turns that are alike, among all
     v_bucket    record;
@@ -46,15 +47,28 @@ DECLARE
     v_changed   boolean;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true); -- a crash of the server gives the turns of its last moments once more
+    -- Most limits do not bind: those of whose turns none has to wait take them all here, by one statement. It locks the
+    -- others too. What excluded.penalty carries to the condition is how late the bucket may be for that, a time long past.
+    WITH taken AS (
+        INSERT INTO {schema}.bucket AS b (name, next, penalty)
+        SELECT u.name, CASE WHEN u.alike AND u.slack >= 0 THEN v_now + u.span ELSE 0 END, greatest(u.slack, 0)
+        FROM (
+            SELECT u.name COLLATE "C" AS name, count(*) = 1 AND NOT bool_or(u.reserved) AS alike,
+                max(u.count * u.interval) AS span, max(u.tolerance - (u.count - 1) * u.interval) AS slack
+            FROM unnest(p_buckets, p_counts, p_intervals, p_tolerances, p_reserved) u(name, count, interval, tolerance, reserved)
+            GROUP BY 1 ORDER BY 1) u
+        ON CONFLICT (name) DO UPDATE SET next = greatest(b.next, v_now) + excluded.next - v_now
+            WHERE excluded.next > 0 AND b.penalty <= v_now AND b.next <= v_now + excluded.penalty
+        RETURNING b.name, b.next)
+    SELECT array_agg(t.name) INTO v_done FROM taken t WHERE t.next > 0;
+    IF cardinality(v_done) = cardinality(p_buckets) THEN
+        RETURN NULL;
+    END IF;
     FOR v_bucket IN
         SELECT u.name COLLATE "C" AS name, array_agg(u.n::integer ORDER BY u.n) AS turns
-        FROM unnest(p_buckets) WITH ORDINALITY u(name, n) GROUP BY 1 ORDER BY 1
+        FROM unnest(p_buckets) WITH ORDINALITY u(name, n) WHERE u.name <> ALL (coalesce(v_done, '{}')) GROUP BY 1 ORDER BY 1
     LOOP
-        LOOP
-            SELECT b.next, b.penalty INTO v_next, v_penalty FROM {schema}.bucket b WHERE b.name = v_bucket.name FOR UPDATE;
-            EXIT WHEN FOUND;
-            INSERT INTO {schema}.bucket (name, next, penalty) VALUES (v_bucket.name, 0, 0) ON CONFLICT (name) DO NOTHING;
-        END LOOP;
+        SELECT b.next, b.penalty INTO v_next, v_penalty FROM {schema}.bucket b WHERE b.name = v_bucket.name;
         v_penalized := v_penalty > v_now;
         v_changed := false;
         FOREACH v_turn IN ARRAY v_bucket.turns LOOP
