@@ -181,3 +181,66 @@ func TestWhatATransactionHoldsIsNotWaitedFor(t *testing.T) {
 		t.Errorf("got %s keys, want none", got)
 	}
 }
+
+// TestOperatorsAgreeAtAnyIsolation has some of them delete the same tasks and dead letters at once, whatever isolation the database gives
+// its transactions: each goes once, and the others are told that it is gone.
+func TestOperatorsAgreeAtAnyIsolation(t *testing.T) {
+	for _, level := range []string{"read committed", "repeatable read", "serializable"} {
+		t.Run(level, func(t *testing.T) {
+			url := testpostgres.URL(t)
+			exec(t, url, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = %L', current_database(), '`+level+`'); END $$`)
+			store := openStore(t, url)
+			const many, operators = 40, 4
+			var envs []stem.Envelope
+			for i := range many {
+				envs = append(envs, stem.Envelope{ID: fmt.Sprint("task", i), Queue: "mail", Task: "demo.hello",
+					Unique: &stem.Uniqueness{Key: fmt.Sprint("key", i), Until: stem.UntilDone, OnConflict: stem.ConflictReplace}})
+			}
+			if _, err := store.Publish(t.Context(), envs...); err != nil {
+				t.Fatal(err)
+			}
+			exec(t, url, fmt.Sprintf(`INSERT INTO stem.dead_letter SELECT 'mail', now(), n, n, 'demo.hello', '', 1, 1, NULL, '\x00' FROM generate_series(1, %d) n`, many))
+			waiting, err := store.ListTasks(t.Context(), ops.TaskQuery{Queue: "mail", State: ops.Ready, Limit: many})
+			if err != nil {
+				t.Fatal(err)
+			}
+			letters, err := store.ListDeadLetters(t.Context(), ops.DeadLetterQuery{Queue: "mail", Limit: many})
+			if err != nil {
+				t.Fatal(err)
+			}
+			deleted, removed := make(chan int, operators), make(chan int, operators)
+			for range operators {
+				go func() {
+					n, m := 0, 0
+					for i := range many {
+						n += gone(t, store.DeleteTasks(t.Context(), waiting.Tasks[i]))
+						m += gone(t, store.RemoveDeadLetters(t.Context(), "mail", letters.Letters[i]))
+					}
+					deleted <- n
+					removed <- m
+				}()
+			}
+			n, m := 0, 0
+			for range operators {
+				n, m = n+<-deleted, m+<-removed
+			}
+			if n != many || m != many {
+				t.Errorf("got %d tasks deleted and %d dead letters removed, want %d of each", n, m, many)
+			}
+			if got := value(t, url, "SELECT count(*)::text FROM stem.unique_key"); got != "0" {
+				t.Errorf("got %s unique keys, want none", got)
+			}
+		})
+	}
+}
+
+// gone gives 1 where a change was made, and 0 where somebody else had made it.
+func gone(t *testing.T, err error) int {
+	if err == nil {
+		return 1
+	}
+	if !errors.Is(err, ops.ErrGone) {
+		t.Errorf("got error %v, want none or that it is gone", err)
+	}
+	return 0
+}
