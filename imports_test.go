@@ -44,6 +44,7 @@ var importRules = map[string]rule{
 
 	// What an operator sees and does.
 	"stem/ops":       {local: concat(core, features, "internal/nearest"), never: []string{"net/http"}},
+	"stem/health":    {local: []string{"stem"}},
 	"stem/dashboard": {local: []string{"stem", "stem/ops"}},
 	"stem/cli": {
 		local:   []string{"stem", "stem/ops", "adapters", "internal/nearest"},

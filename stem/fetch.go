@@ -14,11 +14,14 @@ func (w *Worker) fetch(ctx context.Context) error {
 	idle := idleness{w: w}
 	search := search{lease: w.session.Lease, last: time.Now()}
 	defer w.dealing.Wait()
+	defer w.receives.rests()
 	for ctx.Err() == nil {
+		w.receives.rests() // slots may be taken for as long as tasks like to run
 		free, bytes := w.room.wait(ctx)
 		if free == 0 {
 			return nil
 		}
+		w.receives.within(w.longestRound())
 		w.client.ward.quiet(ctx)
 		idle.look()
 		deliveries, err := w.receive(ctx, free, bytes, &search)
@@ -55,6 +58,12 @@ func (w *Worker) fetch(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// longestRound is how long one round of fetch takes at most: a receive that waits, the calls about what it
+// has brought, and the pause after a failure.
+func (w *Worker) longestRound() time.Duration {
+	return searchEvery*w.session.Lease + 4*w.client.cfg.CallTimeout + longestStall
 }
 
 // errAskAgain ends a receive so that the next one searches for lost answers. errInterrupted ends it before

@@ -12,12 +12,26 @@ import (
 type tenure struct {
 	mu      sync.Mutex
 	renewed time.Time
+	heard   time.Time // when the store last answered; zero before the first time
 }
 
 func (t *tenure) renew(sent time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.renewed = sent
+}
+
+// hears notes that the store has answered.
+func (t *tenure) hears(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.heard = now
+}
+
+func (t *tenure) heardAt() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.heard
 }
 
 func (t *tenure) last() time.Time {
@@ -52,7 +66,8 @@ func (w *Worker) keepSession(ctx context.Context) {
 			})
 		}
 	}
-	for sleep(ctx, wait) {
+	defer w.renews.rests()
+	for w.renews.within(wait + w.session.Lease); sleep(ctx, wait); w.renews.within(wait + w.session.Lease) {
 		err := w.renew(ctx)
 		now := time.Now()
 		next := w.held.expire(w.tenure.last(), w.session.Lease, now)
@@ -107,6 +122,7 @@ func (w *Worker) renew(ctx context.Context) error {
 		return err
 	}
 	w.tenure.renew(sent)
+	w.tenure.hears(time.Now())
 	obey(loans, notices)
 	return nil
 }

@@ -236,12 +236,15 @@ type Worker struct {
 	specs         []TaskSpec
 	session       Session
 	tenure        tenure
+	receives      pledge
+	renews        pledge
 	unasked       time.Time   // until when the client's store of revocations is not asked; fetch's own
 	startsUntold  bool        // the store could not be told of the last unique tasks that were to start; as dealt
 	unlimitedTold time.Time   // when it was last said that limited tasks go back, for want of a limiter; fetch's own
 	unheard       atomic.Bool // the client's store of revocations did not answer when it was last asked
 
 	ran     atomic.Bool
+	ended   atomic.Bool
 	base    context.Context
 	stops   stops
 	hand    *hand
@@ -325,6 +328,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if w.ran.Swap(true) {
 		return errors.New("stem: worker " + w.cfg.Name + ": Run may be called once: make a new worker")
 	}
+	defer w.ended.Store(true)
 	w.base = context.WithoutCancel(ctx)
 
 	w.log.Info("stem: worker started", "queues", strings.Join(w.rota.queues, ","), "slots", w.Slots(), "tasks", len(w.specs))
