@@ -71,6 +71,7 @@ var beyond = slices.Concat(
 	},
 	faultsOf(presenceMutants), // nor do their workers say anything of themselves
 	faultsOf(limitMutants),    // programs take no turns and hold no places
+	faultsOf(opsMutants),      // and no operator looks on
 	[]string{"looks for bounded tasks twice a minute", "bounds every task whose name begins alike"},
 )
 
