@@ -10,7 +10,7 @@ func TestTheJitterOfACrowdIsEven(t *testing.T) {
 	const tasks, parts = 20_000, 10
 	for _, ids := range []func(int) string{
 		func(i int) string { return fmt.Sprint("order-", i) },
-		func(int) string { return newID() },
+		func(int) string { return NewID() },
 	} {
 		for attempt := 1; attempt <= 4; attempt++ {
 			var counts [parts]int
@@ -30,7 +30,7 @@ func TestTheJitterOfATaskIsNotThatOfItsLastAttempt(t *testing.T) {
 	const tasks = 1000
 	near := 0
 	for range tasks {
-		id := newID()
+		id := NewID()
 		if d := drawFor(id, 1) - drawFor(id, 2); d > -0.05 && d < 0.05 {
 			near++
 		}

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// newID gives a UUIDv7 (RFC 9562, section 5.7): 48 bits of milliseconds, then
+// NewID gives an id as an enqueue does that is given none. It is a UUIDv7 (RFC 9562, section 5.7): 48 bits of milliseconds, then
 // the fraction of the millisecond in the 12 bits of rand_a (section 6.2, method
 // 3), so that ids made by one process within a millisecond still sort by time.
 // The 62 random bits come from the runtime's ChaCha8 generator.
-func newID() string {
+func NewID() string {
 	now := time.Now()
 	ms := now.UnixMilli()
 	fraction := uint16(now.Nanosecond() % 1e6 * 4096 / 1e6)

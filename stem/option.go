@@ -282,7 +282,7 @@ func (e *draft) complete(client *Client) error {
 		e.DedupeWindow = 0
 	}
 	if e.ID == "" {
-		e.ID = newID()
+		e.ID = NewID()
 	}
 	if err := e.completeLimit(); err != nil {
 		return err

@@ -101,7 +101,7 @@ type WorkerConfig struct {
 func (c WorkerConfig) withDefaults(client *Client) WorkerConfig {
 	if c.Name == "" {
 		host, _ := os.Hostname()
-		id := newID()
+		id := NewID()
 		c.Name = fmt.Sprintf("%s-%d-%s", orWorker(host), os.Getpid(), id[len(id)-6:])
 	}
 	if len(c.Queues) == 0 && len(c.QueueWeights) == 0 {
@@ -287,7 +287,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 		steers:   r.steerings(),
 		known:    NewTaskSet(specs...),
 		specs:    specs,
-		session:  Session{ID: newID(), Lease: cfg.Lease},
+		session:  Session{ID: NewID(), Lease: cfg.Lease},
 	}
 	if len(w.specs) == 0 {
 		return nil, errors.New("stem: NewWorker: no task is registered: call the generated Register, or stem.Handle, first")

@@ -152,7 +152,7 @@ func (s *Service) DeadLetter(ctx context.Context, queue, id string) (DeadLetter,
 		return DeadLetter{}, err
 	}
 	missing := &NotFoundError{What: "dead letter", ID: id}
-	letter, err := s.findDead(ctx, queue, id, missing)
+	letter, err := s.findDead(ctx, DeadLetterQuery{Queue: queue, ID: id}, missing)
 	switch {
 	case err != nil:
 		return DeadLetter{}, err
@@ -162,10 +162,10 @@ func (s *Service) DeadLetter(ctx context.Context, queue, id string) (DeadLetter,
 	return *letter, nil
 }
 
-// findDead gives the newest dead letter of an id, or nil and takes note of where it looked.
-func (s *Service) findDead(ctx context.Context, queue, id string, missing *NotFoundError) (*DeadLetter, error) {
-	missing.Queues = append(missing.Queues, queue)
-	q := DeadLetterQuery{Queue: queue, ID: id, Limit: 1}
+// findDead gives the newest dead letter of a query, or nil and takes note of where it looked.
+func (s *Service) findDead(ctx context.Context, q DeadLetterQuery, missing *NotFoundError) (*DeadLetter, error) {
+	missing.Queues = append(missing.Queues, q.Queue)
+	q.Limit = 1
 	for looked := 0; ; {
 		page, err := s.DeadLetters(ctx, q)
 		if err != nil {

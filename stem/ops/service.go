@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"time"
 
@@ -40,7 +41,8 @@ type Config struct {
 	Registry *stem.Registry
 	// Observer is told of every change, once it has been made or has failed; it must not block. The default is none.
 	Observer func(context.Context, Event)
-	// Client enqueues and sends back, through its middleware. The default is one over the stores.
+	// Client enqueues, through its middleware; dead letters that are sent back have passed that before. The default is one
+	// over the stores, which takes payloads of any size.
 	Client *stem.Client
 }
 
@@ -63,7 +65,7 @@ func New(s Stores, cfg Config) (*Service, error) {
 	s = s.withDefaults()
 	service := &Service{stores: s, cfg: cfg, client: cfg.Client}
 	if service.client == nil {
-		client, err := stem.NewClient(s.Broker, stem.ClientConfig{Backend: s.Backend, Revocations: s.Revocations})
+		client, err := stem.NewClient(s.Broker, stem.ClientConfig{Backend: s.Backend, Revocations: s.Revocations, MaxPayload: math.MaxInt})
 		if err != nil {
 			return nil, fmt.Errorf("ops: New: %w", err)
 		}
