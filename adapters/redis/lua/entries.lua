@@ -25,10 +25,25 @@ local function holder(p, id)
 	return pending[1] and pending[1][2]
 end
 
--- The first entry of a stream behind an id; nil where there is none.
-local function entryBehind(p, id)
-	local found = redis.call('XRANGE', STREAM[p + 1], '(' .. id, '+', 'COUNT', 1)[1]
-	if found then return found[1], found[2] end
+-- Visits the entries of a stream behind an id, until a visitor says that it is enough.
+local function eachEntry(p, id, visit)
+	local count = FIRST
+	while true do
+		local found, heaviest = redis.call('XRANGE', STREAM[p + 1], '(' .. id, '+', 'COUNT', count), 1
+		for _, one in ipairs(found) do
+			id, heaviest = one[1], math.max(heaviest, #(field(one[2], 'e') or ''))
+			if visit(id, one[2]) then return true end
+		end
+		if #found < count then return false end
+		count = atOnce(heaviest)
+	end
+end
+
+-- The entries of a stream from one id to another, by their ids: not more than so many.
+local function entriesOf(p, from, to, count)
+	local entries = {}
+	for _, one in ipairs(redis.call('XRANGE', STREAM[p + 1], from, to, 'COUNT', count)) do entries[one[1]] = one[2] end
+	return entries
 end
 
 -- The first of those that stand in line again at a priority, behind a text; nil where there is none.
@@ -36,6 +51,9 @@ local function backBehind(p, text)
 	local from = text == '' and '[' .. (9 - p) or '(' .. text
 	return redis.call('ZRANGEBYLEX', BACK, from, '(' .. string.char(string.byte(9 - p) + 1), 'LIMIT', 0, 1)[1]
 end
+
+-- Whether anything is known beside the streams.
+local lives = redis.call('EXISTS', LIFE) == 1
 
 -- How an entry is told: its priority, its id, and what says that it has been lent since: f for one that nobody has had, else the
 -- number of its last delivery, l for the first.
@@ -49,6 +67,8 @@ local function asTask(p, id, fields, lent)
 		born = time(fields, 'b'), due = time(fields, 'd')}
 	if lent then
 		local addr = address(p, id)
+		task.place = tellEntry(p, id, true)
+		if not lives then return task end
 		local life = redis.call('HMGET', LIFE, addr, addr .. ':n', addr .. ':i', addr .. ':d')
 		task.place = tellEntry(p, id, true, life[2])
 		task.state, task.number, task.due = life[1] or task.state, life[2], life[4] or task.due

@@ -19,8 +19,10 @@ if cursor == '' then
 	for p = 0, 9 do
 		local priority, id = place(backBehind(p, '') or '')
 		seen(priority, id, entry(priority, id), true)
-		id = lastLent(p)
-		seen(p, entryBehind(p, id))
+		eachEntry(p, lastLent(p), function(id, fields)
+			seen(p, id, fields)
+			return true
+		end)
 	end
 	for _, set in ipairs({HELD, REST, DELAYED}) do
 		local member, score = at(set, 0)
@@ -31,11 +33,11 @@ if cursor == '' then
 	end
 end
 
-local looked, retrying, bytes, next = 0, 0, 0, ''
-local more = byScore({DELAYED, REST}, int(now), math.huge, cursor, function(set, member, score, place)
+local looked, retrying, bytes = 0, 0, 0
+local next = byScore({DELAYED, REST}, int(now), math.huge, cursor, function(set, member, score)
 	local t = waitingTask(set, member, score)
 	if t and failed(t.state) then retrying = retrying + 1 end
-	looked, bytes, next = looked + 1, bytes + #member, place
+	looked, bytes = looked + 1, bytes + #member
 	return looked >= 1000 or bytes >= 1048576
 end)
-return {int(math.max(now - first, 0)), looked, retrying, more and next or ''}
+return {int(math.max(now - first, 0)), looked, retrying, next or ''}

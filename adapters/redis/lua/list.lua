@@ -33,9 +33,9 @@ local function read(p, id)
 	return fields
 end
 
--- Notes that a place has been looked at, at a part of the cost of an entry, and reports whether that is enough.
-local function passed(place, cost)
-	next, looked = place, looked + cost
+-- Notes that an entry has been looked at, or what is a part of the work, and reports whether that is enough. Then next tells where.
+local function passed(cost)
+	looked = looked + cost
 	return #shown >= 5 * limit or looked >= 1000 or bytes >= 1048576
 end
 
@@ -49,7 +49,10 @@ local function listBack(p, from)
 		if fields then show(asTask(priority, id, fields, true)) end
 		from = string.sub(addr, 1, TOLD)
 		if #addr > TOLD then from = from .. '\255' end -- it is no address
-		if passed(p .. 'b' .. from, 1) then return true end
+		if passed(1) then
+			next = p .. 'b' .. from
+			return true
+		end
 	end
 end
 
@@ -57,25 +60,25 @@ end
 local function listFresh(p, from)
 	local last = lastLent(p)
 	if from == '' or later(last, from) then from = last end
-	while true do
-		local id, fields = entryBehind(p, from)
-		if not id then return false end
+	return eachEntry(p, from, function(id, fields)
 		local t = asTask(p, id, fields)
 		bytes = bytes + #t.envelope
 		show(t)
-		from = id
-		if passed(p .. 'f' .. from, 1) then return true end
-	end
+		next = p .. 'f' .. id
+		return passed(1)
+	end)
 end
 
 -- What waits for its time, or has done so until now and will be put in line by the next receiver.
 local function listWaiting(sets, from, to, cursor, prefix, fits)
-	return byScore(sets, from, to, cursor, function(set, member, score, place)
+	next = byScore(sets, from, to, cursor, function(set, member, score)
 		local t = waitingTask(set, member, score)
 		if t then bytes = bytes + #t.envelope end
 		if t and fits(t) then show(t) end
-		return passed(prefix .. place, 1)
+		return passed(1)
 	end)
+	next = next and prefix .. next
+	return next ~= nil
 end
 
 local function listReady()
@@ -90,49 +93,75 @@ local function listReady()
 	return listWaiting({HELD, REST, DELAYED}, '(-inf', now, string.match(cursor, '^w(.*)$') or '', 'w', function() return true end)
 end
 
--- What somebody has had and has not settled: it runs, stands in line again, rests or is set aside.
-local function listLent(show)
+-- What somebody has had and has not settled: it runs, stands in line again, rests or is set aside. Entries that nobody holds
+-- are not read where they are not wanted.
+local function listLent(ofNobody, showOne)
 	local first, from = string.match(cursor, '^(%d) (.*)$')
 	for p = tonumber(first or 9), 0, -1 do
-		local after = p == tonumber(first) and '(' .. from or '-'
+		local after, count, pending = p == tonumber(first) and '(' .. from or '-', FIRST, nil
 		repeat
-			local pending = redis.pcall('XPENDING', STREAM[p + 1], GROUP, after, '+', 100)
+			local most = count
+			pending = redis.pcall('XPENDING', STREAM[p + 1], GROUP, after, '+', most)
+			local entries, heaviest
 			for _, one in ipairs(pending) do
-				after = '(' .. one[1]
-				if passed(p .. ' ' .. one[1], show(p, one[1], one[2])) then return true end
+				local id, session = one[1], one[2]
+				local read = ofNobody or session ~= NOBODY
+				if read then
+					entries = entries or entriesOf(p, id, pending[#pending][1], most)
+					local fields = entries[id] or entry(p, id)
+					if fields then
+						local size = #(field(fields, 'e') or '')
+						bytes, heaviest = bytes + size, math.max(heaviest or 1, size)
+						showOne(p, id, session, fields)
+					end
+				end
+				after = '(' .. id
+				if passed(read and 1 or 0.2) then
+					next = p .. ' ' .. id
+					return true
+				end
 			end
-		until #pending < 100
+			count = atOnce(heaviest or 1)
+		until #pending < most
 	end
 	return false
 end
 
-local function isAside(fields, addr) return redis.call('ZSCORE', ASIDE, taskOf(fields) .. '\n' .. addr) end
-
-local function showAside(p, id)
-	local addr = address(p, id)
-	local fields = read(p, id)
-	if fields and isAside(fields, addr) then show(asTask(p, id, fields, true)) end
-	return 1
+-- Whether an entry is in one of the sets, which are few or empty as a rule.
+local some = {}
+local function isIn(set, member)
+	if some[set] == nil then some[set] = redis.call('EXISTS', set) == 1 end
+	return some[set] and redis.call('ZSCORE', set, member)
 end
 
-local function showRunning(p, id, session)
-	if session == NOBODY then return 0.1 end
+local function isAside(fields, addr) return isIn(ASIDE, taskOf(fields) .. '\n' .. addr) end
+
+local function showAside(p, id, _, fields)
+	if isAside(fields, address(p, id)) then show(asTask(p, id, fields, true)) end
+end
+
+-- What a session says of itself, read once.
+local tenures = {}
+local function tenureOf(session)
+	if not tenures[session] then tenures[session] = {tenure(redis.call('HGET', STATE, 'S:' .. session) or nil)} end
+	return tenures[session][1], tenures[session][2]
+end
+
+local function showRunning(p, id, session, fields)
 	local addr = address(p, id)
-	local fields = read(p, id)
-	local held = redis.call('ZSCORE', HELD, addr)
-	if not fields or redis.call('ZSCORE', BACK, addr) or held and tonumber(held) <= now or isAside(fields, addr) then return 1 end
+	local held = isIn(HELD, addr)
+	if isIn(BACK, addr) or held and tonumber(held) <= now or isAside(fields, addr) then return end
 	local t = asTask(p, id, fields, true)
-	local renewed, lease = tenure(redis.call('HGET', STATE, 'S:' .. session) or nil)
+	local renewed, lease = tenureOf(session)
 	t.session = session
 	if renewed then t.lapses = int(renewed + math.max(lease, tonumber(time(fields, 'v') or 0))) end
 	show(t)
-	return 1
 end
 
 local lists = {
 	ready = listReady,
-	running = function() return listLent(showRunning) end,
-	unknown = function() return listLent(showAside) end,
+	running = function() return listLent(false, showRunning) end,
+	unknown = function() return redis.call('EXISTS', ASIDE) == 1 and listLent(true, showAside) end,
 	delayed = function() return listWaiting({DELAYED, REST}, int(now), math.huge, cursor, '', function(t) return not failed(t.state) end) end,
 	retrying = function() return listWaiting({DELAYED, REST}, int(now), math.huge, cursor, '', function(t) return failed(t.state) end) end,
 }

@@ -48,3 +48,7 @@ local function find(set, text)
 	local member, score = at(set, rank)
 	if member and tell(member, score) == text then return member, score, rank end
 end
+
+-- How many members or entries to read next, so that they are not much more than 256 kB, by the largest of the last ones.
+local FIRST = 4
+local function atOnce(heaviest) return math.max(1, math.min(100, math.floor(262144 / math.max(heaviest, 1)))) end
