@@ -189,6 +189,13 @@ var opsMutants = []mutant{
 	{"shows the lapse of a session that has lapsed in the future", operating(func(f *faultyOps) {
 		f.task = func(t *ops.Task) { t.State, t.Lapses = ops.Running, t.Now.Add(time.Minute) }
 	}), []string{"Capabilities/what a lapsed session holds is listed, with its lapse behind it or as ready"}},
+	{"shows the number of another delivery", operating(func(f *faultyOps) {
+		f.task = func(t *ops.Task) {
+			if t.State == ops.Running {
+				t.Delivery++
+			}
+		}
+	}), []string{"Capabilities/a task is listed in the state that it is in, and in no other"}},
 	{"mangles what it lists", operating(func(f *faultyOps) {
 		f.task = func(t *ops.Task) {
 			e := *t.Envelope

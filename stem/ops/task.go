@@ -37,7 +37,7 @@ type Task struct {
 	Place string
 	// Attempt is 1 plus the runs that ended in a failure; the others are counts as those of a [stem.Delivery].
 	Attempt, Interruptions, Snoozes, Releases int
-	// Delivery is the number of its last delivery, 0 where it has had none.
+	// Delivery is the number of its last delivery, 0 where it has had none or the store does not keep it.
 	Delivery int64
 	// Session is the id of the session that holds it, where it is on loan, and Lapses when that lapses unless it is heard
 	// of before: in the past where it has lapsed and nobody has taken the task over yet.
