@@ -47,7 +47,7 @@ var importRules = map[string]rule{
 	"stem/health":    {local: []string{"stem"}},
 	"stem/dashboard": {local: []string{"stem", "stem/ops"}},
 	"stem/cli": {
-		local:   []string{"stem", "stem/ops", "adapters", "internal/nearest"},
+		local:   []string{"stem", "stem/codec", "stem/limit", "stem/ops", "adapters", "internal/nearest"},
 		modules: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/goccy/go-yaml", "golang.org/x/term"},
 	},
 	// The interfaces of OpenTelemetry; its SDK and exporters are for programs to choose.

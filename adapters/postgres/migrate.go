@@ -55,6 +55,30 @@ func MigrateDB(ctx context.Context, db DB, cfg Config) error {
 	return steps.migrate(ctx, db, cfg.Schema)
 }
 
+// SchemaVersion looks at the schema of the database of a URL: what it is called, its version, 0 where there is none yet, and the
+// version to which [Migrate] brings it. It changes nothing.
+func SchemaVersion(ctx context.Context, url string, cfg Config) (name string, version, latest int, err error) {
+	target, err := parseURL(url, cfg)
+	if err != nil {
+		return "", 0, 0, err
+	}
+	cfg = target.cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return "", 0, 0, err
+	}
+	steps, err := load(files)
+	if err != nil {
+		return "", 0, 0, err
+	}
+	conn, err := dial(ctx, target.pool.ConnConfig)
+	if err != nil {
+		return "", 0, 0, err
+	}
+	defer hangUp(conn)
+	is, err := look(ctx, conn, cfg.Schema)
+	return cfg.Schema, is.version, steps.version(), err
+}
+
 // MigrationSQL gives what [Migrate] runs, for people with a migrator of their own, who run it in a transaction. It may be run
 // again, and on a schema of any version up to this program's.
 func MigrationSQL(schema string) (string, error) {

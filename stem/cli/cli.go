@@ -117,7 +117,12 @@ Exit codes:
 		p.workerCommand(),
 		p.observeCommand(),
 		p.contextCommand(),
+		p.migrateCommand(),
+		p.benchCommand(),
+		p.completionCommand(),
+		p.versionCommand(),
 	)
+	p.completeQueues(root)
 	p.flags.register(root.PersistentFlags())
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDefaultCmd = true

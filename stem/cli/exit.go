@@ -53,6 +53,7 @@ func exitCode(err error) int {
 		known    *exitError
 		missing  *ops.NotFoundError
 		option   *stem.OptionError
+		form     *ops.FormError
 		conflict *stem.UniqueConflictError
 		task     *stem.TaskError
 		network  net.Error
@@ -64,9 +65,9 @@ func exitCode(err error) int {
 		return known.code
 	case errors.As(err, &missing), errors.Is(err, stem.ErrNoResult), errors.Is(err, stem.ErrResultExpired):
 		return ExitNotFound
-	case errors.As(err, &option):
+	case errors.As(err, &option), errors.As(err, &form):
 		return ExitUsage
-	case errors.Is(err, errors.ErrUnsupported), errors.As(err, &conflict):
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, ops.ErrNoRegistry), errors.As(err, &conflict):
 		return ExitRefused
 	case errors.As(err, &task), errors.Is(err, stem.ErrCancelled):
 		return ExitTaskFailed

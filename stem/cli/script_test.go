@@ -17,8 +17,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/gostem/gostem/examples/embedded_cli/letters"
 	"github.com/gostem/gostem/internal/testpostgres"
 	"github.com/gostem/gostem/internal/testredis"
+	"github.com/gostem/gostem/stem"
 	"github.com/gostem/gostem/stem/cli"
 )
 
@@ -31,7 +33,8 @@ func TestMain(m *testing.M) {
 			defer stop()
 			os.Exit(cli.Main(ctx, cli.Config{}, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
-		"shop": shop,
+		"shop":    shop,
+		"letters": embedded,
 	})
 }
 
@@ -45,7 +48,19 @@ func TestScripts(t *testing.T) {
 // What depends on the store is the same on PostgreSQL.
 func TestScriptsOnPostgres(t *testing.T) {
 	url := testpostgres.URL(t)
-	run(t, testscript.Params{Files: []string{"testdata/script/walk.txtar"}}, url)
+	run(t, testscript.Params{Files: []string{"testdata/script/walk.txtar", "testdata/postgres/migrate.txtar"}}, url)
+}
+
+// embedded is a program with tasks of its own, and schemas of these.
+func embedded() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var tasks stem.Registry
+	if err := letters.Register(&tasks); err != nil {
+		panic(err)
+	}
+	cfg := cli.Config{Name: "letters", Registry: &tasks, Mask: []string{"Token"}}
+	os.Exit(cli.Main(ctx, cfg, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 func run(t *testing.T, params testscript.Params, url string) {

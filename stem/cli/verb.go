@@ -32,6 +32,9 @@ func (p *program) onService(usual time.Duration, do func(ctx context.Context, s 
 	}
 }
 
+// by says who it is that changes something.
+func (p *program) by() ops.By { return ops.By{Actor: p.flags.actor, Reason: p.flags.reason} }
+
 // bounded ends a context after --timeout, or else after usual.
 func (p *program) bounded(ctx context.Context, usual time.Duration) (context.Context, context.CancelFunc) {
 	if p.flags.timeout > 0 {

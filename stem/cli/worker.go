@@ -96,7 +96,7 @@ func (p *program) workerCommand() *cobra.Command {
 		Use:     "worker",
 		Short:   "See workers and what they run; steer them",
 		Example: "  stem worker status --follow",
-	}, p.workerList(), p.workerShow(), p.workerStatus())
+	}, p.workerList(), p.workerShow(), p.workerStatus(), p.workerStart())
 }
 
 // someWorkers is --worker: names or ids, none for all.
