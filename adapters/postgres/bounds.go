@@ -13,6 +13,9 @@ import (
 //
 // What is published in a transaction that commits late comes to lie before the bound. So the bound is some hundred tasks behind the
 // last that was taken, twice a second one looks two seconds further back, and as often from the start as costs little.
+//
+// No look goes further back than two seconds before the last that did: what was committed since is not older, unless its transaction
+// took longer. Else a backlog that was enqueued in two seconds would be stepped over twice a second for as long as it takes to drain.
 type bounds struct {
 	mu      sync.Mutex
 	back    int64 // the queue's, when the bounds were good
@@ -26,7 +29,8 @@ type bounds struct {
 // level is the line of one priority. Places are those of tasks that were taken.
 type level struct {
 	last, recent, old place
-	taken             int // after recent
+	taken             int   // after recent
+	looked            int64 // when the last look that went back here began, by the server's clock
 }
 
 // place is a place in line: when a task became due, in microseconds since 2000, and its number.
@@ -79,8 +83,9 @@ func (b *bounds) append(backs, dues, seqs []int64, how reach) (_, _, _ []int64) 
 		case near:
 			p = l.old
 		case stepBack:
-			if p = l.old; l.last.due-stepLength.Microseconds() < p.due {
-				p = place{l.last.due - stepLength.Microseconds(), 0}
+			p = l.old
+			if due := max(l.last.due, l.looked) - stepLength.Microseconds(); due < p.due {
+				p = place{due, 0}
 			}
 		}
 		dues, seqs = append(dues, p.due), append(seqs, p.seq)
@@ -89,8 +94,8 @@ func (b *bounds) append(backs, dues, seqs []int64, how reach) (_, _, _ []int64) 
 }
 
 // taken notes what a look has taken of the queue: all up to the last of each priority, and all that there was if there may not
-// be more. It went as far back as how says.
-func (b *bounds) taken(lasts *[stem.MaxPriority + 1]place, counts *[stem.MaxPriority + 1]int, found int, back int64, more bool, how reach, took time.Duration) {
+// be more. It began at the time now of the server, and went as far back as how says.
+func (b *bounds) taken(lasts *[stem.MaxPriority + 1]place, counts *[stem.MaxPriority + 1]int, found int, back int64, more bool, how reach, now int64, took time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.back = back
@@ -100,6 +105,9 @@ func (b *bounds) taken(lasts *[stem.MaxPriority + 1]place, counts *[stem.MaxPrio
 	}
 	for i := range b.levels {
 		l := &b.levels[i]
+		if how != near && (counts[i] > 0 || !more) { // else it may not have come to this priority
+			l.looked = now
+		}
 		switch {
 		case counts[i] == 0:
 		case more && lasts[i].before(l.last) && how != near:

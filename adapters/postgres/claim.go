@@ -28,6 +28,7 @@ type claimed struct {
 	deliveries []stem.Delivery
 	queues     []queueNote
 	revoked    bool
+	now        int64         // when the look began, in microseconds since 2000 by the server's clock
 	next       time.Duration // until something becomes due; 0 if nothing is known to
 }
 
@@ -187,6 +188,7 @@ func (c *claimed) end(last *row) error {
 	}
 	c.revoked = last.number == 1
 	now := last.due
+	c.now = now
 	if last.published != 0 {
 		c.next = max(time.Duration(last.published-now)*time.Microsecond, time.Microsecond)
 	}

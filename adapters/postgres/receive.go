@@ -110,7 +110,7 @@ func (r *receiver) learn(c *claimed, reaches []reach, took time.Duration) {
 		if n.flags&flagFromStart != 0 {
 			how = fromStart
 		}
-		r.boundsOf(queue).taken(&n.lasts, &n.counts, n.found, n.back, n.flags&flagMore != 0, how, took)
+		r.boundsOf(queue).taken(&n.lasts, &n.counts, n.found, n.back, n.flags&flagMore != 0, how, c.now, took)
 		if n.flags&flagSetAside != 0 {
 			r.notifier.notify(workChannel, queue) // somebody else may know what was set aside
 			r.waiting.wake(queue)
