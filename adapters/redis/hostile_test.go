@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gostem/gostem/stem"
+	"github.com/gostem/gostem/stem/ops"
 )
 
 // What somebody puts into the keys of a queue by hand harms nothing but itself: the tasks around it run, and what is no
@@ -62,9 +63,11 @@ func TestHostileEntriesHarmOnlyThemselves(t *testing.T) {
 			for _, command := range tt.commands {
 				b.do(command...)
 			}
+			b.lookAround()
 			b.publish(plainTask("good"))
 			b.expectGood("first", false) // and lets them lapse
 			b.clock.Advance(2 * time.Minute)
+			b.lookAround()
 			b.expectGood("second", true)
 			counts, err := b.CountQueue(t.Context(), tableQueue)
 			if err != nil || counts.Ready+counts.Running+counts.Delayed > 0 {
@@ -78,6 +81,24 @@ func TestHostileEntriesHarmOnlyThemselves(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// lookAround lists all that an operator can, whatever it is.
+func (b *table) lookAround() {
+	b.t.Helper()
+	for _, state := range ops.States {
+		for _, t := range b.walk(ops.TaskQuery{State: state, Limit: 3}) {
+			if t.ID == "" || len(t.Place) > 200 || t.Malformed == nil && t.Task != "plain.task" {
+				b.t.Errorf("got %+v as %s, want what it is or that it is malformed", t, state)
+			}
+		}
+	}
+	if _, err := b.ListDeadLetters(b.t.Context(), ops.DeadLetterQuery{Queue: tableQueue, Limit: 3}); err != nil {
+		b.t.Error(err)
+	}
+	if _, err := b.GaugeQueue(b.t.Context(), tableQueue); err != nil {
+		b.t.Error(err)
 	}
 }
 
