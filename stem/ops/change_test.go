@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -40,7 +41,7 @@ func operate(t *testing.T, story func(d *desk)) {
 func (d *desk) serve(stores ops.Stores) {
 	d.Helper()
 	var err error
-	if d.client, err = stem.NewClient(d.store, stem.ClientConfig{}); err != nil {
+	if d.client, err = stem.NewClient(d.store, stem.ClientConfig{Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		d.Fatal(err)
 	}
 	d.Service, err = ops.New(stores, ops.Config{Observer: func(_ context.Context, e ops.Event) { d.events = append(d.events, e) }})
@@ -210,9 +211,11 @@ func TestEveryChangeHasAnActorAndOneEvent(t *testing.T) {
 
 func TestTasksAreMadeDueNow(t *testing.T) {
 	operate(t, func(d *desk) {
-		d.enqueue(names("failed", 2), stem.MaxRetries(1), stem.Backoff(stem.FixedBackoff(time.Hour)))
+		for _, id := range names("failed", 2) {
+			d.enqueue([]string{id}, stem.MaxRetries(1), stem.Backoff(stem.FixedBackoff(time.Hour)))
+			d.work(time.Second, failing)
+		}
 		d.enqueue(names("later", 3), stem.Delay(time.Hour))
-		d.work(time.Second, failing)
 		d.enqueue([]string{"ready"})
 		dry := must[ops.Change](d)(d.RetryNow(d.Context(), by, ops.TaskFilter{Queue: "default", DryRun: true}))
 		d.same("what would be", dry, ops.Change{Matched: 5, IDs: append(names("failed", 2), names("later", 3)...), DryRun: true})
