@@ -84,6 +84,13 @@ microbench: servers ## Run the benchmarks of the packages, and the codec beside 
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	cd bench/codec && $(GO) run .
 
+# How much make chaos lets go wrong: short (three minutes), full (an hour), or the flags of internal/chaos.
+CHAOS ?= short
+
+.PHONY: chaos
+chaos: servers ## Let things go wrong, and tell what became of the tasks: CHAOS=short in three minutes, or full
+	$(GO) run ./internal/chaos $(if $(filter short,$(CHAOS)),,$(if $(filter full,$(CHAOS)),-count 10 -scale 10 -outage 30s,$(CHAOS)))
+
 .PHONY: cover
 cover: servers ## Measure what the tests of all packages cover, into cover.out
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...

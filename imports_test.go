@@ -76,6 +76,7 @@ var importRules = map[string]rule{
 	"internal/crashworker":  {local: []string{"internal/testprocess"}},
 	"internal/txmemory":     {local: []string{"stem", "adapters/memory"}}, // a store that tests stand on
 	"internal/faultsite":    {local: concat(core, []string{"stem/limit", "internal/crashworker", "internal/faultnet", "internal/ledger"})},
+	"internal/chaos":        {local: []string{"internal/faultsite"}}, // it reads what sites say
 	"internal/...":          {},
 
 	"cmd/...":      {local: []string{anything}},

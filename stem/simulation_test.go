@@ -282,6 +282,8 @@ func TestProcessesDieAndNothingIsLost(t *testing.T) {
 		})
 	}
 	t.Logf("%d simulations: %+v", simulations, all)
+	t.Logf(`the books: {"seed":0,"enqueued":%d,"done":%d,"lost":%d,"duplicates":%d,"stale":%d}`, // as those of internal/faultsite
+		all.enqueued, all.enqueued-all.lost, all.lost, all.duplicates, all.stale)
 	if all.duplicates == 0 {
 		t.Error("got no task done twice, want some: otherwise nothing happened")
 	}

@@ -151,7 +151,7 @@ func (r *receiver) delivery(one *row) stem.Delivery {
 	}{receipt: receipt{schema: r.cfg.Schema, seq: one.seq}}
 	d := stem.Delivery{
 		Envelope: &both.envelope, Receipt: &both.receipt, Session: r.req.Session.ID, Number: one.number,
-		Attempt: int(one.failures) + 1, Snoozes: int(one.snoozes), Releases: int(one.releases), Interruptions: int(one.cuts),
+		Attempt: max(int(one.failures), 0) + 1, Snoozes: max(int(one.snoozes), 0), Releases: max(int(one.releases), 0), Interruptions: int(one.cuts),
 	}
 	queue := r.req.Queues[one.place]
 	both.envelope, d.Malformed = stem.ParseEnvelope(one.envelope)

@@ -76,6 +76,7 @@ func (s *Site) Balance(want ledger.Expected) ledger.Report {
 	s.t.Log(report)
 	since := afterCrash(entries)
 	report.Stale = slices.DeleteFunc(report.Stale, func(e ledger.Entry) bool { return !slices.Contains(since, e) })
+	s.enter(report)
 	report.Assert(s.t, want)
 	s.NoneDead()
 	return report

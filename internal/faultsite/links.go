@@ -75,7 +75,7 @@ func (s *Site) expectLinks(id string, links int) {
 // Workers are killed at random moments while tasks follow tasks: each comes, and only those are done twice that were in the
 // hands of one who was killed.
 func workersAreKilledAmongLinks(t *testing.T, s *Site) {
-	const kills = 4
+	kills := 4 * Scale()
 	o := Orders{Lease: 5 * time.Second}
 	s.Staff(3, o)
 	enough := s.Load("chore", stem.OnSuccess(Chore.With("1ms", stem.OnSuccess(Chore.With("1ms")))))

@@ -92,7 +92,9 @@ func (s *Site) Quiet() {
 }
 
 // IsQuiet reports whether the queue is empty.
-func (s *Site) IsQuiet() bool {
-	counts, err := s.Store.CountQueue(s.t.Context(), stem.DefaultQueue)
+func (s *Site) IsQuiet() bool { return s.isQuiet(stem.DefaultQueue) }
+
+func (s *Site) isQuiet(queue string) bool {
+	counts, err := s.Store.CountQueue(s.t.Context(), queue)
 	return err == nil && counts.Ready+counts.Delayed+counts.Running == 0
 }

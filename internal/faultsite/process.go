@@ -25,6 +25,8 @@ func Processes(t *testing.T, start func(t *testing.T) *Site) {
 		"a worker that sleeps past its lease is fenced":      sleepPastALease,
 		"whatever a sleeper writes is refused":               sleeperWrites,
 		"a worker that leaves gives its tasks back":          workerLeaves,
+		"workers leave under load":                           workersLeaveUnderLoad,
+		"a process dies at each call of a life":              processDiesAtEachCall,
 		"the places of a killed worker are free in time":     placesOfAKilledWorker,
 	} {
 		t.Run(promise, func(t *testing.T) {
@@ -43,7 +45,7 @@ func Processes(t *testing.T, start func(t *testing.T) *Site) {
 // Workers are killed at random moments of their work. No task is lost, and only those are done twice that were in the hands of
 // one who was killed.
 func workersAreKilled(t *testing.T, s *Site) {
-	const kills = 6
+	kills := 6 * Scale()
 	o := Orders{Lease: 5 * time.Second}
 	s.Staff(3, o)
 	enough := s.Load("chore")
@@ -82,6 +84,7 @@ func tasksOfAKilledWorker(t *testing.T, s *Site) {
 			t.Errorf("got attempt %s after %s interruptions, want 1 after 1", attempt, interruptions)
 		}
 	}
+	s.rescued(took)
 	slices.Sort(took)
 	t.Logf("lease %v: rescued after %v (half of them), %v (the last)", lease, took[tasks/2], took[tasks-1])
 	if latest := took[tasks-1]; latest > lease+5*time.Second {

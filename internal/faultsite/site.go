@@ -53,6 +53,7 @@ type Site struct {
 	t       *testing.T
 	path    string // of the ledger
 	workers int    // that were started
+	row     Row
 }
 
 // Worker is a worker process.
@@ -86,6 +87,7 @@ func New(t *testing.T, open Open, workers, own string) *Site {
 	}
 	t.Cleanup(func() { s.Store.Close(); s.Book.Close() })
 	s.Client = s.client(s.Store)
+	s.logRow(seed)
 	return s
 }
 

@@ -41,7 +41,7 @@ type hand struct {
 func (h *hand) registry() (*stem.Registry, error) {
 	r := new(stem.Registry)
 	return r, errors.Join(
-		stem.Handle(r, Chore, h.chore), stem.Handle(r, Vigil, h.vigil), stem.Handle(r, Grind, h.grind), stem.Handle(r, Poison, h.poison))
+		stem.Handle(r, Chore, h.chore), stem.Handle(r, Vigil, h.vigil), stem.Handle(r, Grind, h.grind), stem.Handle(r, Poison, h.poison), stem.Handle(r, Life, h.life))
 }
 
 func (h *hand) chore(ctx context.Context, span string) (string, error) {

@@ -34,6 +34,10 @@ type Orders struct {
 	Prefetch int
 	// Limited has the worker keep to the limits of tasks, and run Narrow.
 	Limited bool
+	// Queue is the one that it serves; "" is the default.
+	Queue string
+	// DieAt is the moment among its calls of the store at which its process dies (see mortal); 0 is none.
+	DieAt int
 	// Threads is how many run at once; 0 leaves it to Go.
 	Threads int
 }
@@ -75,6 +79,11 @@ func work(open Open, more []Handlers, args []string, ready func()) error {
 		return err
 	}
 	defer store.Close()
+	if o.DieAt > 0 {
+		if store, err = newMortal(store, o.DieAt); err != nil {
+			return err
+		}
+	}
 	worker, err := h.worker(store, o, more)
 	if err != nil {
 		return err
@@ -99,6 +108,9 @@ func (h *hand) worker(store Store, o Orders, more []Handlers) (*stem.Worker, err
 		}
 	}
 	cfg := stem.WorkerConfig{Name: o.Name, Lease: o.Lease, Grace: o.Grace, Slots: o.Slots, Prefetch: o.Prefetch, Observer: h}
+	if o.Queue != "" {
+		cfg.Queues = []string{o.Queue}
+	}
 	if o.Limited {
 		limits, err := limit.New(store, limit.Config{WhenStoreFails: limit.FailClosed})
 		if err != nil {
