@@ -59,7 +59,7 @@ var importRules = map[string]rule{
 	"stem/stemtest": {local: concat(core, features, "adapters/memory")},
 
 	// Adapters know the contracts and their own client library, never each other.
-	"adapters":             {local: []string{"stem", "stem/limit", "adapters/memory", "adapters/redis", "adapters/postgres", "adapters/sqlite"}},
+	"adapters":             {local: []string{"stem", "stem/limit", "internal/nearest", "adapters/memory", "adapters/redis", "adapters/postgres", "adapters/sqlite"}},
 	"adapters/adaptertest": {local: adapter, modules: []string{"github.com/google/go-cmp", "pgregory.net/rapid"}},
 	"adapters/memory":      {local: adapter},
 	"adapters/redis":       {local: concat(adapter, []string{"internal/certadvice"}), modules: []string{"github.com/redis/go-redis/v9", "github.com/cenkalti/backoff/v5"}},

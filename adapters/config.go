@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gostem/gostem/internal/nearest"
 	"github.com/gostem/gostem/stem"
 )
 
@@ -209,13 +210,17 @@ func (c *Config) Logger(w io.Writer) *slog.Logger {
 }
 
 // strangers finds the names of a layer that no variable has. One that was meant to be one is an error.
-func strangers(l Layer) (names []string, err error) {
+func strangers(l Layer) (unknown []string, err error) {
 	var errs []error
+	names := make([]string, len(variables))
+	for i := range variables {
+		names[i] = variables[i].name
+	}
 	for _, name := range slices.Sorted(maps.Keys(l.Values)) {
-		if slices.ContainsFunc(variables, func(v variable) bool { return v.name == name }) || name == ofTheCommand {
+		if slices.Contains(names, name) || name == ofTheCommand {
 			continue
 		}
-		near := nearest(name)
+		near := nearest.To(name, names)
 		switch {
 		case near != "":
 			errs = append(errs, from(&stem.OptionError{Option: "variable", Value: clip(name), Want: near}, l.Name))
@@ -223,44 +228,8 @@ func strangers(l Layer) (names []string, err error) {
 			_, err := stem.DefaultsFromEnv([]string{name + "="})
 			errs = append(errs, from(err, l.Name))
 		default:
-			names = append(names, name)
+			unknown = append(unknown, name)
 		}
 	}
-	return names, errors.Join(errs...)
-}
-
-// nearest gives the variable that a name is but for two slips at most, or nothing.
-func nearest(name string) string {
-	best, fewest := "", 3
-	for i := range variables {
-		if d := distance(name, variables[i].name, fewest); d < fewest {
-			best, fewest = variables[i].name, d
-		}
-	}
-	return best
-}
-
-// distance counts the letters that must be added, left out or changed to make one text of the other, or
-// answers enough where there are as many.
-func distance(a, b string, enough int) int {
-	if len(a) > len(b)+enough || len(b) > len(a)+enough {
-		return enough
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			changed := diagonal
-			if a[i] != b[j] {
-				changed++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(changed, row[j]+1, diagonal+1)
-		}
-	}
-	return min(row[len(b)], enough)
+	return unknown, errors.Join(errs...)
 }

@@ -40,11 +40,19 @@ type facts struct {
 // readCommitted is the isolation at which no statement of the store fails because others have been faster.
 const readCommitted = "read committed"
 
-// finding is what an operator should know of the server.
+// finding is what an operator should know of the server: what is so, and what to do about it.
 type finding struct {
-	text string
-	args []any
-	info bool // no reason to worry
+	code, text, remedy string
+	args               []any
+	info               bool // no reason to worry
+}
+
+// line is the finding as it is logged.
+func (f *finding) line() string {
+	if f.remedy == "" {
+		return "stem: postgres: " + f.text
+	}
+	return "stem: postgres: " + f.text + ": " + f.remedy
 }
 
 // boot looks at the server before anything is kept there. What would lose tasks or break them is an error, what an
@@ -92,9 +100,9 @@ func (s steps) ready(ctx context.Context, conn *pgx.Conn, schema string) error {
 func tell(ctx context.Context, cfg Config, findings []finding) {
 	for _, f := range findings {
 		if f.info {
-			cfg.Logger.InfoContext(ctx, "stem: postgres: "+f.text, f.args...)
+			cfg.Logger.InfoContext(ctx, f.line(), f.args...)
 		} else {
-			cfg.Logger.WarnContext(ctx, "stem: postgres: "+f.text, f.args...)
+			cfg.Logger.WarnContext(ctx, f.line(), f.args...)
 		}
 	}
 }
@@ -178,31 +186,33 @@ func (f *facts) refuse() error {
 // findings tells what an operator should know of a server, whose pool will open that many connections.
 func (f *facts) findings(opens int) []finding {
 	fs := []finding{f.durability()}
-	warn := func(text string, args ...any) {
-		fs = append(fs, finding{text: text, args: append(args, "server", f.server)})
+	warn := func(code, text, remedy string, args ...any) {
+		fs = append(fs, finding{code: code, text: text, remedy: remedy, args: append(args, "server", f.server)})
 	}
 	if f.pooled {
-		fs = append(fs, finding{"the connection is one to a pooler, where nobody can listen: workers and who waits for results ask now and then", []any{"server", f.server}, true})
+		fs = append(fs, finding{"pooler", "the connection is one to a pooler, where nobody can listen: workers and who waits for results ask now and then", "",
+			[]any{"server", f.server}, true})
 		if f.prepares {
-			warn("statements are prepared, and a pooler may lose them (PgBouncer before 1.21, or with max_prepared_statements = 0): " +
+			warn("pooler", "statements are prepared, and a pooler may lose them (PgBouncer before 1.21, or with max_prepared_statements = 0)",
 				"unless yours keeps them, set DefaultQueryExecMode: pgx.QueryExecModeCacheDescribe in the config of the pool")
 		}
 	} else if f.left < opens {
-		warn("the server has few connections left for what the pool may open: raise max_connections, or put PgBouncer before it", "left", max(f.left, 0), "pool", opens)
+		warn("connections", "the server has few connections left for what the pool may open", "raise max_connections, or put PgBouncer before it", "left", max(f.left, 0), "pool", opens)
 	}
 	if f.isolation != readCommitted && !f.sets {
-		warn("transactions fail where others have been faster, and are asked for again, which costs: the pool's connections should have default_transaction_isolation = 'read committed'",
+		warn("isolation", "transactions fail where others have been faster, and are asked for again, which costs", "the pool's connections should have default_transaction_isolation = 'read committed'",
 			"isolation", f.isolation)
 	}
 	if f.skew > mostSkew || f.skew < -mostSkew {
-		warn("the server's clock is not this machine's: delays and leases go by the server's, At and ExpiresAt by the one where they are called", "ahead", f.skew.Round(time.Millisecond))
+		warn("clock", "the server's clock is not this machine's: delays and leases go by the server's, At and ExpiresAt by the one where they are called",
+			"set both by NTP", "ahead", f.skew.Round(time.Millisecond))
 	}
 	switch {
 	case f.local || f.verified:
 	case f.encrypted:
-		warn("nobody has looked whether the server is the one that it says it is: sslmode=verify-full in the URL, and its authority's certificate as sslrootcert")
+		warn("tls", "nobody has looked whether the server is the one that it says it is", "sslmode=verify-full in the URL, and its authority's certificate as sslrootcert")
 	default:
-		warn("everybody on the way can read and change what is sent to the server: sslmode=verify-full in the URL")
+		warn("tls", "everybody on the way can read and change what is sent to the server", "sslmode=verify-full in the URL")
 	}
 	return fs
 }
@@ -210,19 +220,19 @@ func (f *facts) findings(opens int) []finding {
 // durability tells what a server would lose.
 func (f *facts) durability() finding {
 	args := []any{"server", f.server, "version", f.version}
-	say := func(class, text string, info bool) finding {
-		return finding{text, append(args, "durability", class), info}
+	say := func(class, text, remedy string, info bool) finding {
+		return finding{"durability", text, remedy, append(args, "durability", class), info}
 	}
 	switch {
 	case f.synchronous == "off":
-		return say("memory", "the server acknowledges what it has not written yet (synchronous_commit = off): when it is killed, the tasks of the last moments are lost: "+
+		return say("memory", "the server acknowledges what it has not written yet (synchronous_commit = off): when it is killed, the tasks of the last moments are lost",
 			"ALTER DATABASE "+quote(f.database)+" RESET synchronous_commit, or where else it is set", false)
 	case f.fsync == "off" || f.fullPageWrites == "off":
-		return say("process-crash safe", "the server keeps what it has acknowledged when it is killed, but when the power fails the whole database may be unusable: "+
+		return say("process-crash safe", "the server keeps what it has acknowledged when it is killed, but when the power fails the whole database may be unusable",
 			"fsync = on and full_page_writes = on in postgresql.conf", false)
 	case f.standbys != "" && f.synchronous != "local":
-		return say("node-loss safe", "the server and its standbys keep every write (synchronous_standby_names, synchronous_commit = "+f.synchronous+")", true)
+		return say("node-loss safe", "the server and its standbys keep every write (synchronous_standby_names, synchronous_commit = "+f.synchronous+")", "", true)
 	default:
-		return say("power-loss safe", "the server keeps every write on disk", true)
+		return say("power-loss safe", "the server keeps every write on disk", "", true)
 	}
 }

@@ -30,11 +30,19 @@ type facts struct {
 	unblocks            bool              // it would end a blocking read
 }
 
-// finding is what an operator should know of the servers.
+// finding is what an operator should know of the servers: what is so, and what to do about it.
 type finding struct {
-	text string
-	args []any
-	info bool // no reason to worry
+	code, text, remedy string
+	args               []any
+	info               bool // no reason to worry
+}
+
+// line is the finding as it is logged.
+func (f *finding) line() string {
+	if f.remedy == "" {
+		return "stem: redis: " + f.text
+	}
+	return "stem: redis: " + f.text + ": " + f.remedy
 }
 
 // boot looks at the servers before anything is kept there. What would lose tasks or break them is an error, what
@@ -65,7 +73,7 @@ func (c *core) boot(ctx context.Context) error {
 		return c.rightsError(missing)
 	}
 	if !c.hears(ctx) {
-		findings = append(findings, finding{text: "SUBSCRIBE is refused: whoever waits for a result asks for it every 2 s"})
+		findings = append(findings, deaf)
 	}
 	c.tell(ctx, findings)
 	return nil
@@ -78,9 +86,9 @@ func (c *core) tell(ctx context.Context, findings []finding) {
 		switch {
 		case said[f.text]:
 		case f.info:
-			c.cfg.Logger.InfoContext(ctx, "stem: redis: "+f.text, f.args...)
+			c.cfg.Logger.InfoContext(ctx, f.line(), f.args...)
 		default:
-			c.cfg.Logger.WarnContext(ctx, "stem: redis: "+f.text, f.args...)
+			c.cfg.Logger.WarnContext(ctx, f.line(), f.args...)
 		}
 		said[f.text] = true
 	}
@@ -88,7 +96,9 @@ func (c *core) tell(ctx context.Context, findings []finding) {
 
 // driver looks at the options of the client.
 func (c *core) driver() (findings []finding, err error) {
-	add := func(text string, args ...any) { findings = append(findings, finding{text: text, args: args}) }
+	add := func(text, remedy string, args ...any) {
+		findings = append(findings, finding{code: "client", text: text, remedy: remedy, args: args})
+	}
 	var retries int
 	var bounded bool
 	if c.cluster != nil {
@@ -102,10 +112,10 @@ func (c *core) driver() (findings []finding, err error) {
 		retries, bounded = o.MaxRetries, o.ContextTimeoutEnabled || o.ReadTimeout > 0
 	}
 	if retries > 0 {
-		add("the client repeats commands whose answer was lost, and a task is enqueued twice: set MaxRetries: -1 in its options", "MaxRetries", retries)
+		add("the client repeats commands whose answer was lost, and a task is enqueued twice", "set MaxRetries: -1 in its options", "MaxRetries", retries)
 	}
 	if !bounded {
-		add("the client waits without end for a server that says nothing: set ContextTimeoutEnabled: true in its options")
+		add("the client waits without end for a server that says nothing", "set ContextTimeoutEnabled: true in its options")
 	}
 	return findings, nil
 }
@@ -233,14 +243,16 @@ func (f *facts) refuse(cluster bool) error {
 // findings tells what an operator should know of a server.
 func (f *facts) findings() []finding {
 	fs := []finding{f.durability()}
-	add := func(text string, args ...any) {
-		fs = append(fs, finding{text: text, args: append(args, "server", f.server)})
+	add := func(code, text, remedy string, args ...any) {
+		fs = append(fs, finding{code: code, text: text, remedy: remedy, args: append(args, "server", f.server)})
 	}
 	if f.skew > mostSkew || f.skew < -mostSkew {
-		add("the server's clock is not this machine's: delays and leases go by the server's, At and ExpiresAt by the one where they are called", "ahead", f.skew.Round(time.Millisecond))
+		add("clock", "the server's clock is not this machine's: delays and leases go by the server's, At and ExpiresAt by the one where they are called",
+			"set both by NTP", "ahead", f.skew.Round(time.Millisecond))
 	}
 	if !f.unblocks {
-		add("CLIENT ID or CLIENT UNBLOCK is refused: a read that waits cannot be ended, so that each lasts 250 ms at most: an idle worker asks four times a second")
+		add("rights", "CLIENT ID or CLIENT UNBLOCK is refused: a read that waits cannot be ended, so that each lasts 250 ms at most: an idle worker asks four times a second",
+			"let the user +client|id +client|unblock")
 	}
 	return fs
 }
@@ -248,24 +260,27 @@ func (f *facts) findings() []finding {
 // durability tells what a server would lose.
 func (f *facts) durability() finding {
 	args := []any{"server", f.server, "version", f.version}
-	say := func(class, text string, info bool) finding {
-		return finding{text, append(args, "durability", class), info}
+	say := func(class, text, remedy string, info bool) finding {
+		return finding{"durability", text, remedy, append(args, "durability", class), info}
 	}
 	switch {
 	case f.info == nil:
-		return say("unknown", "INFO is refused: it is not known what the server loses when it is killed, and whether it evicts tasks when its memory is full (maxmemory-policy must be noeviction)", false)
+		return say("unknown", "INFO is refused: it is not known what the server loses when it is killed, and whether it evicts tasks when its memory is full (maxmemory-policy must be noeviction)", "let the user +info", false)
 	case f.info["aof_enabled"] == "1" && f.fsync == "always":
-		return say("power-loss safe", "the server keeps every write on disk", true)
+		return say("power-loss safe", "the server keeps every write on disk", "", true)
 	case f.info["aof_enabled"] == "1" && !f.configured:
-		return say("process-crash safe", "the server keeps what it has acknowledged when it is killed; what it loses when the power fails it does not tell (CONFIG GET is refused)", true)
+		return say("process-crash safe", "the server keeps what it has acknowledged when it is killed; what it loses when the power fails it does not tell (CONFIG GET is refused)", "", true)
 	case f.info["aof_enabled"] == "1":
-		return say("process-crash safe", "the server keeps what it has acknowledged when it is killed, and may lose the last writes when the power fails (appendfsync "+f.fsync+")", true)
+		return say("process-crash safe", "the server keeps what it has acknowledged when it is killed, and may lose the last writes when the power fails (appendfsync "+f.fsync+")", "", true)
 	case f.configured && f.save == "":
-		return say("memory", "the server keeps nothing on disk: when it ends, all tasks and results are lost: CONFIG SET appendonly yes, and the same in its configuration file", false)
+		return say("memory", "the server keeps nothing on disk: when it ends, all tasks and results are lost", "CONFIG SET appendonly yes, and the same in its configuration file", false)
 	default:
-		return say("memory", "the server keeps snapshots at best: when it is killed, all since the last one is lost: CONFIG SET appendonly yes, and the same in its configuration file", false)
+		return say("memory", "the server keeps snapshots at best: when it is killed, all since the last one is lost", "CONFIG SET appendonly yes, and the same in its configuration file", false)
 	}
 }
+
+// deaf is found where hears is false.
+var deaf = finding{code: "rights", text: "SUBSCRIBE is refused: whoever waits for a result asks for it every 2 s", remedy: "let the user +subscribe"}
 
 // hears reports whether outcomes can be heard of.
 func (c *core) hears(ctx context.Context) bool {
