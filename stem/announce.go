@@ -25,10 +25,12 @@ const (
 // announcer tells a store about a worker. It has calls of its own, and but for the last one a goroutine of
 // its own: a store that is slow to take them holds nobody up.
 type announcer struct {
-	w       *Worker
-	keeper  PresenceKeeper
-	info    WorkerInfo // what does not change
-	started time.Time
+	w      *Worker
+	keeper PresenceKeeper
+	info   WorkerInfo // what does not change
+
+	ended []int64 // how many tasks of each queue had ended when it was last told, and when that was
+	told  time.Time
 }
 
 // announcer gives the worker's, or nil where the broker keeps no presence or the configuration wants none.
@@ -38,7 +40,7 @@ func (w *Worker) announcer() *announcer {
 		return nil
 	}
 	host, _ := os.Hostname()
-	a := &announcer{w: w, keeper: keeper, started: time.Now()}
+	a := &announcer{w: w, keeper: keeper, told: w.began, ended: make([]int64, len(w.rota.queues))}
 	a.info = WorkerInfo{
 		ID: w.session.ID, Name: w.cfg.Name, Host: text(host, longestHost), PID: os.Getpid(),
 		Queues: w.rota.queues[:min(len(w.rota.queues), mostListed)], For: missedBeats * w.cfg.HeartbeatInterval,
@@ -81,16 +83,36 @@ func (a *announcer) leave(patience time.Duration) {
 // tell makes one announcement.
 func (a *announcer) tell(ctx context.Context, timeout time.Duration, stopped bool) error {
 	info := a.info
-	info.Up = time.Since(a.started)
+	info.Up = time.Since(a.w.began)
 	info.Slots = a.w.Slots()
 	info.InHand = a.w.held.len()
 	info.Running, info.RunningCount = a.w.held.longest(mostRunning)
+	info.Paused = a.w.resting.list()
+	info.Rates = a.rates(len(info.Queues))
 	if stopped {
 		info.Stopped, info.For = true, keepStopped
 	}
 	call := callContext(ctx, timeout)
 	defer call.end(nil)
 	return a.keeper.Announce(call, info)
+}
+
+// rates gives how many tasks of each of so many queues have ended per second since it was last asked, nil where none has.
+func (a *announcer) rates(queues int) []float64 {
+	passed := time.Since(a.told)
+	a.told = a.told.Add(passed)
+	var rates []float64
+	for i := range queues {
+		before := a.ended[i]
+		a.ended[i] = a.w.tally.counts[i].ended()
+		if n := a.ended[i] - before; n > 0 && passed > 0 {
+			if rates == nil {
+				rates = make([]float64, queues)
+			}
+			rates[i] = float64(n) / passed.Seconds()
+		}
+	}
+	return rates
 }
 
 // longest names so many of the tasks whose handlers run, those that run for longest first, and counts

@@ -132,7 +132,8 @@ type Reply struct {
 	Command, Worker, Name string
 	// Err tells why the worker did not obey; "" where it did.
 	Err string
-	// Count is how many tasks a CommandRevoke has cancelled here.
+	// Count is how many tasks a CommandRevoke has cancelled here, and how many of its queues a CommandPause or
+	// CommandResume meant.
 	Count int
 	// Stats is the answer to CommandStats.
 	Stats *WorkerStats

@@ -18,6 +18,6 @@
 // it, and of it),
 // heartbeat.go, progress.go and watch.go (signs of its life, and who sees them),
 // judge.go and steering.go (what an outcome means), history.go and stack.go (remember it), settle.go and
-// failed.go (commit it), link.go and follow.go (what follows), complete.go (in a transaction of the handler's own), event.go and observe.go (tell it); slots.go and autoscale.go (how many run at once), limit.go, limiter.go, turns.go and places.go (how often, and how many of a task at once), presence.go and announce.go (who is there), health.go (how a worker is), pause.go and standstill.go (queues that rest, tasks that nobody knows), revocation.go and
+// failed.go (commit it), link.go and follow.go (what follows), complete.go (in a transaction of the handler's own), event.go and observe.go (tell it); slots.go and autoscale.go (how many run at once), limit.go, limiter.go, turns.go and places.go (how often, and how many of a task at once), presence.go, announce.go and tally.go (who is there), command.go, orders.go, resting.go and inspect.go (what operators ask of them), health.go (how a worker is), pause.go and standstill.go (queues that rest, tasks that nobody knows), revocation.go and
 // revoked.go (what shall not run: how that is said, and how workers hear of it).
 package stem

@@ -21,6 +21,10 @@ func (w *Worker) fetch(ctx context.Context) error {
 		if free == 0 {
 			return nil
 		}
+		if w.resting.wait(ctx, w.rota.queues) {
+			idle.since = time.Time{}
+			continue
+		}
 		w.receives.within(w.longestRound())
 		w.client.ward.quiet(ctx)
 		idle.look()
@@ -86,7 +90,7 @@ func (w *Worker) receive(ctx context.Context, free, bytes int, s *search) ([]Del
 			return nil, err
 		}
 	}
-	req := ReceiveRequest{Session: w.session, Queues: w.rota.next(), Tasks: w.known, AgeAfter: w.cfg.AgeAfter, Max: free, MaxBytes: bytes}
+	req := ReceiveRequest{Session: w.session, Tasks: w.known, AgeAfter: w.cfg.AgeAfter, Max: free, MaxBytes: bytes}
 	if w.unsure.Swap(false) {
 		s.suspect()
 	}
@@ -105,6 +109,9 @@ func (w *Worker) receive(ctx context.Context, free, bytes int, s *search) ([]Del
 		cancel() // it has become so in between
 	}
 	req.AtMost = w.limits.atMost() // afterwards: what changes from here on interrupts
+	if req.Queues = w.resting.without(w.rota.next()); len(req.Queues) == 0 {
+		return nil, errInterrupted
+	}
 	deliveries, err := w.client.broker.Receive(until, req)
 	if err != nil && until.Err() != nil && ctx.Err() == nil {
 		if err = errAskAgain; errors.Is(until.Err(), context.Canceled) {

@@ -43,6 +43,11 @@ type WorkerInfo struct {
 	Stopped bool
 	// Queues are those that it serves, the first thousand of them; where they have no weights, in order of preference.
 	Queues []string
+	// Rates are how many tasks of each of Queues it has ended per second, since it announced itself before: succeeded, failed or
+	// cancelled for good. Nil where it has ended none.
+	Rates []float64
+	// Paused are those of Queues from which it receives nothing, by [CommandPause].
+	Paused []string
 	// Slots is how many tasks it runs at once, InHand how many it has received and not settled yet,
 	// and RunningCount how many of these have a handler that runs. Running names the hundred that run
 	// for longest.

@@ -2,6 +2,7 @@ package stem
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/gostem/gostem/stem/codec"
 )
@@ -27,6 +28,8 @@ const (
 	workerKeyRunning
 	workerKeyTaskCount
 	workerKeyTasks
+	workerKeyRates
+	workerKeyPaused
 )
 
 // AppendWorkerInfo appends the wire form of i to b. Equal ones have equal bytes. For and Seen are not
@@ -41,24 +44,26 @@ func AppendWorkerInfo(b []byte, i *WorkerInfo) []byte {
 	w.str(workerKeyRevision, i.Revision)
 	w.int(workerKeyUp, int64(i.Up))
 	w.flag(workerKeyStopped, i.Stopped)
-	w.queues(i.Queues)
+	w.ids(workerKeyQueues, i.Queues)
 	w.int(workerKeySlots, int64(i.Slots))
 	w.int(workerKeyInHand, int64(i.InHand))
 	w.int(workerKeyRunningCount, int64(i.RunningCount))
 	w.running(i.Running)
 	w.int(workerKeyTaskCount, int64(i.TaskCount))
 	w.tasks(i.Tasks)
+	w.rates(i.Rates)
+	w.ids(workerKeyPaused, i.Paused)
 	return w.end()
 }
 
-func (w *fieldWriter) queues(names []string) {
-	if len(names) == 0 {
+func (w *fieldWriter) rates(rates []float64) {
+	if len(rates) == 0 {
 		return
 	}
-	w.key(workerKeyQueues)
-	w.b = codec.AppendArrayLen(w.b, len(names))
-	for _, name := range names {
-		w.b = codec.AppendString(w.b, name)
+	w.key(workerKeyRates)
+	w.b = codec.AppendArrayLen(w.b, len(rates))
+	for _, rate := range rates {
+		w.b = codec.AppendFloat64(w.b, rate)
 	}
 }
 
@@ -143,6 +148,10 @@ func (i *WorkerInfo) readFields(r *codec.Reader) {
 			i.TaskCount = r.Int()
 		case workerKeyTasks:
 			i.Tasks = readList(r, mostListed, readTaskSchema)
+		case workerKeyRates:
+			i.Rates = readList(r, mostListed, readRate)
+		case workerKeyPaused:
+			i.Paused = readList(r, mostListed, (*codec.Reader).Str)
 		default:
 			r.Skip()
 		}
@@ -163,6 +172,14 @@ func readList[T any](r *codec.Reader, most int, read func(*codec.Reader) T) []T 
 	}
 	r.Leave()
 	return list
+}
+
+// readRate takes what is no rate for none.
+func readRate(r *codec.Reader) float64 {
+	if rate := r.Float64(); rate >= 0 && rate <= math.MaxFloat64 {
+		return rate
+	}
+	return 0
 }
 
 func readRunning(r *codec.Reader) (t RunningTask) {

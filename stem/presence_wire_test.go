@@ -19,6 +19,7 @@ var fullWorker = stem.WorkerInfo{
 	Up: time.Hour, Stopped: true, Queues: []string{"critical", "default"}, Slots: 20, InHand: 40, RunningCount: 2,
 	Running:   []stem.RunningTask{{ID: "1", Task: "demo.hello", For: time.Minute}, {ID: "2", Task: "demo.bye"}},
 	TaskCount: 2, Tasks: []stem.TaskSchema{{Task: "demo.bye"}, {Task: "demo.hello", Fingerprint: 1<<64 - 1}},
+	Rates: []float64{0, 12.5}, Paused: []string{"critical"},
 }
 
 // TestWorkerBytesNeverChange pins the wire format: these bytes lie in stores.
@@ -36,10 +37,10 @@ func TestWorkerBytesNeverChange(t *testing.T) {
 	}
 }
 
-const fullWorkerBytes = "9201de000f01d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102a57765622d3703ad7765622d372e6578616d706c6504cd126705a676312e322e3306ac6330666665652b646972747907cf0000034630b8a00008010992a8637269746963616ca764656661756c740a140b280c020d9293a131aa64656d6f2e68656c6c6fcf0000000df847580093a132a864656d6f2e627965000e020f9292a864656d6f2e6279650092aa64656d6f2e68656c6c6fcfffffffffffffffff"
+const fullWorkerBytes = "9201de001101d92430313937613162322d303030302d373030302d383030302d30303030303030303030303102a57765622d3703ad7765622d372e6578616d706c6504cd126705a676312e322e3306ac6330666665652b646972747907cf0000034630b8a00008010992a8637269746963616ca764656661756c740a140b280c020d9293a131aa64656d6f2e68656c6c6fcf0000000df847580093a132a864656d6f2e627965000e020f9292a864656d6f2e6279650092aa64656d6f2e68656c6c6fcfffffffffffffffff1092cb0000000000000000cb40290000000000001191a8637269746963616c"
 
 func TestAWorkerIsPlainMessagePack(t *testing.T) {
-	plainMessagePack(t, stem.AppendWorkerInfo(nil, &fullWorker), 15)
+	plainMessagePack(t, stem.AppendWorkerInfo(nil, &fullWorker), 17)
 }
 
 // For is how long the store keeps it, and Seen is the store's own.

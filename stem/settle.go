@@ -137,6 +137,7 @@ func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
 	clear(t.settlements)
 	if err == nil {
 		s.w.held.remove(batch)
+		s.w.tally.add(batch)
 		for _, e := range batch {
 			s.tellEnd(e)
 		}
@@ -155,6 +156,7 @@ func (s *settler) try(t *trip, batch []ending) (again []ending, first error) {
 		tell := s.tellEnd
 		switch itemErr := ItemErr(err, i); {
 		case itemErr == nil:
+			s.w.tally.add(batch[i : i+1])
 		case errors.Is(itemErr, ErrLeaseLost):
 			tell = s.tellLost
 		case errors.Is(itemErr, ErrCompleted):

@@ -87,6 +87,10 @@ type WorkerConfig struct {
 	// Limiter says when limited tasks may run; limit.New makes one. A worker that serves a task whose
 	// definition limits it needs one. The default is none.
 	Limiter Limiter
+	// AcceptCommand may refuse a [Command] that is meant for this worker, by an error, which is the reply: to obey some people
+	// alone, or none at all. It may be called at any time while Run does, one call at a time. The default is nil: all
+	// who reach the store are obeyed.
+	AcceptCommand func(ctx context.Context, c *Command) error
 	// ReceiveMiddleware sees each delivery before it runs and may decrypt, verify or refuse
 	// it; the first is the outermost.
 	ReceiveMiddleware []ReceiveMiddleware
@@ -243,6 +247,10 @@ type Worker struct {
 	unlimitedTold time.Time   // when it was last said that limited tasks go back, for want of a limiter; fetch's own
 	unheard       atomic.Bool // the client's store of revocations did not answer when it was last asked
 
+	resting resting
+	tally   tally
+	began   time.Time // when Run was called
+
 	ran     atomic.Bool
 	ended   atomic.Bool
 	base    context.Context
@@ -303,6 +311,7 @@ func NewWorker(client *Client, r *Registry, cfg WorkerConfig) (*Worker, error) {
 		return nil, err
 	}
 	w.rota = newRota(cfg)
+	w.tally = newTally(w.rota.queues)
 	w.room.init(&cfg, open)
 	w.stops = newStops()
 	w.hand = newHand(cfg.Slots)
@@ -329,7 +338,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		return errors.New("stem: worker " + w.cfg.Name + ": Run may be called once: make a new worker")
 	}
 	defer w.ended.Store(true)
-	w.base = context.WithoutCancel(ctx)
+	w.base, w.began = context.WithoutCancel(ctx), time.Now()
 
 	w.log.Info("stem: worker started", "queues", strings.Join(w.rota.queues, ","), "slots", w.Slots(), "tasks", len(w.specs))
 	w.warnOfQueues()
@@ -352,6 +361,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	present := w.announcer()
 	if present != nil {
 		extender.Go(func() { present.run(keeping) })
+	}
+	if orders := w.orders(); orders != nil {
+		extender.Go(func() { orders.run(keeping) })
 	}
 	if w.limits != nil {
 		extender.Go(func() { w.limits.places.watch(keeping) })

@@ -70,6 +70,7 @@ var beyond = slices.Concat(
 		"knows no unique keys in transactions", "commits what is to roll back, keys and all", "settles nothing beside a transaction that has published",
 	},
 	faultsOf(presenceMutants), // nor do their workers say anything of themselves
+	faultsOf(controlMutants),  // and nobody gives them orders
 	faultsOf(limitMutants),    // programs take no turns and hold no places
 	faultsOf(opsMutants),      // and no operator looks on
 	[]string{"looks for bounded tasks twice a minute", "bounds every task whose name begins alike"},

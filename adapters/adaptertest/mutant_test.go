@@ -36,7 +36,7 @@ func mutants() []mutant {
 		publishMutants, receiveMutants, schemaMutants, atMostMutants, settleMutants, lifeMutants, closeMutants, resultMutants,
 		capabilityMutants, revokeMutants, pauseMutants,
 		limitMutants,
-		presenceMutants, uniqueMutants,
+		presenceMutants, controlMutants, uniqueMutants,
 		transactionMutants, opsMutants,
 	)
 }

@@ -19,7 +19,7 @@ func capabilityPromises() []promise {
 	return slices.Concat(
 		savingSettlerPromises, watchPromises, deadLetterPromises, countPromises, revokePromises, pausePromises,
 		turnPromises, placePromises,
-		presencePromises, uniquePromises,
+		presencePromises, controlPromises, uniquePromises,
 		listPromises, changePromises, deadKeeperPromises, annotatePromises,
 		transactionPromises,
 	)

@@ -20,8 +20,8 @@
 // To read the package, follow an envelope: entry.go (what is known about one),
 // queue.go and lane.go (where it waits), receiver.go (who waits for it),
 // session.go (who holds it), settlement.go (how that ends), revocation.go (what shall not run), unique.go (what there is once), pause.go (queues that rest). A result's way is
-// backend.go and shelf.go; limit.go keeps how often and how many at once, presence.go what workers say of themselves. What
-// an operator sees and changes is listing.go, glance.go and change.go.
+// backend.go and shelf.go; limit.go keeps how often and how many at once, presence.go what workers say of themselves and
+// command.go what is said to them. What an operator sees and changes is listing.go, glance.go and change.go.
 package memory
 
 import (
@@ -47,6 +47,8 @@ var (
 	_ stem.UniqueKeeper     = (*Store)(nil)
 	_ stem.PresenceKeeper   = (*Store)(nil)
 	_ stem.PresenceLister   = (*Store)(nil)
+	_ stem.CommandPoster    = (*Store)(nil)
+	_ stem.CommandReceiver  = (*Store)(nil)
 	_ limit.Store           = (*Store)(nil)
 	_ ops.QueueLister       = (*Store)(nil)
 	_ ops.QueueGauger       = (*Store)(nil)
@@ -98,6 +100,7 @@ type Store struct {
 	results  shelf[stem.Result]
 	gone     tombstones
 	workers  shelf[stem.WorkerInfo]
+	talk     talk
 	watchers map[string][]chan stem.Result
 
 	buckets        map[limit.Bucket]*limit.State
@@ -127,6 +130,8 @@ func (s *Store) Close() error {
 	s.picked = nil
 	s.results, s.gone, s.watchers = shelf[stem.Result]{}, tombstones{}, nil
 	s.workers = shelf[stem.WorkerInfo]{}
+	s.talk.wake()
+	s.talk = talk{}
 	s.buckets, s.places = nil, nil
 	return nil
 }
