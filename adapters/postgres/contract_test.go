@@ -57,7 +57,7 @@ func harness(t *testing.T, url string, open opener) adaptertest.Harness {
 // emptying gives the SQL that makes a schema as it was when it was migrated.
 func emptying(schema string) string {
 	var sql strings.Builder
-	for _, table := range []string{"task", "session", "queue", "dedupe", "unique_key", "unique_left", "result", "dead_letter", "revocation", "completion", "waiter", "bucket", "place", "worker"} {
+	for _, table := range []string{"task", "session", "queue", "dedupe", "unique_key", "unique_left", "result", "dead_letter", "revocation", "completion", "waiter", "bucket", "place", "worker", "command", "reply"} {
 		fmt.Fprintf(&sql, "DELETE FROM %s;", pgx.Identifier{schema, table}.Sanitize())
 	}
 	fmt.Fprintf(&sql, "SELECT setval('%s', 1, false)", pgx.Identifier{schema, "delivery"}.Sanitize())

@@ -30,6 +30,8 @@ var (
 	_ limit.Store           = (*Store)(nil)
 	_ stem.PresenceKeeper   = (*Store)(nil)
 	_ stem.PresenceLister   = (*Store)(nil)
+	_ stem.CommandPoster    = (*Store)(nil)
+	_ stem.CommandReceiver  = (*Store)(nil)
 )
 
 // Store is a broker and a result backend in one schema of a PostgreSQL database. All methods may be called
@@ -47,6 +49,7 @@ type Store struct {
 	notifier notifier
 	listener *listener // nil where only polls tell
 	watch    watch
+	commands bell
 	tidied   atomic.Int64 // when this store last tidied, in ns since it began
 
 	began   time.Time

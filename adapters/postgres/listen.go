@@ -67,7 +67,8 @@ func (l *listener) hear(ctx context.Context) error {
 	}
 	defer hangUp(conn)
 	work, results := channelName(l.store.cfg.Schema, workChannel), channelName(l.store.cfg.Schema, resultChannel)
-	for _, channel := range []string{work, results} {
+	commands := channelName(l.store.cfg.Schema, commandChannel)
+	for _, channel := range []string{work, results, commands} {
 		if _, err := conn.Exec(begin, "LISTEN "+quote(channel)); err != nil {
 			return err
 		}
@@ -75,6 +76,7 @@ func (l *listener) hear(ctx context.Context) error {
 	l.alive.Store(true)
 	l.store.waiting.wakeAll() // what was announced before has not been heard
 	l.store.watch.lookAtAll()
+	l.store.commands.ring()
 	for {
 		wait, cancel := context.WithTimeout(ctx, pingEvery)
 		n, err := conn.WaitForNotification(wait)
@@ -84,6 +86,8 @@ func (l *listener) hear(ctx context.Context) error {
 			l.store.waiting.wake(strings.Clone(n.Payload))
 		case err == nil && n.Channel == results:
 			l.store.watch.lookAtAll()
+		case err == nil && n.Channel == commands:
+			l.store.commands.ring()
 		case err == nil:
 		case ctx.Err() != nil:
 			return ctx.Err()

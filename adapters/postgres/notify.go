@@ -10,8 +10,9 @@ import (
 
 // The channels of a store are the database's, so their names tell the schema apart.
 const (
-	workChannel   = "work"   // the payload is the queue to which something has come
-	resultChannel = "result" // there are outcomes, and somebody waits for some
+	workChannel    = "work"    // the payload is the queue to which something has come
+	resultChannel  = "result"  // there are outcomes, and somebody waits for some
+	commandChannel = "command" // there are commands to workers
 )
 
 func channelName(schema, channel string) string {

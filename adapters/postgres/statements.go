@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -13,6 +14,7 @@ type statements struct {
 	load, await, tidy, count                               string
 	pause, revoke, revoked, deadLetters, waiter, notWaiter string
 	announce, workers                                      string
+	post, commands, lastCommand, reply, replies            string
 	turns, penalize, places, tidyLimits                    string
 	queues, gauge, list, change, letters, removeLetters    string
 	record, annotate                                       string
@@ -82,7 +84,14 @@ INSERT INTO {schema}.worker AS w (id, seen, until, said)
 SELECT $2::text, c.now, c.now + $3::bigint * interval '1 microsecond', $4::bytea FROM c
 ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, until = excluded.until, said = excluded.said`),
 		workers: named(`SELECT id, seen, said FROM {schema}.worker WHERE until > clock_timestamp() + $1::bigint * interval '1 microsecond'`),
-		turns:   named(`SELECT {schema}.turns_1($1::bigint, $2::bigint, $3::int[], $4::text[], $5::bigint[], $6::bigint[], $7::bool[])`),
+		post:    named(`SELECT {schema}.post_1($1::bigint, $2::bigint, $3::bytea, $4::text)`),
+		reply:   named(`SELECT {schema}.reply_1($1::bigint, $2::text, $3::bigint, $4::bytea)`),
+		commands: named(`SELECT seq, said FROM {schema}.command
+WHERE seq > $2::bigint AND until > clock_timestamp() + $1::bigint * interval '1 microsecond' ORDER BY seq LIMIT ` + strconv.Itoa(mostHeard)),
+		lastCommand: named(`SELECT coalesce(max(seq), 0) FROM {schema}.command`),
+		replies: named(`SELECT seq, said FROM {schema}.reply
+WHERE command = $3::text COLLATE "C" AND seq > $2::bigint AND until > clock_timestamp() + $1::bigint * interval '1 microsecond' ORDER BY seq LIMIT ` + strconv.Itoa(mostHeard)),
+		turns: named(`SELECT {schema}.turns_1($1::bigint, $2::bigint, $3::int[], $4::text[], $5::bigint[], $6::bigint[], $7::bool[])`),
 		penalize: named(`INSERT INTO {schema}.bucket AS b (name, next, penalty) VALUES ($2::text, 0, {schema}.instant_1($1::bigint) + $3::bigint)
 ON CONFLICT (name) DO UPDATE SET penalty = greatest(b.penalty, excluded.penalty)`),
 		places:     named(`SELECT place, held, free FROM {schema}.places_1($1::bigint, $2::text, $3::bigint, $4::text[], $5::int[], $6::int[])`),

@@ -17,7 +17,7 @@ var probes = []string{
 	"EXISTS $", "EXPIRE $ 1", "GET $", "HDEL $ f", "HEXISTS $ f", "HGET $ f", "HGETALL $", "HINCRBY $ f 1", "HKEYS $",
 	"HMGET $ f", "HSCAN $ 0", "HSET $ f v", "HSETNX $ f v", "PEXPIRE $ 1000", "PTTL $", "PUBLISH & x", "SADD $ m", "SMEMBERS $", "SSCAN $ 0", "TIME",
 	"XACK $ g 1-1", "XADD $ * f v", "XCLAIM $ g c 0 1-1", "XDEL $ 1-1", "XGROUP CREATE $ g 0", "XGROUP DELCONSUMER $ g c", "XINFO GROUPS $", "XLEN $",
-	"XPENDING $ g", "XRANGE $ - +", "XREADGROUP GROUP g c STREAMS $ >",
+	"XPENDING $ g", "XRANGE $ - +", "XREAD STREAMS $ 0", "XREADGROUP GROUP g c STREAMS $ >", "XREVRANGE $ + -",
 	"ZADD $ 0 m", "ZCARD $", "ZCOUNT $ 0 0", "ZPOPMIN $", "ZRANGE $ 0 0", "ZRANGEBYLEX $ - +", "ZRANGEBYSCORE $ 0 0", "ZREM $ m",
 	"ZREMRANGEBYLEX $ - +", "ZREMRANGEBYRANK $ 0 0", "ZREVRANGE $ 0 0", "ZSCORE $ m",
 	"GETDEL $", // last: the key is gone

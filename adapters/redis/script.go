@@ -35,6 +35,7 @@ var (
 	pauseScript    = load("pause", "keys_queue", "base", "state")
 	resignScript   = load("resign", "keys_publish", "base", "state")
 	announceScript = load("announce")
+	sayScript      = load("say")
 	turnsScript    = load("turns", "base", "bucket")
 	penaltyScript  = load("penalize", "base", "bucket")
 	placesScript   = load("places", "base")

@@ -32,6 +32,8 @@ var (
 	_ limit.Store           = (*Store)(nil)
 	_ stem.PresenceKeeper   = (*Store)(nil)
 	_ stem.PresenceLister   = (*Store)(nil)
+	_ stem.CommandPoster    = (*Store)(nil)
+	_ stem.CommandReceiver  = (*Store)(nil)
 	_ ops.QueueLister       = (*Store)(nil)
 	_ ops.QueueGauger       = (*Store)(nil)
 	_ ops.TaskLister        = (*Store)(nil)

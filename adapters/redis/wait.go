@@ -60,7 +60,10 @@ func (r *receiver) waitAt(ctx context.Context, most time.Duration, seats []*seat
 	for range len(args.Streams) {
 		args.Streams = append(args.Streams, ">")
 	}
-	streams, err := r.blockingRead(ctx, seats[0].keys.wake, args)
+	streams, err := r.blockingRead(ctx, seats[0].keys.wake, args.Block, func(ctx context.Context, conn *redis.Conn, block time.Duration) *redis.XStreamSliceCmd {
+		args.Block = block
+		return conn.XReadGroup(ctx, args)
+	})
 	switch {
 	case err == nil:
 	case errors.Is(err, redis.Nil):
@@ -94,9 +97,10 @@ func (r *receiver) waitAt(ctx context.Context, most time.Duration, seats []*seat
 	return nil
 }
 
-// blockingRead reads from groups. When ctx ends it has the server end the read: to close the connection could lose
+// blockingRead reads from streams. When ctx ends it has the server end the read: to close the connection could lose
 // what is on its way.
-func (c *core) blockingRead(ctx context.Context, key string, args *redis.XReadGroupArgs) ([]redis.XStream, error) {
+func (c *core) blockingRead(ctx context.Context, key string, block time.Duration,
+	read func(ctx context.Context, conn *redis.Conn, block time.Duration) *redis.XStreamSliceCmd) ([]redis.XStream, error) {
 	w, err := c.waiters.get(ctx, c, key)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -105,17 +109,17 @@ func (c *core) blockingRead(ctx context.Context, key string, args *redis.XReadGr
 		return nil, err
 	}
 	if w.stubborn {
-		args.Block = min(args.Block, 250*time.Millisecond)
+		block = min(block, 250*time.Millisecond)
 	}
 	// A connection that is dead without our knowing brings no answer at all.
-	ctx, cancel := context.WithTimeout(ctx, args.Block+overdue)
+	ctx, cancel := context.WithTimeout(ctx, block+overdue)
 	defer cancel()
 	unblocked := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(unblocked)
 		w.unblock()
 	})
-	streams, err := w.conn.XReadGroup(context.WithoutCancel(ctx), args).Result()
+	streams, err := read(context.WithoutCancel(ctx), w.conn, block).Result()
 	w.done.Store(true)
 	if !stop() {
 		<-unblocked
