@@ -152,11 +152,11 @@ func TestACommandIsTold(t *testing.T) {
 	})
 }
 
-// plain is a broker without capabilities.
-type plain struct{ stem.Broker }
+// bare is a broker without capabilities.
+type bare struct{ stem.Broker }
 
 func TestABrokerThatTakesNoCommandsIsNamed(t *testing.T) {
-	service, err := ops.New(ops.Stores{Broker: plain{new(memory.Store)}}, ops.Config{})
+	service, err := ops.New(ops.Stores{Broker: bare{new(memory.Store)}}, ops.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
