@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +25,7 @@ type desk struct {
 	*ops.Service
 	store  *memory.Store
 	client *stem.Client
+	mu     sync.Mutex
 	events []ops.Event
 }
 
@@ -44,10 +46,16 @@ func (d *desk) serve(stores ops.Stores) {
 	if d.client, err = stem.NewClient(d.store, stem.ClientConfig{Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		d.Fatal(err)
 	}
-	d.Service, err = ops.New(stores, ops.Config{Observer: func(_ context.Context, e ops.Event) { d.events = append(d.events, e) }})
+	d.Service, err = ops.New(stores, ops.Config{Observer: d.observe})
 	if err != nil {
 		d.Fatal(err)
 	}
+}
+
+func (d *desk) observe(_ context.Context, e ops.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.events = append(d.events, e)
 }
 
 // enqueue enqueues tasks of the ids.
