@@ -51,8 +51,9 @@ func (p *program) dlqCommand() *cobra.Command {
 
 A dead letter is a task that failed for good, as it was enqueued. To replay it enqueues it again, under a new id and with all its attempts;
 the result of the old one tells the new one's id.`,
-		Example: `  stem dlq list --queue default --limit 20`,
-	}, p.dlqList(), p.dlqShow())
+		Example: `  stem dlq list --queue default --limit 20
+  stem dlq replay --queue default --limit 10 --yes`,
+	}, p.dlqList(), p.dlqShow(), p.dlqReplay(), p.dlqPurge())
 }
 
 func (p *program) dlqList() *cobra.Command {
@@ -68,7 +69,7 @@ func (p *program) dlqList() *cobra.Command {
 		Short:   "List the dead letters of a queue, the newest first",
 		Example: "  stem dlq list --queue default --limit 20\n  stem dlq list --queue default --task mail.welcome --since 24h -o jsonl",
 		Args:    wants(0, 0, "none"),
-		RunE: p.onService(endless, func(ctx context.Context, s *ops.Service, _ []string) error {
+		RunE: p.onService(unbounded, func(ctx context.Context, s *ops.Service, _ []string) error {
 			q := ops.DeadLetterQuery{Queue: queue.in(p), Task: task, Since: since.Time, Until: until.Time}
 			return p.watch(ctx, w, func(ctx context.Context) error { return p.listLetters(ctx, s, q, &g) })
 		}),

@@ -70,7 +70,7 @@ func (p *program) observeDLQ() *cobra.Command {
 		Short:   "How many dead letters each queue has, and which is the newest",
 		Example: "  stem observe dlq\n  stem observe dlq --watch --every 10s",
 		Args:    wants(0, 0, "none"),
-		RunE: p.onService(endless, func(ctx context.Context, s *ops.Service, _ []string) error {
+		RunE: p.onService(unbounded, func(ctx context.Context, s *ops.Service, _ []string) error {
 			return p.watch(ctx, w, func(ctx context.Context) error { return p.listGraves(ctx, s) })
 		}),
 	}

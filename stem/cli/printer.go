@@ -179,6 +179,9 @@ func age(d time.Duration) string {
 	}
 }
 
+// seconds is what views have of a duration.
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+
 // stamp gives an instant, or "" for none.
 func stamp(t time.Time) string {
 	if t.IsZero() {

@@ -96,7 +96,7 @@ func (p *program) queueCommand() *cobra.Command {
 		Use:     "queue",
 		Short:   "See queues; pause, resume and drain them",
 		Example: "  stem queue list --watch",
-	}, p.queueList(), p.queueShow())
+	}, p.queueList(), p.queueShow(), p.queuePause(), p.queueResume(), p.queueDrain())
 }
 
 func (p *program) queueList() *cobra.Command {
@@ -110,7 +110,7 @@ DELAYED are all that become due later, and RETRYING those of them that wait afte
 ready task has been due that has been so for longest.`,
 		Example: "  stem queue list\n  stem queue list -o wide --watch --every 5s",
 		Args:    wants(0, 0, "none"),
-		RunE: p.onService(endless, func(ctx context.Context, s *ops.Service, _ []string) error {
+		RunE: p.onService(unbounded, func(ctx context.Context, s *ops.Service, _ []string) error {
 			return p.watch(ctx, w, func(ctx context.Context) error { return p.listQueues(ctx, s) })
 		}),
 	}

@@ -45,6 +45,21 @@ type progressView struct {
 	At      time.Time         `json:"at"`
 }
 
+func viewProgress(r *stem.ProgressReport) *progressView {
+	if r == nil {
+		return nil
+	}
+	return &progressView{r.Percent, r.Message, r.Data, r.At.UTC()}
+}
+
+// text gives a report as people read it, "" for none.
+func (v *progressView) text() string {
+	if v == nil {
+		return ""
+	}
+	return strings.TrimSpace(fmt.Sprintf("%g %% %s", v.Percent, v.Message))
+}
+
 // attemptView is an attempt that failed.
 type attemptView struct {
 	Attempt int       `json:"attempt"`
@@ -63,9 +78,7 @@ func (p *program) viewResult(s *ops.Service, r *stem.Result) *resultView {
 	if f := r.Failure; f != nil {
 		v.Failure = &failureView{string(f.Kind), f.Message, f.Stack}
 	}
-	if g := r.Progress; g != nil {
-		v.Progress = &progressView{g.Percent, g.Message, g.Data, g.At.UTC()}
-	}
+	v.Progress = viewProgress(r.Progress)
 	if replays := r.Replays; replays != nil {
 		v.ReplayCount, v.ReplayedAs, v.LastReplayAt = replays.Count, replays.As, moment(replays.At)
 	}
@@ -96,13 +109,11 @@ func (v *resultView) fields(d *detail) {
 	if v.Failure != nil {
 		d.field("Failure", v.Failure.Kind+": "+v.Failure.Message)
 	}
-	if v.Progress != nil {
-		d.field("Progress", strings.TrimSpace(fmt.Sprintf("%g %% %s", v.Progress.Percent, v.Progress.Message)))
-	}
+	d.field("Progress", v.Progress.text())
 	d.field("Attempt", number(v.Attempt))
 	d.field("Worker", v.Worker)
-	d.field("Waited", age(time.Duration(v.WaitedSeconds*float64(time.Second))))
-	d.field("Ran", age(time.Duration(v.RanSeconds*float64(time.Second))))
+	d.field("Waited", age(seconds(v.WaitedSeconds)))
+	d.field("Ran", age(seconds(v.RanSeconds)))
 	if v.ReplayCount > 0 {
 		d.field("Replayed", fmt.Sprintf("%d times, the last at %s as %s", v.ReplayCount, instantCell(v.LastReplayAt), v.ReplayedAs))
 	}

@@ -12,6 +12,7 @@ type table[T any] struct {
 	kind    string // in the plural
 	name    func(T) string
 	columns []column[T]
+	list    func([]T) error // shows them to people in another way; nil for most
 }
 
 // column is one of a table; a wide one is for -o wide alone.
@@ -62,6 +63,9 @@ func (t table[T]) write(p *printer, items []T, next string) error {
 		}
 		return nil
 	default:
+		if t.list != nil {
+			return t.list(items)
+		}
 		return t.lines(p, items)
 	}
 }

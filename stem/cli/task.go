@@ -104,5 +104,5 @@ func (p *program) taskCommand() *cobra.Command {
 		Use:     "task",
 		Short:   "See tasks and why they wait; retry, revoke and delete them",
 		Example: "  stem task list --queue default --state retrying",
-	}, p.taskList(), p.taskEnqueue(), p.taskWait(), p.taskResult(), p.taskTypes())
+	}, p.taskList(), p.taskShow(), p.taskEnqueue(), p.taskWait(), p.taskResult(), p.taskRetry(), p.taskRevoke(), p.taskDelete(), p.taskTypes())
 }

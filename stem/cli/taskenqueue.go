@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -174,7 +173,7 @@ task has failed or was cancelled, and 124 where it has not ended within --timeou
 func (p *program) await(ctx context.Context, s *ops.Service, id string) error {
 	r, err := s.Await(ctx, id)
 	switch {
-	case err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case err != nil && isOver(ctx):
 		return timedOutf("task %s has not ended within %s", id, age(p.flags.timeout))
 	case err != nil:
 		return err

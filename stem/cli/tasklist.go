@@ -31,7 +31,7 @@ tasks for each page: with a filter there may be less than --limit, and more afte
   stem task list --queue mail --state retrying --task mail.welcome -o wide
   stem task list --since 10m --limit 500 -o jsonl`,
 		Args: wants(0, 0, "none"),
-		RunE: p.onService(endless, func(ctx context.Context, s *ops.Service, _ []string) error {
+		RunE: p.onService(unbounded, func(ctx context.Context, s *ops.Service, _ []string) error {
 			return p.watch(ctx, l.watching, func(ctx context.Context) error { return p.listTasks(ctx, s, &l) })
 		}),
 	}

@@ -13,10 +13,12 @@ import (
 	"github.com/gostem/gostem/stem/ops"
 )
 
-// patience is how long a command has that does not wait, unless --timeout says it; endless is for what does.
+// patience is how long a command has that does not wait, unless --timeout says it; endless is for what does. What
+// minds --timeout itself is unbounded.
 const (
-	patience = 10 * time.Second
-	endless  = 0
+	patience  = 10 * time.Second
+	endless   = 0
+	unbounded = -1
 )
 
 // onService makes the RunE of a command that works on the stores: it opens them, and closes them in the end.
@@ -35,16 +37,24 @@ func (p *program) onService(usual time.Duration, do func(ctx context.Context, s 
 // by says who it is that changes something.
 func (p *program) by() ops.By { return ops.By{Actor: p.flags.actor, Reason: p.flags.reason} }
 
-// bounded ends a context after --timeout, or else after usual.
+// bounded ends a context after --timeout, or else after usual. What waits is not given a deadline but cancelled: the calls to
+// a store that it makes meanwhile are short, and none of them should take the end of the wait for an outage.
 func (p *program) bounded(ctx context.Context, usual time.Duration) (context.Context, context.CancelFunc) {
-	if p.flags.timeout > 0 {
-		usual = p.flags.timeout
+	limit := cmp.Or(p.flags.timeout, max(usual, 0))
+	if usual > 0 {
+		return context.WithTimeout(ctx, limit)
 	}
-	if usual == endless {
-		return context.WithCancel(ctx)
+	ctx, end := context.WithCancelCause(ctx)
+	cancel := func() { end(nil) }
+	if usual == unbounded || limit == 0 {
+		return ctx, cancel
 	}
-	return context.WithTimeout(ctx, usual)
+	timer := time.AfterFunc(limit, func() { end(context.DeadlineExceeded) })
+	return ctx, func() { timer.Stop(); cancel() }
 }
+
+// isOver tells that --timeout has ended a wait.
+func isOver(ctx context.Context) bool { return errors.Is(context.Cause(ctx), context.DeadlineExceeded) }
 
 // each does something for each name, and goes on when it fails for one.
 func each(names []string, do func(name string) error) error {
@@ -128,25 +138,45 @@ func (w *watching) register(set *pflag.FlagSet) {
 	set.DurationVar(&w.every, "every", 2*time.Second, "how long to wait in between, with --watch: 100ms or more")
 }
 
-// watch shows something once, or again and again.
+// watch shows something once, or again and again until Ctrl-C or --timeout. That ends it between two looks: a store
+// need not tell a look that was cut short from a failure.
 func (p *program) watch(ctx context.Context, w watching, show func(ctx context.Context) error) error {
-	if w.on && w.every < 100*time.Millisecond {
+	if !w.on {
+		ctx, cancel := p.bounded(ctx, patience)
+		defer cancel()
+		return show(ctx)
+	}
+	if w.every < 100*time.Millisecond {
 		return usagef("--every %v: want 100ms or more", w.every)
 	}
-	if !w.on {
-		bounded, cancel := p.bounded(ctx, patience)
-		defer cancel()
-		return show(bounded)
-	}
-	for {
+	return p.repeat(ctx, w.every, func(ctx context.Context) error {
 		if p.printer.columns > 0 {
 			fmt.Fprint(p.stdout, "\x1b[H\x1b[2J")
 		}
-		if err := show(ctx); err != nil && ctx.Err() == nil {
+		return show(ctx)
+	})
+}
+
+// repeat does something every so often, each time for as long as patience is at most. It answers the first error.
+func (p *program) repeat(ctx context.Context, every time.Duration, do func(ctx context.Context) error) error {
+	var over <-chan time.Time
+	if p.flags.timeout > 0 {
+		over = time.After(p.flags.timeout)
+	}
+	for {
+		look, cancel := context.WithTimeout(ctx, patience)
+		err := do(look)
+		cancel()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		select {
-		case <-time.After(w.every):
+		case <-time.After(every):
+		case <-over:
+			return nil
 		case <-ctx.Done():
 			return nil
 		}

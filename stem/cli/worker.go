@@ -138,7 +138,7 @@ A worker is listed until three of its heartbeats are missing, and for a minute a
 for one and a half of --heartbeat-interval, by this machine's clock.`,
 		Example: "  stem worker list\n  stem worker list -o wide --watch",
 		Args:    wants(0, 0, "none"),
-		RunE: p.onService(endless, func(ctx context.Context, s *ops.Service, _ []string) error {
+		RunE: p.onService(unbounded, func(ctx context.Context, s *ops.Service, _ []string) error {
 			return p.watch(ctx, w, func(ctx context.Context) error { return p.listWorkers(ctx, s, workers, beat) })
 		}),
 	}
@@ -208,7 +208,7 @@ func (v workerView) detail() detail {
 	d.field("Tasks known", number(v.TaskCount))
 	runs := section{title: "Runs"}
 	for _, r := range v.Runs {
-		runs.rows = append(runs.rows, []string{r.ID, r.Task, "for " + age(time.Duration(r.ForSeconds*float64(time.Second)))})
+		runs.rows = append(runs.rows, []string{r.ID, r.Task, "for " + age(seconds(r.ForSeconds))})
 	}
 	d.sections = append(d.sections, runs)
 	return d

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -46,7 +47,7 @@ when no worker at all was heard of by then, the exit code is 124.`,
   stem worker status --follow --timeout 60s
   stem worker status --follow -o jsonl --worker mailer-1 --heartbeat-interval 5s`,
 		Args: wants(0, 0, "none"),
-		RunE: p.onService(endless, func(ctx context.Context, s *ops.Service, _ []string) error {
+		RunE: p.onService(unbounded, func(ctx context.Context, s *ops.Service, _ []string) error {
 			if once && follow {
 				return usagef("--once and --follow exclude each other")
 			}
@@ -71,32 +72,23 @@ const workerGone = "gone"
 // followWorkers writes a line for each worker that is heard of again, is late or is gone.
 func (p *program) followWorkers(ctx context.Context, s *ops.Service, workers someWorkers, beat heartbeat) error {
 	known := make(map[string]workerView)
-	for heard := false; ; {
+	heard := false
+	err := p.repeat(ctx, min(beat.interval(p)/4, time.Second), func(ctx context.Context) error {
 		news, err := p.newsOfWorkers(ctx, s, workers, beat, known)
-		if err != nil && ctx.Err() == nil {
-			return err
-		}
+		heard = heard || len(news) > 0
 		for _, v := range news {
-			heard = true
-			if err := p.tellWorker(v); err != nil {
-				return err
-			}
+			err = errors.Join(err, p.tellWorker(v))
 		}
-		select {
-		case <-time.After(min(beat.interval(p)/4, time.Second)):
-		case <-ctx.Done():
-			if !heard && p.flags.timeout > 0 {
-				return timedOutf("no worker was heard of for %v", p.flags.timeout)
-			}
-			return nil
-		}
+		return err
+	})
+	if err == nil && !heard && p.flags.timeout > 0 {
+		return timedOutf("no worker was heard of for %v", p.flags.timeout)
 	}
+	return err
 }
 
 // newsOfWorkers gives the workers that have been heard of since they were noted in known, or are in another state.
 func (p *program) newsOfWorkers(ctx context.Context, s *ops.Service, workers someWorkers, beat heartbeat, known map[string]workerView) (news []workerView, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	infos, err := s.Workers(ctx)
 	if err != nil {
 		return nil, err
