@@ -29,6 +29,8 @@ func TestExitCodes(t *testing.T) {
 		"nothing of that id":                 {wrapped(&ops.NotFoundError{}), cli.ExitNotFound},
 		"no result":                          {wrapped(stem.ErrNoResult), cli.ExitNotFound},
 		"a result that was forgotten":        {wrapped(stem.ErrResultExpired), cli.ExitNotFound},
+		"a worker that there is not":         {wrapped(&ops.SilentError{Absent: []string{"a"}}), cli.ExitNotFound},
+		"a worker that does not reply":       {wrapped(&ops.SilentError{Silent: make([]stem.WorkerInfo, 1)}), cli.ExitTimedOut},
 		"nothing that the store can do":      {wrapped(errors.ErrUnsupported), cli.ExitRefused},
 		"one of its kind is there":           {wrapped(&stem.UniqueConflictError{}), cli.ExitRefused},
 		"nobody listens":                     {wrapped(&net.OpError{Op: "dial", Err: errors.New("refused")}), cli.ExitUnreachable},

@@ -52,6 +52,7 @@ func exitCode(err error) int {
 	var (
 		known    *exitError
 		missing  *ops.NotFoundError
+		silent   *ops.SilentError
 		option   *stem.OptionError
 		form     *ops.FormError
 		conflict *stem.UniqueConflictError
@@ -65,6 +66,10 @@ func exitCode(err error) int {
 		return known.code
 	case errors.As(err, &missing), errors.Is(err, stem.ErrNoResult), errors.Is(err, stem.ErrResultExpired):
 		return ExitNotFound
+	case errors.As(err, &silent) && len(silent.Silent) == 0:
+		return ExitNotFound
+	case errors.As(err, &silent):
+		return ExitTimedOut
 	case errors.As(err, &option), errors.As(err, &form):
 		return ExitUsage
 	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, ops.ErrNoRegistry), errors.As(err, &conflict):

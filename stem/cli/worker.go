@@ -96,7 +96,8 @@ func (p *program) workerCommand() *cobra.Command {
 		Use:     "worker",
 		Short:   "See workers and what they run; steer them",
 		Example: "  stem worker status --follow",
-	}, p.workerList(), p.workerShow(), p.workerStatus(), p.workerStart())
+	}, p.workerList(), p.workerShow(), p.workerStatus(), p.workerStart(), p.workerPing(), p.workerStats(), p.workerInspect(),
+		p.workerRevoke(), p.workerPause(), p.workerResume(), p.workerConcurrency(), p.workerShutdown())
 }
 
 // someWorkers is --worker: names or ids, none for all.
