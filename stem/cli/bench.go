@@ -67,7 +67,7 @@ Ctrl-C. Results are not kept. The store has as much to do as it can: leave one a
 				return err
 			}
 			v, err := measure(ctx, stores, tasks, concurrency)
-			if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			if err != nil && isOver(ctx) {
 				err = timedOutf("the measurement has not ended within %s: %w", age(p.flags.timeout), err)
 			}
 			if err := errors.Join(err, stores.Close()); err != nil {

@@ -60,8 +60,8 @@ type letter struct {
 	Token string
 }
 
-// hostileError is what a task has said that wants to be on the operator's terminal.
-var hostileError = errors.New("no such address \x1b[31mred\x1b[0m\u202e\nstem: all is well")
+// errHostile is what a task has said that wants to be on the operator's terminal.
+var errHostile = errors.New("no such address \x1b[31mred\x1b[0m\u202e\nstem: all is well")
 
 var (
 	send  = define("mail.send")
@@ -83,7 +83,7 @@ func work(ctx context.Context, client *stem.Client, cfg stem.WorkerConfig) error
 	err := errors.Join(
 		handle(send, func(context.Context) error { return nil }),
 		handle(flaky, func(context.Context) error { return errors.New("try later") }),
-		handle(fails, func(context.Context) error { return stem.Permanent(hostileError) }),
+		handle(fails, func(context.Context) error { return stem.Permanent(errHostile) }),
 		handle(hangs, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }),
 	)
 	if err != nil {

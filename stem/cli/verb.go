@@ -30,7 +30,11 @@ func (p *program) onService(usual time.Duration, do func(ctx context.Context, s 
 		if err != nil {
 			return err
 		}
-		return errors.Join(do(ctx, service, args), closeStores())
+		err = do(ctx, service, args)
+		if usual == endless && isOver(ctx) && exitCode(err) == ExitFailed {
+			err = timedOutf("it was not done within %v: %w", p.flags.timeout, err)
+		}
+		return errors.Join(err, closeStores())
 	}
 }
 
