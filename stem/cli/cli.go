@@ -28,7 +28,7 @@ type Config struct {
 	// without the names that a schema gives.
 	Registry *stem.Registry
 	// Mask are names of fields of args and results whose values nobody is shown, in any case and however deep they
-	// lie: "password", "token".
+	// lie: "password", "token". --mask names more of them.
 	Mask []string
 	// Open opens the stores of a command, of what flags, environment and contexts say. Default: cfg.Open(ctx).
 	Open func(ctx context.Context, cfg *adapters.Config) (adapters.Stores, error)
@@ -61,6 +61,7 @@ type flags struct {
 	timeout                             time.Duration
 	yes, noColour, verbose              bool
 	actor, reason                       string
+	mask                                []string
 }
 
 // Main runs the command with arguments, those behind its name, and answers the exit code. An error is told on stderr.
@@ -143,6 +144,7 @@ func (f *flags) register(set *pflag.FlagSet) {
 	set.BoolVarP(&f.yes, "yes", "y", false, "do not ask before something that cannot be taken back")
 	set.StringVar(&f.actor, "actor", whoever(), "`who` does it, for the record")
 	set.StringVar(&f.reason, "reason", "", "`why` it is done, for the record")
+	set.StringSliceVar(&f.mask, "mask", nil, "show the values of these `fields` of args and results as •••, in any case and however deep they lie")
 	set.BoolVar(&f.noColour, "no-color", false, "no colour, also on a terminal (NO_COLOR)")
 	set.BoolVarP(&f.verbose, "verbose", "v", false, "also tell what the stores say of themselves")
 }

@@ -55,7 +55,7 @@ func (p *program) openLetter(ctx context.Context, s *ops.Service, letter *ops.De
 	if err != nil {
 		v.Malformed = err.Error()
 	} else {
-		v.Args = p.payload(s, letter.Task, schemaOfArgs, envelope.Payload)
+		v.Args = s.ShowArgs(letter.Task, envelope.Payload)
 	}
 	if r, err := s.Result(ctx, letter.ID); err == nil { // which may have been forgotten, or never kept
 		v.Result = p.viewResult(s, &r)

@@ -135,6 +135,7 @@ var help = map[string]string{
 	"stem_queue_oldest_seconds": "How long the ready task has been due that has been so for longest.",
 	"stem_queue_paused":         "1 while a queue is paused.",
 	"stem_queue_workers":        "Workers that serve a queue.",
+	"stem_queue_rate":           "Tasks of a queue that workers end per second, as they said last.",
 	"stem_worker_slots":         "How many tasks a worker runs at once.",
 	"stem_worker_running":       "Tasks that a worker runs.",
 	"stem_worker_in_hand":       "Tasks that a worker has received and not settled.",
@@ -179,7 +180,8 @@ func samplesOfQueues(queues []ops.Queue) (samples []sample) {
 			newSample("stem_queue_dead_letters", float64(q.Dead), "queue", q.Name),
 			newSample("stem_queue_oldest_seconds", q.Oldest.Seconds(), "queue", q.Name),
 			newSample("stem_queue_paused", paused, "queue", q.Name),
-			newSample("stem_queue_workers", float64(q.Workers), "queue", q.Name))
+			newSample("stem_queue_workers", float64(q.Workers), "queue", q.Name),
+			newSample("stem_queue_rate", q.Rate, "queue", q.Name))
 	}
 	return samples
 }

@@ -24,6 +24,7 @@ type queueView struct {
 	Dead          int           `json:"dead"`
 	OldestSeconds float64       `json:"oldest_seconds"`
 	Workers       int           `json:"workers"`
+	Rate          float64       `json:"rate"`
 	Unknown       []unknownView `json:"unknown,omitempty"`
 
 	oldest string
@@ -39,7 +40,7 @@ type unknownView struct {
 func viewQueue(q ops.Queue) queueView {
 	v := queueView{
 		Queue: q.Name, Paused: q.Paused, Ready: q.Ready, Running: q.Running, Delayed: q.Delayed, Retrying: q.Retrying,
-		Dead: q.Dead, OldestSeconds: q.Oldest.Seconds(), Workers: q.Workers,
+		Dead: q.Dead, OldestSeconds: q.Oldest.Seconds(), Workers: q.Workers, Rate: q.Rate,
 	}
 	if q.Oldest > 0 {
 		v.oldest = age(q.Oldest)
@@ -74,6 +75,9 @@ func (v queueView) state() string {
 	}
 }
 
+// rate gives how many tasks end per second.
+func (v queueView) rate() string { return fmt.Sprintf("%.1f/s", v.Rate) }
+
 var queueTable = table[queueView]{
 	kind: "queues",
 	name: func(v queueView) string { return v.Queue },
@@ -88,6 +92,7 @@ var queueTable = table[queueView]{
 		{title: "OLDEST", cell: func(v queueView) string { return v.oldest }},
 		{title: "UNKNOWN", cell: func(v queueView) string { return number(v.unknown()) }, wide: true, alarm: func(v queueView) bool { return v.unknown() > 0 }},
 		{title: "WORKERS", cell: func(v queueView) string { return number(v.Workers) }, wide: true},
+		{title: "RATE", cell: queueView.rate, wide: true},
 	},
 }
 
@@ -107,7 +112,7 @@ func (p *program) queueList() *cobra.Command {
 		Long: `List all queues, and how many tasks are where.
 
 DELAYED are all that become due later, and RETRYING those of them that wait after a failed attempt. OLDEST is how long the
-ready task has been due that has been so for longest.`,
+ready task has been due that has been so for longest, RATE how many tasks workers end per second.`,
 		Example: "  stem queue list\n  stem queue list -o wide --watch --every 5s",
 		Args:    wants(0, 0, "none"),
 		RunE: p.onService(unbounded, func(ctx context.Context, s *ops.Service, _ []string) error {
@@ -160,6 +165,7 @@ func (v queueView) detail() detail {
 	} {
 		d.field(count.label, number(count.n))
 	}
+	d.field("Rate", v.rate())
 	d.field("Oldest ready", v.oldest)
 	unknown := section{title: "No worker can run"}
 	for _, u := range v.Unknown {

@@ -71,7 +71,7 @@ type attemptView struct {
 
 func (p *program) viewResult(s *ops.Service, r *stem.Result) *resultView {
 	v := &resultView{
-		ID: r.ID, Task: r.Task, Queue: r.Queue, State: string(r.State), Value: p.payload(s, r.Task, schemaOfResult, r.Payload),
+		ID: r.ID, Task: r.Task, Queue: r.Queue, State: string(r.State), Value: s.ShowResult(r.Task, r.Payload),
 		Attempt: r.Attempt, Interruptions: r.Interruptions, Worker: r.Worker, WaitedSeconds: r.Waited.Seconds(), RanSeconds: r.Ran.Seconds(),
 		History: viewHistory(r.History),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gostem/gostem/adapters"
 	"github.com/gostem/gostem/stem"
@@ -49,5 +50,5 @@ func (p *program) serve(stores adapters.Stores) (*ops.Service, error) {
 	}
 	return ops.New(ops.Stores{
 		Broker: stores.Broker, Backend: stores.Backend, Limits: stores.Limits, Revocations: stores.Revocations,
-	}, ops.Config{Registry: p.cfg.Registry, Client: client})
+	}, ops.Config{Registry: p.cfg.Registry, Client: client, Mask: slices.Concat(p.cfg.Mask, p.flags.mask)})
 }

@@ -61,7 +61,7 @@ func (p *program) viewDetail(s *ops.Service, found ops.TaskDetail) detailView {
 	var v detailView
 	if t := found.Task; t != nil {
 		task := viewTask(t)
-		v.Task, v.Args = &task, p.payload(s, t.Task, schemaOfArgs, t.Payload)
+		v.Task, v.Args = &task, s.ShowArgs(t.Task, t.Payload)
 	}
 	for _, r := range found.Why {
 		v.Why = append(v.Why, reasonView{r.Code, r.Text})

@@ -43,7 +43,7 @@ func (s *Service) enqueue(ctx context.Context, r EnqueueRequest) (p stem.Publish
 	}
 	payload, err := argsOf(spec, r.Args)
 	if err != nil {
-		return p, "", fmt.Errorf("ops: task %s: %w", spec.Name, err)
+		return p, "", fmt.Errorf("ops: task %s: %w", spec.Name, s.discreet(err))
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()

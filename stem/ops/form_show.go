@@ -218,7 +218,7 @@ func (s *shower) object(p place, room int) {
 			break
 		}
 		s.raw(":")
-		if s.masks(name) {
+		if masks(s.mask, name) {
 			s.r.Skip()
 			s.raw(masked)
 			s.masked = true
@@ -254,9 +254,9 @@ func (s *shower) key(p place, room int) (name string, fits bool) {
 	return name, s.quote([]byte(name), room) == len(name)
 }
 
-// masks tells whether what stands under a name is not to be seen.
-func (s *shower) masks(name string) bool {
-	return slices.ContainsFunc(s.mask, func(m string) bool { return strings.EqualFold(m, name) })
+// masks tells whether a mask has the name, so that what stands under that is not to be seen.
+func masks(mask []string, name string) bool {
+	return slices.ContainsFunc(mask, func(m string) bool { return strings.EqualFold(m, name) })
 }
 
 // skip passes over n values.

@@ -15,6 +15,9 @@ type Queue struct {
 	Gauge
 	// Workers is how many workers serve it, of those that have announced themselves and not stopped.
 	Workers int
+	// Rate is how many tasks of it these workers end per second, all together, as each has said last: between two of
+	// its beats, so some seconds ago.
+	Rate float64
 }
 
 // Queues answers all queues, in the order of their names: two calls to the store for each.
@@ -102,8 +105,14 @@ func (s *Service) counts(ctx context.Context, queue string) (stem.QueueCounts, e
 // serve takes note of the workers that serve the queue.
 func (q *Queue) serve(workers []stem.WorkerInfo) {
 	for i := range workers {
-		if w := &workers[i]; !w.Stopped && slices.Contains(w.Queues, q.Name) {
-			q.Workers++
+		w := &workers[i]
+		at := slices.Index(w.Queues, q.Name)
+		if w.Stopped || at < 0 {
+			continue
+		}
+		q.Workers++
+		if at < len(w.Rates) { // a worker that has ended none says none
+			q.Rate += w.Rates[at]
 		}
 	}
 }

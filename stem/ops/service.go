@@ -41,6 +41,9 @@ type Config struct {
 	Registry *stem.Registry
 	// Observer is told of every change, once it has been made or has failed; it must not block. The default is none.
 	Observer func(context.Context, Event)
+	// Mask are names of fields of args and results, and of keys of maps in them, whose values nobody is shown, in any
+	// case and however deep they lie: "password", "token". The default is none.
+	Mask []string
 	// Client enqueues, through its middleware; dead letters that are sent back have passed that before. The default is one
 	// over the stores, which takes payloads of any size.
 	Client *stem.Client
