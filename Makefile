@@ -91,6 +91,13 @@ CHAOS ?= short
 chaos: servers ## Let things go wrong, and tell what became of the tasks: CHAOS=short in three minutes, or full
 	$(GO) run ./internal/chaos $(if $(filter short,$(CHAOS)),,$(if $(filter full,$(CHAOS)),-count 10 -scale 10 -outage 30s,$(CHAOS)))
 
+# The flags of bench/faults, such as -fault '^2' -system 'river|pg-stem'.
+CHAOS_PEERS ?=
+
+.PHONY: chaos-peers
+chaos-peers: servers ## Let the same things go wrong for Stem, asynq and River, in some ten minutes; CHAOS_PEERS has flags of bench/faults
+	cd bench && $(GO) run ./faults $(CHAOS_PEERS)
+
 .PHONY: cover
 cover: servers ## Measure what the tests of all packages cover, into cover.out
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
