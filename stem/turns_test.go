@@ -479,8 +479,8 @@ func TestAWorkerReceivesWhileItAsksForTurns(t *testing.T) {
 				slow := &slowLimits{r.limits(limit.Config{}), make(chan int, 10), make(chan struct{})}
 				stop := r.work(stem.WorkerConfig{Slots: 10, Limiter: slow})
 				for range 2 {
-					for range 5 {
-						r.enqueue(limited, "args")
+					if _, err := limited.EnqueueMany(r.t.Context(), slices.Repeat([]string{"args"}, 5)); err != nil { // five are one batch
+						t.Fatal(err)
 					}
 					synctest.Wait()
 				}
