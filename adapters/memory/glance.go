@@ -52,6 +52,9 @@ type glance struct {
 	seen  []sighting
 	end   *spot // what comes after it is not wanted any more
 	more  bool  // something was left out
+
+	marked int  // how many marks were left in lines
+	short  bool // there were more entries to pass than are passed at once: what was seen may not be the first
 }
 
 // see shows an entry. It reports whether entries further behind may be wanted, too.

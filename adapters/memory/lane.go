@@ -18,6 +18,7 @@ type lane struct {
 	// behind by a lapsed session.
 	returned heap[*entry]
 	length   int
+	marks    marks // of those who list the lane; nil until somebody does
 
 	at    int  // its index in the tier's heap, nowhere while it is empty or aside
 	aside bool // nobody who knew its schema has asked since somebody did not
@@ -113,6 +114,7 @@ func (l *lane) rank() {
 	lanes := &l.queue.tiers[l.priority].lanes
 	switch {
 	case l.length == 0:
+		l.marks = nil
 		if l.aside {
 			l.aside = false
 			l.queue.aside.remove(l)
