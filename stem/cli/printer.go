@@ -182,10 +182,13 @@ func age(d time.Duration) string {
 // seconds is what views have of a duration.
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
+// stampLayout is how times are shown.
+const stampLayout = "2006-01-02 15:04:05.000Z"
+
 // stamp gives an instant, or "" for none.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format("2006-01-02 15:04:05.000Z")
+	return t.UTC().Format(stampLayout)
 }

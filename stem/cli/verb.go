@@ -111,7 +111,7 @@ func (g *paging) gather(fetch func(after string, room int) (items int, next stri
 	return after, nil
 }
 
-// instant is a flag that takes a time, or how long ago that was.
+// instant is a flag that takes a time, also as it is shown, or how long ago that was.
 type instant struct{ time.Time }
 
 func (i *instant) Set(text string) error {
@@ -119,7 +119,7 @@ func (i *instant) Set(text string) error {
 		i.Time = time.Now().Add(-ago)
 		return nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
+	for _, layout := range []string{time.RFC3339Nano, stampLayout, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
 			i.Time = t
 			return nil
