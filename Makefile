@@ -98,6 +98,13 @@ CHAOS_PEERS ?=
 chaos-peers: servers ## Let the same things go wrong for Stem, asynq and River, in some ten minutes; CHAOS_PEERS has flags of bench/faults
 	cd bench && $(GO) run ./faults $(CHAOS_PEERS)
 
+# How long make soak soaks each store.
+SOAK ?= 1h
+
+.PHONY: soak
+soak: servers ## Load each store for SOAK (1h), with faults now and then, and check that nothing is lost and nothing grows
+	$(GO) test ./internal/soak -count 1 -timeout 0 -v -run '^TestSoak$$' -soak $(SOAK)
+
 .PHONY: cover
 cover: servers ## Measure what the tests of all packages cover, into cover.out
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...

@@ -74,8 +74,7 @@ func Start(t testing.TB, name string, args ...string) *Worker {
 		t.Fatalf("crashworker: %s: %v", name, err)
 	}
 	t.Cleanup(func() {
-		w.Kill()
-		w.stdout.Close()
+		w.Close()
 		if t.Failed() {
 			t.Logf("%s %v, process %d (%v), said:\n%s", name, args, w.PID(), w.State(), w.said())
 		}
@@ -138,6 +137,12 @@ func (w *Worker) line(within time.Duration) (string, error) {
 
 // Kill ends the process by SIGKILL and waits until it is gone. It may be repeated.
 func (w *Worker) Kill() { w.end(syscall.SIGKILL, patience) }
+
+// Close is Kill for a test that has so many workers, one after the other, that it must not keep what it hears them by.
+func (w *Worker) Close() {
+	w.Kill()
+	w.stdout.Close()
+}
 
 // Terminate asks the process to stop by SIGTERM, waits until it has, and answers its exit code: 0 is
 // that of a program that returned nil.

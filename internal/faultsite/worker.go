@@ -40,6 +40,8 @@ type Orders struct {
 	DieAt int
 	// Threads is how many run at once; 0 leaves it to Go.
 	Threads int
+	// Keep is for how long results of what its handlers enqueue are kept, and their ids known; 0 is the default.
+	Keep time.Duration
 }
 
 // InHand is what a worker with 8 slots can have done without having heard that it is settled: what its handlers have
@@ -94,7 +96,9 @@ func work(open Open, more []Handlers, args []string, ready func()) error {
 }
 
 func (h *hand) worker(store Store, o Orders, more []Handlers) (*stem.Worker, error) {
-	client, err := stem.NewClient(store, stem.ClientConfig{Logger: slog.Default(), Middleware: []stem.EnqueueMiddleware{dies(o.Name)}})
+	client, err := stem.NewClient(store, stem.ClientConfig{
+		Logger: slog.Default(), Defaults: Kept(o.Keep), Middleware: []stem.EnqueueMiddleware{dies(o.Name)},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +126,25 @@ func (h *hand) worker(store Store, o Orders, more []Handlers) (*stem.Worker, err
 		cfg.Limiter = limits
 	}
 	return stem.NewWorker(client, registry, cfg)
+}
+
+// Kept gives the options of tasks whose results are kept for so long, and their ids known; of 0 there are none.
+func Kept(d time.Duration) []stem.Option {
+	if d == 0 {
+		return nil
+	}
+	return []stem.Option{stem.KeepResult(d), stem.DedupeWindow(d)}
+}
+
+// Worker makes a worker that does what the processes do, at the test's own store, for the test to run.
+func (s *Site) Worker(o Orders) *stem.Worker {
+	s.t.Helper()
+	h := &hand{book: s.Book, say: func(string, ...any) {}}
+	worker, err := h.worker(s.Store, o, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return worker
 }
 
 // Registry gives the handlers of the tasks, for a worker in the test's own process.
