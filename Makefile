@@ -95,7 +95,7 @@ chaos: servers ## Let things go wrong, and tell what became of the tasks: CHAOS=
 CHAOS_PEERS ?=
 
 .PHONY: chaos-peers
-chaos-peers: servers ## Let the same things go wrong for Stem, asynq and River, in some ten minutes; CHAOS_PEERS has flags of bench/faults
+chaos-peers: servers ## Let the same things go wrong for Stem, asynq and River, in less than five minutes; CHAOS_PEERS has flags of bench/faults
 	cd bench && $(GO) run ./faults $(CHAOS_PEERS)
 
 # How long make soak soaks each store.

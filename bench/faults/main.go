@@ -35,7 +35,7 @@ func (command) Run() int {
 	cfg := config{kills: 6, beat: 2 * time.Second}
 	flag.DurationVar(&cfg.bound, "bound", 3*time.Minute, "how long the rescue of a task is waited for")
 	flag.Uint64Var(&cfg.seed, "seed", uint64(time.Now().UnixNano()), "of what is drawn")
-	abreast := flag.Int("abreast", 4, "how many are tried at a time")
+	abreast := flag.Int("abreast", 12, "how many are tried at a time")
 	systems, stories := regexp.MustCompile("."), regexp.MustCompile(".")
 	flag.TextVar(systems, "system", systems, "a regular expression: only these systems")
 	flag.TextVar(stories, "fault", stories, "a regular expression: only these faults")
