@@ -84,6 +84,13 @@ func TestWhatStandsFarBehindIsFoundInSteps(t *testing.T) {
 		if again := l.page(after); len(again.Tasks) == 0 || again.Tasks[0].ID != p.Tasks[0].ID {
 			t.Errorf("again: got %d tasks, want the same page at once", len(again.Tasks))
 		}
+		const done = 50_000
+		for settled := 0; settled < done; settled += 1000 {
+			l.settle(stem.VerdictAck, l.receive(request("s", 1000))...)
+		}
+		if p := l.page(fmt.Sprintf("ready.%d.%d.0", stem.MaxPriority, done/2)); len(p.Tasks) == 0 || p.Tasks[0].ID != fmt.Sprintf("a-%d", done) {
+			t.Errorf("behind what has been settled: got %d tasks, want those from a-%d on", len(p.Tasks), done)
+		}
 	})
 }
 
