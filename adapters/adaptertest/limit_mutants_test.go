@@ -24,6 +24,28 @@ type faultyLimits struct {
 	hold     func(s *stem.Session, h *stem.Hold)
 	held     func(h stem.Hold, held *stem.Held)
 	failure  func(err error) error
+	state    func(s *limit.State)
+	holders  func(task string, hs []limit.Holder) []limit.Holder
+}
+
+func (f *faultyLimits) ReadBuckets(ctx context.Context, buckets ...limit.Bucket) ([]limit.State, error) {
+	states, err := f.Store.(limit.Reader).ReadBuckets(ctx, buckets...)
+	for i := range states {
+		if f.state != nil {
+			f.state(&states[i])
+		}
+	}
+	return states, f.fail(err)
+}
+
+func (f *faultyLimits) ReadPlaces(ctx context.Context, tasks ...string) ([][]limit.Holder, error) {
+	holders, err := f.Store.(limit.Reader).ReadPlaces(ctx, tasks...)
+	for i := range holders {
+		if f.holders != nil {
+			holders[i] = f.holders(tasks[i], holders[i])
+		}
+	}
+	return holders, f.fail(err)
 }
 
 func (f *faultyLimits) Unwrap() stem.Broker { return f.Broker }
@@ -203,7 +225,10 @@ var limitMutants = []mutant{
 			}
 			return err
 		}
-	}), []string{"Capabilities/after close limits answer ErrClosed"}},
+	}), []string{
+		"Capabilities/after close limits answer ErrClosed",
+		"Capabilities/after close nobody reads limits",
+	}},
 
 	{"grants what is asked for", limiting(func(f *faultyLimits) {
 		f.held = func(h stem.Hold, held *stem.Held) { held.N = h.N }
@@ -238,6 +263,21 @@ var limitMutants = []mutant{
 	{"takes away what a lower limit does not allow", limiting(func(f *faultyLimits) {
 		f.hold = func(_ *stem.Session, h *stem.Hold) { h.N = min(h.N, h.Limit) }
 	}), []string{"Capabilities/a lower limit takes no place away and grants none"}},
+	{"shows operators penalties that are over", limiting(func(f *faultyLimits) {
+		f.state = func(s *limit.State) { s.Penalty = max(s.Penalty, time.Minute) }
+	}), []string{"Capabilities/operators see how long turns have to wait, and take none"}},
+	{"takes a turn for each look", limiting(func(f *faultyLimits) {
+		f.state = func(*limit.State) { _, _ = f.Store.TakeTurns(context.Background(), limit.Turn{Bucket: "a", Interval: time.Hour}) }
+	}), []string{"Capabilities/operators see how long turns have to wait, and take none"}},
+	{"shows operators who has left", limiting(func(f *faultyLimits) {
+		seen := map[string][]limit.Holder{}
+		f.holders = func(task string, hs []limit.Holder) []limit.Holder {
+			if len(hs) >= len(seen[task]) {
+				seen[task] = append([]limit.Holder(nil), hs...)
+			}
+			return append([]limit.Holder(nil), seen[task]...)
+		}
+	}), []string{"Capabilities/operators see who holds places and until when, and take none"}},
 	{"counts the places of all tasks together", limiting(func(f *faultyLimits) { f.hold = func(_ *stem.Session, h *stem.Hold) { h.Task = "one" } }),
 		[]string{"Capabilities/places are of one task"}},
 }

@@ -18,7 +18,7 @@ func backendPromises() []promise {
 func capabilityPromises() []promise {
 	return slices.Concat(
 		savingSettlerPromises, watchPromises, deadLetterPromises, countPromises, revokePromises, pausePromises,
-		turnPromises, placePromises,
+		turnPromises, placePromises, limitReaderPromises,
 		presencePromises, controlPromises, uniquePromises,
 		listPromises, changePromises, deadKeeperPromises, annotatePromises,
 		transactionPromises,

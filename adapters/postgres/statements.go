@@ -8,16 +8,16 @@ import (
 
 // statements are what a store asks of the server, for its schema.
 type statements struct {
-	publish, publishOne, publishKeyed, publishUnique       string
-	settleUnique, started, keep                            string
-	claim, extend, settle, save, complete                  string
-	load, await, tidy, count                               string
-	pause, revoke, revoked, deadLetters, waiter, notWaiter string
-	announce, workers                                      string
-	post, commands, lastCommand, reply, replies            string
-	turns, penalize, places, tidyLimits                    string
-	queues, gauge, list, change, letters, removeLetters    string
-	record, annotate                                       string
+	publish, publishOne, publishKeyed, publishUnique             string
+	settleUnique, started, keep                                  string
+	claim, extend, settle, save, complete                        string
+	load, await, tidy, count                                     string
+	pause, revoke, revoked, deadLetters, waiter, notWaiter       string
+	announce, workers                                            string
+	post, commands, lastCommand, reply, replies                  string
+	turns, penalize, places, tidyLimits, readBuckets, readPlaces string
+	queues, gauge, list, change, letters, removeLetters          string
+	record, annotate                                             string
 }
 
 // statementsBySchema keeps what was made: a program has one schema or a few, and makes a Transaction for each of its own.
@@ -94,7 +94,12 @@ WHERE command = $3::text COLLATE "C" AND seq > $2::bigint AND until > clock_time
 		turns: named(`SELECT {schema}.turns_1($1::bigint, $2::bigint, $3::int[], $4::text[], $5::bigint[], $6::bigint[], $7::bool[])`),
 		penalize: named(`INSERT INTO {schema}.bucket AS b (name, next, penalty) VALUES ($2::text, 0, {schema}.instant_1($1::bigint) + $3::bigint)
 ON CONFLICT (name) DO UPDATE SET penalty = greatest(b.penalty, excluded.penalty)`),
-		places:     named(`SELECT place, held, free FROM {schema}.places_1($1::bigint, $2::text, $3::bigint, $4::text[], $5::int[], $6::int[])`),
+		places: named(`SELECT place, held, free FROM {schema}.places_1($1::bigint, $2::text, $3::bigint, $4::text[], $5::int[], $6::int[])`),
+		readBuckets: named(`SELECT u.n, greatest(b.next - c.now, 0), greatest(b.penalty - c.now, 0)
+FROM {schema}.instant_1($1::bigint) c(now), unnest($2::text[]) WITH ORDINALITY u(name, n) JOIN {schema}.bucket b ON b.name = u.name COLLATE "C"`),
+		readPlaces: named(`SELECT u.n, h.session, h.n, h.lapses - c.now
+FROM {schema}.instant_1($1::bigint) c(now), unnest($2::text[]) WITH ORDINALITY u(task, n) JOIN {schema}.place p ON p.task = u.task COLLATE "C",
+unnest(p.sessions, p.counts, p.lapses) h(session, n, lapses) WHERE h.lapses > c.now ORDER BY u.n, h.session COLLATE "C"`),
 		tidyLimits: named(`SELECT FROM {schema}.tidy_limits_1($1::bigint)`),
 		queues:     named(`SELECT {schema}.queues_1($1::text, $2::int)`),
 		gauge:      named(`SELECT oldest, retrying FROM {schema}.gauge_1($1::bigint, $2::text)`),
