@@ -108,6 +108,9 @@ Exit codes:
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, args []string) (err error) {
+			if p.flags.timeout < 0 {
+				return usagef("--timeout %v: want 0 or more", p.flags.timeout)
+			}
 			p.printer, err = newPrinter(p.stdout, p.stderr, p.flags.output, p.flags.noColour)
 			return err
 		},

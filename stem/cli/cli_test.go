@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
@@ -62,6 +63,18 @@ func TestEscape(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestADurationIsToldInTwoUnits(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-3 * time.Minute: "-3m", 1234 * time.Microsecond: "1ms", 12340 * time.Millisecond: "12.3s", 50 * time.Minute: "50m",
+		2*time.Minute + 50*time.Second: "2m50s", time.Hour - time.Millisecond: "1h", 10 * time.Hour: "10h", 90 * time.Minute: "1h30m",
+		3*time.Hour + 10*time.Minute + time.Second: "3h10m", 50 * time.Hour: "2d2h",
+	} {
+		if got := cli.Age(d); got != want {
+			t.Errorf("%v: got %s, want %s", d, got, want)
+		}
 	}
 }
 

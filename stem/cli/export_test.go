@@ -6,6 +6,7 @@ import "github.com/spf13/cobra"
 var (
 	ExitCode  = exitCode
 	Escape    = escape
+	Age       = age
 	Marshal   = marshal
 	WriteYAML = writeYAML
 	Usagef    = usagef

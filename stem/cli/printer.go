@@ -170,13 +170,25 @@ func age(d time.Duration) string {
 	case d < time.Minute:
 		return d.Round(100 * time.Millisecond).String()
 	case d < time.Hour:
-		return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
+		return round(d, time.Second)
 	case d < 24*time.Hour:
-		return strings.TrimSuffix(d.Round(time.Minute).String(), "0m0s")
+		return round(d, time.Minute)
 	default:
 		hours := int(d.Round(time.Hour).Hours())
 		return fmt.Sprintf("%dd%dh", hours/24, hours%24)
 	}
+}
+
+// round gives a duration without the units that are zero at its end: 2m50s, 1h30m, 2h.
+func round(d, to time.Duration) string {
+	text := d.Round(to).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // seconds is what views have of a duration.

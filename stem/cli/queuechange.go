@@ -53,7 +53,7 @@ func (p *program) queueDrain() *cobra.Command {
 		Short: "Pause a queue and wait until nothing of it runs",
 		Long: `Pause a queue and wait until nothing of it runs.
 
-The queue stays paused, whether the wait ends well or after --timeout.`,
+The queue stays paused, whether the wait ends well or after --timeout. It takes 5 s at least: so long may workers overlook the pause.`,
 		Example: "  stem queue drain bulk --timeout 10m",
 		Args:    wants(1, 1, "QUEUE"),
 		RunE: p.onService(endless, func(ctx context.Context, s *ops.Service, args []string) error {
@@ -63,7 +63,7 @@ The queue stays paused, whether the wait ends well or after --timeout.`,
 			case err == nil:
 				p.printer.note("Nothing of queue %s runs; it stays paused.", args[0])
 			case isOver(ctx):
-				return timedOutf("tasks of queue %s still run after %v; it stays paused", args[0], p.flags.timeout)
+				return timedOutf("tasks of queue %s may still run after %v; it stays paused", args[0], p.flags.timeout)
 			}
 			return err
 		}),

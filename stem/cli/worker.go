@@ -24,6 +24,7 @@ type workerView struct {
 	UpSeconds float64       `json:"up_seconds"`
 	Seen      time.Time     `json:"seen"`
 	Queues    []string      `json:"queues"`
+	Paused    []string      `json:"paused,omitempty"`
 	Slots     int           `json:"slots"`
 	InHand    int           `json:"in_hand"`
 	Running   int           `json:"running"`
@@ -54,7 +55,7 @@ func viewWorker(w *stem.WorkerInfo, heartbeat time.Duration) workerView {
 	silence := time.Since(w.Seen)
 	v := workerView{
 		Name: w.Name, ID: w.ID, Host: w.Host, PID: w.PID, State: workerUp, Version: w.Version, Revision: w.Revision, UpSeconds: w.Up.Seconds(),
-		Seen: w.Seen.UTC().Truncate(time.Millisecond), Queues: w.Queues, Slots: w.Slots, InHand: w.InHand, Running: w.RunningCount,
+		Seen: w.Seen.UTC().Truncate(time.Millisecond), Queues: w.Queues, Paused: w.Paused, Slots: w.Slots, InHand: w.InHand, Running: w.RunningCount,
 		TaskCount: w.TaskCount, up: age(w.Up), seen: age(max(0, silence)) + " ago",
 	}
 	for _, r := range w.Running {
@@ -71,6 +72,18 @@ func viewWorker(w *stem.WorkerInfo, heartbeat time.Duration) workerView {
 	return v
 }
 
+// serves lists the queues of a worker, and says from which of them it receives nothing.
+func (v workerView) serves(between string) string {
+	var queues []string
+	for _, queue := range v.Queues {
+		if slices.Contains(v.Paused, queue) {
+			queue += " (paused)"
+		}
+		queues = append(queues, queue)
+	}
+	return strings.Join(queues, between)
+}
+
 var workerTable = table[workerView]{
 	kind: "workers",
 	name: func(v workerView) string { return v.ID },
@@ -81,7 +94,7 @@ var workerTable = table[workerView]{
 		{title: "IN HAND", cell: func(v workerView) string { return number(v.InHand) }},
 		{title: "UP", cell: func(v workerView) string { return v.up }},
 		{title: "SEEN", cell: func(v workerView) string { return v.seen }},
-		{title: "QUEUES", cell: func(v workerView) string { return strings.Join(v.Queues, ",") }},
+		{title: "QUEUES", cell: func(v workerView) string { return v.serves(",") }},
 		{title: "ID", cell: func(v workerView) string { return v.ID }, wide: true},
 		{title: "HOST", cell: func(v workerView) string { return v.Host }, wide: true},
 		{title: "PID", cell: func(v workerView) string { return number(v.PID) }, wide: true},
@@ -202,7 +215,7 @@ func (v workerView) detail() detail {
 	d.field("Build", strings.TrimSpace(v.Version+" "+v.Revision))
 	d.field("Up", v.up)
 	d.field("Seen", v.seen)
-	d.field("Queues", strings.Join(v.Queues, ", "))
+	d.field("Queues", v.serves(", "))
 	d.field("Slots", number(v.Slots))
 	d.field("In hand", number(v.InHand))
 	d.field("Running", number(v.Running))
