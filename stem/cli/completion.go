@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,10 +41,13 @@ a second, and the tasks that the program knows.`,
 	}
 }
 
-// completeQueues has --queue completed wherever there is one.
+// completeQueues has queues completed wherever they are said: as --queue, or as what a command is about.
 func (p *program) completeQueues(cmd *cobra.Command) {
 	if cmd.Flags().Lookup("queue") != nil {
 		_ = cmd.RegisterFlagCompletionFunc("queue", p.completeQueue) // it fails for a flag that is not there
+	}
+	if strings.Contains(cmd.Use, " QUEUE") {
+		cmd.ValidArgsFunction = p.completeQueue
 	}
 	for _, below := range cmd.Commands() {
 		p.completeQueues(below)
@@ -66,6 +71,7 @@ func (p *program) completeQueue(cmd *cobra.Command, _ []string, _ string) ([]cob
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	queues, _ := lister.Queues(ctx)
+	queues = slices.DeleteFunc(queues, func(queue string) bool { return escape(queue) != queue }) // it goes to the terminal as it is
 	return queues, cobra.ShellCompDirectiveNoFileComp
 }
 

@@ -84,7 +84,7 @@ func (s *Service) loadInto(ctx context.Context, d *TaskDetail, id string) error 
 	return nil
 }
 
-// whereToLook gives the queues in which a task may be.
+// whereToLook gives the queues in which a task may be: in one whose name no queue can have, none is.
 func (s *Service) whereToLook(ctx context.Context, queue string, r *stem.Result) ([]string, error) {
 	switch {
 	case queue != "":
@@ -92,7 +92,8 @@ func (s *Service) whereToLook(ctx context.Context, queue string, r *stem.Result)
 	case r != nil && r.Queue != "":
 		return []string{r.Queue}, nil
 	default:
-		return s.queueNames(ctx)
+		names, err := s.queueNames(ctx)
+		return slices.DeleteFunc(names, func(name string) bool { return validName("queue", name) != nil }), err
 	}
 }
 
@@ -139,11 +140,13 @@ func timeline(d *TaskDetail) []Moment {
 			ms = append(ms, Moment{at, what, detail})
 		}
 	}
-	for _, a := range d.history() { // first: of one instant, what an attempt has led to comes after it
+	if d.Task != nil {
+		add(d.Task.Published, "published", "")
+	}
+	for _, a := range d.history() { // of one instant, what an attempt has led to comes after it
 		add(a.At, fmt.Sprintf("attempt %d failed", a.Attempt), fmt.Sprintf("%s on %s: %s", a.Kind, a.Worker, a.Message))
 	}
 	if t := d.Task; t != nil {
-		add(t.Published, "published", "")
 		if t.Due.After(t.Published) {
 			add(t.Due, "due", "")
 		}

@@ -61,6 +61,12 @@ func TestATaskThatNobodyHasHeardOfIsNotFound(t *testing.T) {
 		if !errors.As(err, &missing) || missing.Looked != 3 || missing.Bounded || err.Error() != "ops: there is no task nobody in queue default" {
 			d.Errorf("got error %v (%+v), want that it is not in the queue", err, missing)
 		}
+		if err := d.store.PauseQueue(d.Context(), "a\nb", true); err != nil {
+			d.Fatal(err)
+		}
+		if _, err = d.Task(d.Context(), "", "nobody"); !errors.As(err, &missing) || missing.Looked != 3 {
+			d.Errorf("beside a queue that none can be: got error %v, want that it is not in the others", err)
+		}
 		if _, err = d.DeadLetter(d.Context(), "default", "nobody"); !errors.As(err, &missing) || missing.What != "dead letter" {
 			d.Errorf("got error %v, want that there is no dead letter", err)
 		}
