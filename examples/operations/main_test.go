@@ -22,7 +22,7 @@ var told = []string{
 	`STEM_BROKER_URL .* ok `,
 	`Failure: +error: the gateway does not answer`, `exit code 6`, `exit code 6`,
 	`default +served +0 +0 +0 +0 +2`,
-	`order-2 +shop\.charge`, `order-1 +shop\.charge`,
+	`order-2 +till\.charge`, `order-1 +till\.charge`,
 	`Reason: +error: the gateway does not answer`, `"Number": "1"`, `"Card": "•••"`,
 	`2 dead letters would be replayed`, `2 dead letters replayed`, `No dead letters`,
 	`Replayed: +1 times`,

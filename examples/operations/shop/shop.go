@@ -18,7 +18,7 @@ type Order struct {
 
 // charge takes the money for an order. The gateway is away unless there is a file of that name in the worker's folder.
 //
-//stem:task name=shop.charge retries=0
+//stem:task name=till.charge retries=0
 func charge(_ context.Context, order Order) (string, error) {
 	if _, err := os.Stat("gateway"); err != nil {
 		return "", errors.New("the gateway does not answer")
@@ -31,7 +31,7 @@ type Month struct{ Name string }
 
 // report takes an hour, and ends at once when it is told to.
 //
-//stem:task name=shop.report retries=0
+//stem:task name=till.report retries=0
 func report(ctx context.Context, _ Month) error {
 	select {
 	case <-ctx.Done():
