@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,6 +37,7 @@ func TestExitCodes(t *testing.T) {
 		"nothing that the store can do":      {wrapped(errors.ErrUnsupported), cli.ExitRefused},
 		"one of its kind is there":           {wrapped(&stem.UniqueConflictError{}), cli.ExitRefused},
 		"nobody listens":                     {wrapped(&net.OpError{Op: "dial", Err: errors.New("refused")}), cli.ExitUnreachable},
+		"a file that cannot be written":      {wrapped(&fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}), cli.ExitFailed},
 		"no answer in time":                  {wrapped(context.DeadlineExceeded), cli.ExitUnreachable},
 		"a task failed":                      {wrapped(&stem.TaskError{}), cli.ExitTaskFailed},
 		"a task was cancelled":               {wrapped(stem.ErrCancelled), cli.ExitTaskFailed},

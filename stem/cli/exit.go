@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 
 	"github.com/gostem/gostem/stem"
@@ -76,6 +77,8 @@ func exitCode(err error) int {
 		return ExitRefused
 	case errors.As(err, &task), errors.Is(err, stem.ErrCancelled):
 		return ExitTaskFailed
+	case errors.As(err, new(*fs.PathError)): // before networks: the errno in it is a net.Error too
+		return ExitFailed
 	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded):
 		return ExitUnreachable
 	default:
