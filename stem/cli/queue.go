@@ -26,6 +26,7 @@ type queueView struct {
 	Workers       int           `json:"workers"`
 	Rate          float64       `json:"rate"`
 	Unknown       []unknownView `json:"unknown,omitempty"`
+	Limits        []limitView   `json:"limits,omitempty"`
 
 	oldest string
 }
@@ -138,7 +139,7 @@ func (p *program) listQueues(ctx context.Context, s *ops.Service) error {
 func (p *program) queueShow() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show QUEUE",
-		Short:   "Show one queue, and which of its tasks no worker can run",
+		Short:   "Show one queue, which of its tasks no worker can run, and how far the limits of its tasks are used up",
 		Example: "  stem queue show default",
 		Args:    wants(1, 1, "QUEUE"),
 		RunE: p.onService(patience, func(ctx context.Context, s *ops.Service, args []string) error {
@@ -147,6 +148,9 @@ func (p *program) queueShow() *cobra.Command {
 				return err
 			}
 			view := viewQueue(q)
+			if view.Limits, err = viewLimits(ctx, s, q.Name); err != nil {
+				return err
+			}
 			return p.printer.show(view, view.detail())
 		}),
 	}
@@ -175,6 +179,6 @@ func (v queueView) detail() detail {
 		}
 		unknown.rows = append(unknown.rows, []string{u.Task, number(u.Count), what})
 	}
-	d.sections = append(d.sections, unknown)
+	d.sections = append(d.sections, unknown, limitSection(v.Limits))
 	return d
 }

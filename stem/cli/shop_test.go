@@ -48,6 +48,9 @@ func runShop(ctx context.Context, args []string) error {
 		return fill(ctx, client, worker)
 	case "enqueue":
 		return enqueue(ctx, args[1], args[2])
+	case "limited":
+		_, err := send.Enqueue(ctx, letter{}, stem.WithID("limited-1"), stem.OnQueue("mail"), stem.RateLimit(5, time.Minute), stem.Concurrency(2))
+		return err
 	case "work":
 		return work(ctx, client, worker)
 	}
