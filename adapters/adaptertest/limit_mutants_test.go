@@ -267,7 +267,9 @@ var limitMutants = []mutant{
 		f.state = func(s *limit.State) { s.Penalty = max(s.Penalty, time.Minute) }
 	}), []string{"Capabilities/operators see how long turns have to wait, and take none"}},
 	{"takes a turn for each look", limiting(func(f *faultyLimits) {
-		f.state = func(*limit.State) { _, _ = f.Store.TakeTurns(context.Background(), limit.Turn{Bucket: "a", Interval: time.Hour}) }
+		f.state = func(*limit.State) {
+			_, _ = f.Store.TakeTurns(context.Background(), limit.Turn{Bucket: "a", Interval: time.Hour})
+		}
 	}), []string{"Capabilities/operators see how long turns have to wait, and take none"}},
 	{"shows operators who has left", limiting(func(f *faultyLimits) {
 		seen := map[string][]limit.Holder{}
