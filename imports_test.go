@@ -77,7 +77,7 @@ var importRules = map[string]rule{
 	"internal/txmemory":     {local: []string{"stem", "adapters/memory"}}, // a store that tests stand on
 	"internal/faultsite":    {local: concat(core, []string{"stem/limit", "internal/crashworker", "internal/faultnet", "internal/ledger"})},
 	"internal/chaos":        {local: []string{"internal/faultsite"}}, // it reads what sites say
-	"internal/soak":         {}, // what its tests stand on is theirs; it only knows a leak when it sees one
+	"internal/soak":         {},                                      // what its tests stand on is theirs; it only knows a leak when it sees one
 	"internal/...":          {},
 
 	"cmd/...":      {local: []string{anything}},
