@@ -54,7 +54,13 @@ func reportsBesideOutcomes(x *exam) {
 			reports = append(reports, report(id, 1, round))
 			ends = append([]stem.Result{outcome(id, 1)}, ends...)
 		}
-		calls := []*call[none]{x.saving(reports...), x.saving(ends...), x.saving(reports...)}
+		// Each of them begins first in some rounds: who begins last may well come first.
+		batches := [][]stem.Result{reports, ends, reports}
+		calls := make([]*call[none], len(batches))
+		for i := range batches {
+			at := (i + round) % len(batches)
+			calls[at] = x.saving(batches[at]...)
+		}
 		for i, c := range calls {
 			_, err := c.end()
 			if i == 1 && err != nil {
