@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -44,6 +45,10 @@ func advice(err error) string {
 	}
 	text := err.Error()
 	switch code := code(err); {
+	case code == "" && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)):
+		// With TLS 1.3 the server looks at our certificate when we believe to be connected. What it says is lost if we write meanwhile.
+		return ": the server has hung up, as one does that wants a certificate of this program and has got none, or does not know the authority of this program's certificate: " +
+			"name the files with certificate and key in STEM_TLS_CLIENT_CERT and STEM_TLS_CLIENT_KEY, or use " + ways.Certificate
 	case code == "" && strings.HasSuffix(text, "server refused TLS connection"):
 		return ": it speaks no TLS: sslmode=disable in the URL, if nobody on the way can listen"
 	case code == "28000" && strings.Contains(text, "no encryption"):
