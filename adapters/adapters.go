@@ -77,7 +77,7 @@ func open(ctx context.Context, url string, cfg *Config, log *slog.Logger) (store
 		}
 		return openRedis(ctx, url, redis.Config{Namespace: cfg.namespace, TLS: secure, Logger: log})
 	case "postgres", "postgresql":
-		return opened(postgres.Open(ctx, cfg.tls.parameters(url), postgres.Config{Schema: cfg.namespace, Logger: log}))
+		return opened(postgres.Open(ctx, cfg.tls.parameters(url), postgres.Config{Schema: cfg.namespace, NoMigration: cfg.LookOnly, Logger: log}))
 	case "redis+sentinel", "rediss+sentinel":
 		return nil, fmt.Errorf("adapters: open: %s: has no URL: make a client with redis.NewFailoverClient of go-redis and pass it to redis.New", scheme)
 	default:

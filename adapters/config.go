@@ -22,6 +22,9 @@ type Config struct {
 	// STEM_LOG_FORMAT or STEM_LOG_LEVEL is set, else slog.Default().
 	Log *slog.Logger
 
+	// LookOnly has Open make nothing in a store that is empty: where PostgreSQL has no tables of Stem it answers [ErrNoTables].
+	LookOnly bool
+
 	broker, backend, revocations string // URLs
 	namespace                    string
 	defaults                     []stem.Option

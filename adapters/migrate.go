@@ -8,6 +8,9 @@ import (
 	"github.com/gostem/gostem/adapters/postgres"
 )
 
+// ErrNoTables is what Open answers for a PostgreSQL store without tables where [Config].LookOnly is set.
+var ErrNoTables = postgres.ErrNoTables
+
 // Schema is how far the tables of a PostgreSQL store have come.
 type Schema struct {
 	// Store is its URL, without its password, and Name what the schema is called there.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -69,7 +70,7 @@ func boot(ctx context.Context, conn *pgx.Conn, cfg Config, opens int, own bool) 
 	if err != nil {
 		return nil, err
 	}
-	if err := steps.ready(ctx, conn, cfg.Schema); err != nil {
+	if err := steps.ready(ctx, conn, cfg.Schema, !cfg.NoMigration); err != nil {
 		return nil, err
 	}
 	f.sets = own && !f.pooled
@@ -77,8 +78,11 @@ func boot(ctx context.Context, conn *pgx.Conn, cfg Config, opens int, own bool) 
 	return f, nil
 }
 
-// ready migrates an empty schema, and is an error if the program cannot work with another.
-func (s steps) ready(ctx context.Context, conn *pgx.Conn, schema string) error {
+// ErrNoTables: the schema is empty, and the configuration wants that to be an error (see [Config].NoMigration).
+var ErrNoTables = errors.New("there are no tables of Stem there: is it the right database? (stem migrate up makes them, and so does a worker that starts)")
+
+// ready migrates an empty schema, if it may, and is an error if the program cannot work with another.
+func (s steps) ready(ctx context.Context, conn *pgx.Conn, schema string, mayMigrate bool) error {
 	bounded, cancel := context.WithTimeout(ctx, bootTime)
 	defer cancel()
 	is, err := look(bounded, conn, schema)
@@ -86,6 +90,9 @@ func (s steps) ready(ctx context.Context, conn *pgx.Conn, schema string) error {
 		return err
 	}
 	if !is.migrated {
+		if !mayMigrate {
+			return fmt.Errorf("postgres: schema %s: %w", quote(schema), ErrNoTables)
+		}
 		migrating, cancel := context.WithTimeout(ctx, migrationTime)
 		defer cancel()
 		return s.migrate(migrating, conn, schema)

@@ -307,3 +307,21 @@ func TestSchemasMayHaveAnyName(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoOnlyLooksMakesNoTables(t *testing.T) {
+	url := testpostgres.Empty(t)
+	if _, err := postgres.Open(t.Context(), url, postgres.Config{NoMigration: true}); !errors.Is(err, postgres.ErrNoTables) {
+		t.Errorf("got error %v, want %v", err, postgres.ErrNoTables)
+	}
+	if _, version, _, err := postgres.SchemaVersion(t.Context(), url, postgres.Config{}); err != nil || version != 0 {
+		t.Errorf("got version %d, %v, want none", version, err)
+	}
+	if err := postgres.Migrate(t.Context(), url, postgres.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	store, err := postgres.Open(t.Context(), url, postgres.Config{NoMigration: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Close()
+}

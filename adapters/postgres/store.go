@@ -19,6 +19,9 @@ type Config struct {
 	// PollOnly tells not to listen for what others announce, but to ask. It is so by itself behind a pooler, such as PgBouncer, where nobody
 	// can listen. Default: false.
 	PollOnly bool
+	// NoMigration has [Open] and [New] answer [ErrNoTables] for an empty schema, instead of making the tables there: for programs that
+	// only look, whose user may have named another database than he meant. Default: false.
+	NoMigration bool
 	// MaxDeadLetters is the most dead letters kept for each queue. One more, and the oldest goes within a minute. Default: 10,000.
 	MaxDeadLetters int
 	// Logger is told what an operator should know: what the checks at the start found. Default: slog.Default().

@@ -57,6 +57,7 @@ Ctrl-C. Results are not kept. The store has as much to do as it can: leave one a
 		Example: "  stem bench --tasks 10000 --concurrency 50",
 		Args:    wants(0, 0, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			p.makesTables = true
 			if tasks < 1 || tasks > mostBenched {
 				return usagef("--tasks %d: want 1 to %d", tasks, mostBenched)
 			}

@@ -52,6 +52,7 @@ type program struct {
 	flags          flags
 	printer        *printer
 	stores         adapters.Config // once they have been opened
+	makesTables    bool            // the command is one of a program's that uses the stores, not of one that looks at them
 }
 
 // flags are those of every command.

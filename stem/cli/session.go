@@ -29,6 +29,7 @@ func (p *program) openStores(ctx context.Context) (stores adapters.Stores, err e
 	if p.stores, err = p.configure(); err != nil {
 		return stores, err
 	}
+	p.stores.LookOnly = !p.makesTables
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	stores, err = p.cfg.Open(ctx, &p.stores)
@@ -36,6 +37,10 @@ func (p *program) openStores(ctx context.Context) (stores adapters.Stores, err e
 	switch {
 	case errors.As(err, &option) && p.value("STEM_BROKER_URL") == "":
 		return stores, usagef("no broker is named: say --broker, set STEM_BROKER_URL or make a context (%s context set --help)", p.cfg.Name)
+	case errors.Is(err, adapters.ErrNoTables):
+		return stores, &exitError{ExitRefused, err}
+	case errors.As(err, &option):
+		return stores, &exitError{ExitUsage, err}
 	case err != nil:
 		return stores, &exitError{ExitUnreachable, fmt.Errorf("cannot connect: %w", err)}
 	}

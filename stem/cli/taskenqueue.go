@@ -45,6 +45,7 @@ With --wait the result is awaited and shown; the exit code is 6 where the task f
 		ValidArgsFunction: p.completeTask,
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		p.makesTables = true
 		usual := patience
 		if e.wait {
 			usual = endless

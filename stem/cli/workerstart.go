@@ -76,6 +76,7 @@ Only a program with tasks of its own can do that: the stock command knows none.`
   stem worker start --autoscale-min 2 --autoscale-max 50`,
 		Args: wants(0, 0, "none"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			p.makesTables = true
 			if p.cfg.Registry == nil {
 				return ops.ErrNoRegistry
 			}

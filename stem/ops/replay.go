@@ -125,6 +125,7 @@ func (s *Service) replay(ctx context.Context, keeper DeadLetterKeeper, letters [
 		return fmt.Errorf("ops: replay dead letters of queue %s: %w", sound[0].Queue, err)
 	}
 	var done []DeadLetter
+	ours := make(map[string]string) // by the places of letters, the tasks that we have made of them
 	for i := range sound {
 		if err := s.sentBack(ctx, sound[i].ID, &envs[i], published[i], stem.ItemErr(err, i)); err != nil {
 			c.Skipped++
@@ -132,8 +133,11 @@ func (s *Service) replay(ctx context.Context, keeper DeadLetterKeeper, letters [
 			continue
 		}
 		done = append(done, sound[i])
+		if !published[i].Duplicate {
+			ours[sound[i].Place] = published[i].ID
+		}
 	}
-	return c.remove(ctx, keeper, done)
+	return c.take(ctx, keeper, done, ours)
 }
 
 // envelope makes the new task of a letter.
@@ -185,6 +189,12 @@ func (s *Service) Purge(ctx context.Context, by By, f LetterFilter) (Change, err
 
 // remove deletes letters, and counts them as changed. Those that are gone somebody else has changed.
 func (c *Change) remove(ctx context.Context, keeper DeadLetterKeeper, letters []DeadLetter) error {
+	return c.take(ctx, keeper, letters, nil)
+}
+
+// take deletes letters. Of one that is gone it is told where we have made a task of it: somebody has deleted or sent back the letter
+// meanwhile, and the task is there all the same.
+func (c *Change) take(ctx context.Context, keeper DeadLetterKeeper, letters []DeadLetter, ours map[string]string) error {
 	if len(letters) == 0 {
 		return nil
 	}
@@ -200,6 +210,9 @@ func (c *Change) remove(ctx context.Context, keeper DeadLetterKeeper, letters []
 			c.changed(letters[i].ID)
 		case errors.Is(err, ErrGone):
 			c.Skipped++
+			if as := ours[letters[i].Place]; as != "" {
+				c.failed(letters[i].ID, fmt.Errorf("ops: it was sent back as %s, and somebody else has removed the dead letter meanwhile: %w", as, ErrGone))
+			}
 		default:
 			c.Skipped++
 			c.failed(letters[i].ID, err)

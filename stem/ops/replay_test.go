@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -166,6 +167,25 @@ func TestAReplayThatCrashedMakesOneCopy(t *testing.T) {
 			d.same("replays of "+id, r.Replays.Count, 1)
 			d.same("the copy of "+id, must[stem.Result](d)(d.Result(d.Context(), r.Replays.As)).State, stem.StateSucceeded)
 		}
+	})
+}
+
+// Who purges while another sends back does not hide what was sent back.
+func TestWhatWasSentBackIsToldThoughItsLetterIsPurged(t *testing.T) {
+	operate(t, func(d *desk) {
+		d.bury([]string{"a"})
+		d.serve(ops.Stores{Backend: d.store, Broker: &crashing{Broker: d.store, DeadLetterKeeper: d.store, remove: func() error {
+			page, err := d.store.ListDeadLetters(d.Context(), ops.DeadLetterQuery{Queue: "default", Limit: 10})
+			if err != nil {
+				return err
+			}
+			return d.store.RemoveDeadLetters(d.Context(), "default", page.Letters...) // the other one is quicker
+		}}})
+		c := d.replay(ops.LetterFilter{}, ops.ReplayOptions{})
+		if c.Changed != 0 || c.Skipped != 1 || len(c.Errors) != 1 || !errors.Is(c.Errors[0].Err, ops.ErrGone) || !strings.Contains(c.Errors[0].Err.Error(), "sent back as ") {
+			d.Errorf("got %+v, want to be told that the task is there", c)
+		}
+		d.same("copies", len(d.waiting()), 1)
 	})
 }
 
