@@ -309,7 +309,7 @@ func TestSchemasMayHaveAnyName(t *testing.T) {
 }
 
 func TestWhoOnlyLooksMakesNoTables(t *testing.T) {
-	url := testpostgres.Empty(t)
+	url := testpostgres.URL(t)
 	if _, err := postgres.Open(t.Context(), url, postgres.Config{NoMigration: true}); !errors.Is(err, postgres.ErrNoTables) {
 		t.Errorf("got error %v, want %v", err, postgres.ErrNoTables)
 	}
