@@ -90,7 +90,7 @@ func (i *instance) start() error {
 	}
 	defer log.Close()
 	args := []string{"-D", i.data()}
-	for _, s := range append([]string{"port=" + strconv.Itoa(i.port), "listen_addresses=127.0.0.1", "unix_socket_directories="}, i.settings...) {
+	for _, s := range append([]string{"port=" + strconv.Itoa(i.port), "listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300"}, i.settings...) {
 		args = append(args, "-c", s)
 	}
 	cmd := i.command(i.dir, filepath.Join(i.bin, "postgres"), args...)
