@@ -147,6 +147,9 @@ func (p *program) queueShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if isNothing(q) {
+				return notFoundf("queue %s holds nothing, is not paused and has no worker: is that its name? (%s queue list)", q.Name, p.cfg.Name)
+			}
 			view := viewQueue(q)
 			if view.Limits, err = viewLimits(ctx, s, q.Name); err != nil {
 				return err
@@ -154,6 +157,11 @@ func (p *program) queueShow() *cobra.Command {
 			return p.printer.show(view, view.detail())
 		}),
 	}
+}
+
+// isNothing tells that there is no sign of a queue: most likely nobody has used one of that name.
+func isNothing(q ops.Queue) bool {
+	return q.Ready+q.Running+q.Delayed+q.Dead+len(q.Unknown)+q.Workers == 0 && !q.Paused
 }
 
 func (v queueView) detail() detail {

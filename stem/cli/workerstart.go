@@ -80,6 +80,12 @@ Only a program with tasks of its own can do that: the stock command knows none.`
 			if p.cfg.Registry == nil {
 				return ops.ErrNoRegistry
 			}
+			for _, flag := range []string{"concurrency", "prefetch", "autoscale-min", "autoscale-max", "heartbeat-interval", "grace"} {
+				// Nothing said is 0 as well, and means the default.
+				if f := cmd.Flags().Lookup(flag); f.Changed && (f.Value.String() == "0" || f.Value.String() == "0s") {
+					return usagef("--%s %s: want more than 0, or leave it out", flag, f.Value)
+				}
+			}
 			stores, err := p.openStores(cmd.Context())
 			if err != nil {
 				return err

@@ -257,6 +257,8 @@ func (s *Service) eachNamed(ctx context.Context, f TaskFilter, c *Change, do fun
 			return err
 		case t == nil || f.Task != "" && t.Task != f.Task:
 			c.failed(id, missing)
+		case t.State == Running && !slices.Contains(f.States, Running):
+			c.failed(id, fmt.Errorf("ops: task %s is running: revoke it, if it is to end", id))
 		case !slices.Contains(f.States, t.State):
 			c.failed(id, fmt.Errorf("ops: task %s is %s, not one of %v", id, t.State, f.States))
 		default:
