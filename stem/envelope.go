@@ -207,6 +207,10 @@ func (e *Envelope) negative() error {
 	return nil
 }
 
+// ValidateName reports a name that no store takes: an id, a task name or a queue is 1 to MaxIDLength printable ASCII bytes
+// without spaces. The error, an *OptionError, calls it by field, and shows it shortened and escaped.
+func ValidateName(field, name string) error { return validName(field, name) }
+
 // validName checks the one alphabet of ids, task names and queues: printable
 // ASCII without the space, so that every store, shell and log shows them alike.
 func validName(field, s string) error {

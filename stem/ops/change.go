@@ -89,7 +89,7 @@ type TaskFilter struct {
 }
 
 func (f *TaskFilter) complete(possible ...State) error {
-	if err := validName("queue", f.Queue); err != nil {
+	if err := stem.ValidateName("queue", f.Queue); err != nil {
 		return err
 	}
 	for _, state := range f.States {
@@ -105,7 +105,7 @@ func (f *TaskFilter) complete(possible ...State) error {
 
 func completeMany(task string, ids []string, limit *int) error {
 	if task != "" {
-		if err := validName("task name", task); err != nil {
+		if err := stem.ValidateName("task name", task); err != nil {
 			return err
 		}
 	}
@@ -113,7 +113,7 @@ func completeMany(task string, ids []string, limit *int) error {
 		return &stem.OptionError{Option: "ids", Value: fmt.Sprint(len(ids)), Want: "at most 1,000"}
 	}
 	for _, id := range ids {
-		if err := validName("id", id); err != nil {
+		if err := stem.ValidateName("id", id); err != nil {
 			return err
 		}
 	}
@@ -323,7 +323,7 @@ func (s *Service) Revoke(ctx context.Context, by By, queue string, ids []string,
 		if err := completeMany("", ids, &limit); err != nil {
 			return c, err
 		}
-		if err := validName("queue", queue); err != nil {
+		if err := stem.ValidateName("queue", queue); err != nil {
 			return c, err
 		}
 		opts = append([]stem.RevokeOption{stem.RevokeReason("revoked " + by.text())}, opts...)

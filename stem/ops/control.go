@@ -164,6 +164,7 @@ type SilentError struct {
 	Waited time.Duration
 }
 
+// Error names those that are silent, and those that are not there.
 func (e *SilentError) Error() string {
 	var parts []string
 	if len(e.Silent) > 0 {

@@ -38,7 +38,7 @@ type Moment struct {
 // as many dead letters, are looked at. A task of which nothing is found is a *NotFoundError.
 func (s *Service) Task(ctx context.Context, queue, id string) (TaskDetail, error) {
 	var d TaskDetail
-	if err := validName("id", id); err != nil {
+	if err := stem.ValidateName("id", id); err != nil {
 		return d, err
 	}
 	if err := s.loadInto(ctx, &d, id); err != nil {
@@ -88,12 +88,12 @@ func (s *Service) loadInto(ctx context.Context, d *TaskDetail, id string) error 
 func (s *Service) whereToLook(ctx context.Context, queue string, r *stem.Result) ([]string, error) {
 	switch {
 	case queue != "":
-		return []string{queue}, validName("queue", queue)
+		return []string{queue}, stem.ValidateName("queue", queue)
 	case r != nil && r.Queue != "":
 		return []string{r.Queue}, nil
 	default:
 		names, err := s.queueNames(ctx)
-		return slices.DeleteFunc(names, func(name string) bool { return validName("queue", name) != nil }), err
+		return slices.DeleteFunc(names, func(name string) bool { return stem.ValidateName("queue", name) != nil }), err
 	}
 }
 

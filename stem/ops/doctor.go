@@ -62,7 +62,7 @@ func (s *Service) Examine(ctx context.Context) ([]Finding, error) {
 	}
 	findings = append(findings, examineWorkers(workers)...)
 	for i := range queues {
-		if err := validName("queue", queues[i].Name); err != nil {
+		if err := stem.ValidateName("queue", queues[i].Name); err != nil {
 			findings = append(findings, Finding{LevelWarning, "unreadable-queue", "the store lists a queue that none can be: " + err.Error(),
 				"find out what else writes to the store, and take the name out of its list of queues"})
 			continue

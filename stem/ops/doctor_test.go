@@ -33,7 +33,7 @@ func TestAnExaminationFindsWhatKeepsTasksFromRunning(t *testing.T) {
 			ops.Finding{Level: ops.LevelWarning, Code: "paused", What: "queue q: it is paused", Remedy: "stem queue resume q"}},
 		"a queue that none can be": {func(ctx context.Context, store *memory.Store, _ *stem.Client) error {
 			return store.PauseQueue(ctx, "a\nb", true)
-		}, ops.Finding{Level: ops.LevelWarning, Code: "unreadable-queue", What: `queue "a\nb": want 1 to 200 printable`, Remedy: "what else writes to the store"}},
+		}, ops.Finding{Level: ops.LevelWarning, Code: "unreadable-queue", What: `queue "a\nb": want printable ASCII without spaces`, Remedy: "what else writes to the store"}},
 		"a queue without a worker": {nil, ops.Finding{Level: ops.LevelError, Code: "no-worker", What: "queue q: 1 tasks are due", Remedy: "STEM_WORKER_QUEUES=q"}},
 		"a task that nobody knows": {func(ctx context.Context, store *memory.Store, _ *stem.Client) error {
 			soon, cancel := context.WithTimeout(ctx, time.Second)

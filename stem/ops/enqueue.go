@@ -104,7 +104,7 @@ const (
 // Await blocks until a task has ended, and answers its record; the context's error where that ends before, and as
 // [Service.Result] does where the result is no longer kept. The task need not have been enqueued yet.
 func (s *Service) Await(ctx context.Context, id string) (stem.Result, error) {
-	if err := validName("id", id); err != nil {
+	if err := stem.ValidateName("id", id); err != nil {
 		return stem.Result{}, err
 	}
 	if watcher, ok := stem.As[stem.ResultWatcher](s.stores.Backend); ok {

@@ -30,7 +30,7 @@ type LimitView struct {
 // Limits answers the limits of the tasks in a queue, in the order of tasks and keys, and what is used up of them: of the first 500
 // entries of each state, since limits travel with tasks. Where more lies there, others may be in force.
 func (s *Service) Limits(ctx context.Context, queue string) ([]LimitView, error) {
-	if err := validName("queue", queue); err != nil {
+	if err := stem.ValidateName("queue", queue); err != nil {
 		return nil, err
 	}
 	reader, err := capable[limit.Reader](s.stores.Limits)

@@ -72,7 +72,7 @@ func walk(ctx context.Context, lister TaskLister, q TaskQuery) (TaskPage, error)
 
 // complete fills in what the query leaves out, and refuses what no store is asked.
 func (q *TaskQuery) complete() error {
-	if err := validName("queue", q.Queue); err != nil {
+	if err := stem.ValidateName("queue", q.Queue); err != nil {
 		return err
 	}
 	if q.State != "" && !slices.Contains(States, q.State) {
@@ -84,17 +84,17 @@ func (q *TaskQuery) complete() error {
 // completePage does that for what every list has.
 func completePage(task, id, after string, limit *int) error {
 	if task != "" {
-		if err := validName("task name", task); err != nil {
+		if err := stem.ValidateName("task name", task); err != nil {
 			return err
 		}
 	}
 	if id != "" {
-		if err := validName("id", id); err != nil {
+		if err := stem.ValidateName("id", id); err != nil {
 			return err
 		}
 	}
 	const longestState = len(Retrying) + 1 // that the walk through all states puts before a cursor
-	if len(after) > MaxCursor+longestState || !printable(after, '!') {
+	if len(after) > MaxCursor+longestState || strings.ContainsFunc(after, func(r rune) bool { return r < '!' || r > '~' }) {
 		return &stem.OptionError{Option: "cursor", Value: quoted(after), Want: "the one that the page before gave"}
 	}
 	if *limit == 0 {
@@ -129,7 +129,7 @@ func listDead(ctx context.Context, keeper DeadLetterKeeper, q DeadLetterQuery) (
 }
 
 func (q *DeadLetterQuery) complete() error {
-	if err := validName("queue", q.Queue); err != nil {
+	if err := stem.ValidateName("queue", q.Queue); err != nil {
 		return err
 	}
 	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
@@ -148,7 +148,7 @@ const (
 // DeadLetter answers the dead letter of an id, the newest if there are several, of at most 20,000 that are
 // looked at. It answers a *NotFoundError if it is not among them.
 func (s *Service) DeadLetter(ctx context.Context, queue, id string) (DeadLetter, error) {
-	if err := validName("id", id); err != nil {
+	if err := stem.ValidateName("id", id); err != nil {
 		return DeadLetter{}, err
 	}
 	missing := &NotFoundError{What: "dead letter", ID: id}

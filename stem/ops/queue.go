@@ -31,7 +31,7 @@ func (s *Service) Queues(ctx context.Context) ([]Queue, error) {
 
 // Queue answers one queue; one that nobody uses is empty.
 func (s *Service) Queue(ctx context.Context, name string) (Queue, error) {
-	if err := validName("queue", name); err != nil {
+	if err := stem.ValidateName("queue", name); err != nil {
 		return Queue{}, err
 	}
 	queues, err := s.queues(ctx, []string{name})

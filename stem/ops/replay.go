@@ -51,7 +51,7 @@ func (o *ReplayOptions) validate() error {
 	case o.Delay < 0:
 		return &stem.OptionError{Option: "delay", Value: o.Delay.String(), Want: "0 or more"}
 	case o.OnQueue != "":
-		return validName("queue", o.OnQueue)
+		return stem.ValidateName("queue", o.OnQueue)
 	}
 	return nil
 }

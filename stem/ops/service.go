@@ -118,7 +118,7 @@ var ErrNoRegistry = errors.New("ops: this program knows no tasks: those of an ap
 // Result answers the record of a task as [stem.Backend] has it: a *NotFoundError that wraps [stem.ErrNoResult] or
 // [stem.ErrResultExpired] where there is none.
 func (s *Service) Result(ctx context.Context, id string) (stem.Result, error) {
-	if err := validName("id", id); err != nil {
+	if err := stem.ValidateName("id", id); err != nil {
 		return stem.Result{}, err
 	}
 	if s.stores.Backend == nil {
