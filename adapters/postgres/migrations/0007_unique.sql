@@ -255,7 +255,10 @@ BEGIN
     FROM unnest(p_queues, p_uniques, p_ids, p_whats, p_aboves) WITH ORDINALITY u(queue, key, id, what, above, n)
     WHERE {schema}.revoked_for_1(v_now, u.queue, u.id, u.above) IS NULL
     HAVING count(*) > 0;
-    v_busy := ARRAY(SELECT v_starts[b] FROM unnest(v_busy) b);
+    -- A key whose time is over is nobody's any more: who holds its row is about to take it over, as all may, or tidies up.
+    v_busy := ARRAY(SELECT v_starts[b] FROM unnest(v_busy) b JOIN {schema}.unique_key u
+        ON u.queue = p_queues[v_starts[b]] COLLATE "C" AND u.key = p_uniques[v_starts[b]] COLLATE "C" AND u.id = p_ids[v_starts[b]]
+        WHERE u.till IS NULL OR u.till > v_now);
     RETURN QUERY SELECT x.n::integer - 1, x.reason FROM (
         SELECT u.n, {schema}.revoked_for_1(v_now, u.queue, u.id, u.above) AS reason
         FROM unnest(p_queues, p_ids, p_aboves) WITH ORDINALITY u(queue, id, above, n) OFFSET 0) x
