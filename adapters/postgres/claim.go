@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/gostem/gostem/stem"
 )
@@ -48,6 +49,7 @@ type receipt struct {
 	holder int32       // the session's number
 	told   atomic.Bool // the store has heard of the start
 	seq    int64
+	spot   pgtype.TID // where the claim has put the row
 }
 
 // row is one row of the answer.
@@ -55,6 +57,7 @@ type row struct {
 	place, priority, cuts, failures, snoozes, releases int32
 	seq, number, due, published                        int64 // instants in microseconds since 2000, published 0 for none
 	marks, envelope, note                              []byte
+	spot                                               pgtype.TID
 }
 
 func (r *receiver) claim(ctx context.Context, reaches []reach) (*claimed, error) {
@@ -148,7 +151,7 @@ func (r *receiver) delivery(one *row) stem.Delivery {
 	both := &struct {
 		envelope stem.Envelope
 		receipt  receipt
-	}{receipt: receipt{schema: r.cfg.Schema, seq: one.seq}}
+	}{receipt: receipt{schema: r.cfg.Schema, seq: one.seq, spot: one.spot}}
 	d := stem.Delivery{
 		Envelope: &both.envelope, Receipt: &both.receipt, Session: r.req.Session.ID, Number: one.number,
 		Attempt: max(int(one.failures), 0) + 1, Snoozes: max(int(one.snoozes), 0), Releases: max(int(one.releases), 0), Interruptions: int(one.cuts),
@@ -211,7 +214,7 @@ func since(from, to int64) time.Duration {
 
 // readRow reads the columns in their binary format.
 func readRow(values [][]byte) (one row, err error) {
-	if len(values) != 13 {
+	if len(values) != 14 {
 		return one, errAnswer
 	}
 	for i, to := range [...]*int32{0: &one.place, 5: &one.priority, 6: &one.cuts, 7: &one.failures, 8: &one.snoozes, 9: &one.releases} {
@@ -233,6 +236,9 @@ func readRow(values [][]byte) (one row, err error) {
 		*to = int64(binary.BigEndian.Uint64(values[i]))
 	}
 	one.marks, one.envelope, one.note = values[10], values[11], values[12]
+	if spot := values[13]; len(spot) == 6 {
+		one.spot = pgtype.TID{BlockNumber: binary.BigEndian.Uint32(spot), OffsetNumber: binary.BigEndian.Uint16(spot[4:]), Valid: true}
+	}
 	return one, nil
 }
 

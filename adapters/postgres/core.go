@@ -44,6 +44,7 @@ type Store struct {
 	owned bool // the pool is ours to close
 
 	offset   atomic.Int64 // of the store's clock in microseconds; only tests move it
+	stale    atomic.Int64 // until when results are not taken for the first of their ids, by UnixNano
 	line     sync.Map     // *bounds by queue
 	waiting  waiting
 	notifier notifier

@@ -75,6 +75,13 @@ func (c *cell[E]) BytesValue() ([]byte, error) {
 	return nil, c.wrong()
 }
 
+func (c *cell[E]) TIDValue() (pgtype.TID, error) {
+	if v, ok := any(&c.value).(*pgtype.TID); ok {
+		return *v, nil
+	}
+	return pgtype.TID{}, c.wrong()
+}
+
 func (c *cell[E]) BoolValue() (pgtype.Bool, error) {
 	if v, ok := any(&c.value).(*bool); ok {
 		return pgtype.Bool{Bool: *v, Valid: true}, nil

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/gostem/gostem/stem"
 )
@@ -105,13 +108,14 @@ func (s *Store) settleOneByOne(ctx context.Context, rows *settleRows) (refused [
 }
 
 func (s *Store) settleRows(ctx context.Context, r *settleRows, careful bool) ([]stem.ItemError, error) {
-	args := [18]any{s.offset.Load(), careful, listOf(r.holders), listOf(r.seqs), listOf(r.numbers),
+	args := [20]any{s.offset.Load(), careful, listOf(r.holders), listOf(r.seqs), listOf(r.numbers),
 		listOf(r.verdicts), listOf(r.delays), listOf(r.marks), listOf(r.reasons), listOf(r.ids),
-		listOf(r.results), listOf(r.terminals), listOf(r.keeps), listOf(r.records)}
-	statement, n := s.sql.settle, 14
+		listOf(r.results), listOf(r.terminals), listOf(r.keeps), listOf(r.records), listOf(r.spots),
+		len(r.indices) >= manySettled && time.Now().UnixNano() >= s.stale.Load()}
+	statement, n := s.sql.settle, 16
 	if k := r.keys; k != nil {
-		statement, n = s.sql.settleUnique, 18
-		args[14], args[15], args[16], args[17] = listOf(k.queues), listOf(k.keys), listOf(k.ids), listOf(k.whats)
+		statement, n = s.sql.settleUnique, 20
+		args[16], args[17], args[18], args[19] = listOf(k.queues), listOf(k.keys), listOf(k.ids), listOf(k.whats)
 	}
 	rows, err := s.on.rows(ctx, statement, args[:n]...)
 	if err != nil {
@@ -126,7 +130,10 @@ func (s *Store) settleRows(ctx context.Context, r *settleRows, careful bool) ([]
 			return nil, err
 		}
 		if place < 0 {
-			announced = code == 1
+			announced = code&1 > 0
+			if code&2 > 0 {
+				s.stale.Store(time.Now().Add(staleFor).UnixNano())
+			}
 			continue
 		}
 		if int(place) >= len(r.indices) || int(code) >= len(settleErrors) {
@@ -140,6 +147,13 @@ func (s *Store) settleRows(ctx context.Context, r *settleRows, careful bool) ([]
 	s.settled(r, announced)
 	return refused, nil
 }
+
+// A try without a look costs a subtransaction, and all of it where it fails, so only many are tried together, and for a while
+// none where one has failed: results of tasks that are retried or report progress, or whose ids come again, are not the first.
+const (
+	manySettled = 8
+	staleFor    = time.Minute
+)
 
 var settleErrors = [...]error{1: stem.ErrLeaseLost, 2: stem.ErrCompleted, 3: stem.ErrTransactionOpen}
 
@@ -162,6 +176,7 @@ type settleRows struct {
 	holders  []int32
 	seqs     []int64
 	numbers  []int64
+	spots    []pgtype.TID // where their claims have put the rows
 	verdicts []int16
 	delays   []int64
 	marks    []*string
@@ -179,13 +194,15 @@ type settleRows struct {
 }
 
 func newSettleRows(n int) *settleRows {
-	return &settleRows{indices: make([]int, 0, n), holders: make([]int32, 0, n), seqs: make([]int64, 0, n), numbers: make([]int64, 0, n)}
+	return &settleRows{indices: make([]int, 0, n), holders: make([]int32, 0, n), seqs: make([]int64, 0, n),
+		numbers: make([]int64, 0, n), spots: make([]pgtype.TID, 0, n)}
 }
 
 func (r *settleRows) add(index int, s *stem.Settlement, receipt *receipt, save bool) {
 	n := len(r.indices)
 	r.indices = append(r.indices, index)
 	r.holders, r.seqs, r.numbers = append(r.holders, receipt.holder), append(r.seqs, receipt.seq), append(r.numbers, s.Delivery.Number)
+	r.spots = append(r.spots, receipt.spot)
 	if s.Verdict != stem.VerdictAck && r.verdicts == nil {
 		r.verdicts = make([]int16, n, cap(r.indices))
 		for i := range r.verdicts {
@@ -251,7 +268,7 @@ func record(r *stem.Result) []byte {
 
 // only gives the rows without all but one.
 func (r *settleRows) only(i int) *settleRows {
-	one := &settleRows{indices: r.indices[i : i+1], holders: r.holders[i : i+1], seqs: r.seqs[i : i+1], numbers: r.numbers[i : i+1]}
+	one := &settleRows{indices: r.indices[i : i+1], holders: r.holders[i : i+1], seqs: r.seqs[i : i+1], numbers: r.numbers[i : i+1], spots: r.spots[i : i+1]}
 	if r.verdicts != nil {
 		one.verdicts, one.delays, one.marks = r.verdicts[i:i+1], r.delays[i:i+1], r.marks[i:i+1]
 		one.reasons, one.ids, one.back = r.reasons[i:i+1], r.ids[i:i+1], r.back

@@ -51,7 +51,8 @@ $$;
 --
 -- It answers one row for each envelope, and then one with place -1: the session's number in seq,
 -- 1 in number if anything is revoked, the time in due, the next time in published when something becomes due, and in
--- note for each queue its flags (1 paused, 2 looked from the start, 4 set something aside, 8 there may be more) and its "back".
+-- note for each queue its flags (1 paused, 2 looked from the start, 4 set something aside, 8 there may be more) and its "back". The spot
+-- is where the row lies now, for who settles it.
 CREATE FUNCTION {schema}.claim_1(
     p_offset bigint, p_session text, p_lease bigint, p_leaving boolean,
     p_queues text[], p_tasks text[], p_prints bigint[],
@@ -60,7 +61,7 @@ CREATE FUNCTION {schema}.claim_1(
     p_recover boolean, p_held bigint[], p_numbers bigint[], p_bounded text[], p_mosts integer[])
 RETURNS TABLE (place integer, seq bigint, number bigint, due timestamptz, published timestamptz,
     priority integer,
-    cuts integer, failures integer, snoozes integer, releases integer, marks text, envelope bytea, note bigint[])
+    cuts integer, failures integer, snoozes integer, releases integer, marks text, envelope bytea, note bigint[], spot tid)
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -158,7 +159,7 @@ BEGIN
             RETURN QUERY UPDATE {schema}.task k SET number = greatest(k.number + 1, v_number + c.n)
                 FROM unnest(v_some) WITH ORDINALITY c(ctid, n) WHERE k.ctid = c.ctid
                 RETURNING array_position(p_queues, k.queue) - 1, k.seq, k.number, k.due, k.published, k.priority::integer,
-                    coalesce(cardinality(k.cut), 0), k.failures, k.snoozes, k.releases, k.marks::text, k.envelope, NULL::bigint[];
+                    coalesce(cardinality(k.cut), 0), k.failures, k.snoozes, k.releases, k.marks::text, k.envelope, NULL::bigint[], k.ctid;
             v_left := v_left - v_lent;
             v_bytes := v_bytes - v_size;
             IF v_lent < cardinality(v_rows) THEN
@@ -261,12 +262,14 @@ BEGIN
                 SELECT array_agg(x.ctid), array_agg(x.size), array_agg(x.known), bool_and(x.known), sum(x.size)
                 INTO v_rows, v_sizes, v_known, v_all, v_size
                 FROM (
-                    SELECT r.ctid, r.size, p_tasks IS NULL OR EXISTS ( -- known_1, in place: this is done for every task
-                        SELECT FROM unnest(p_tasks, p_prints) u(task, print)
-                        WHERE u.task = r.task AND (u.print IS NULL OR r.fingerprint IS NULL OR u.print = r.fingerprint)) AS known
+                    -- known_1, in place, and without a query where the first of the name will do: this is done for every task.
+                    SELECT r.ctid, r.size, CASE WHEN p_tasks IS NULL THEN true
+                        WHEN coalesce(p_prints[r.known] = r.fingerprint, r.known IS NOT NULL) THEN true
+                        WHEN r.known IS NULL THEN false
+                        ELSE {schema}.known_1(p_tasks, p_prints, r.task, r.fingerprint) END AS known
                     FROM unnest(v_order) o(priority)
                     CROSS JOIN LATERAL (
-                        SELECT k.ctid, k.size, k.task, k.fingerprint FROM {schema}.task k
+                        SELECT k.ctid, k.size, k.task, k.fingerprint, array_position(p_tasks, k.task) AS known FROM {schema}.task k
                         WHERE k.queue = v_queue AND k.priority = o.priority AND k.holder IS NULL AND k.due <= v_now
                           AND (k.due, k.seq) > (
                             CASE WHEN v_flags & 2 > 0 THEN '-infinity'
@@ -331,7 +334,7 @@ BEGIN
                         cut = CASE WHEN k.holder IS NULL OR (SELECT s.leaving FROM {schema}.session s WHERE s.no = k.holder) THEN k.cut ELSE k.cut || k.number END
                     FROM unnest(v_some) WITH ORDINALITY c(ctid, n) WHERE k.ctid = c.ctid
                     RETURNING v_at - 1, k.seq, k.number, k.due, k.published, k.priority::integer,
-                        coalesce(cardinality(k.cut), 0), k.failures, k.snoozes, k.releases, k.marks::text, k.envelope, NULL::bigint[];
+                        coalesce(cardinality(k.cut), 0), k.failures, k.snoozes, k.releases, k.marks::text, k.envelope, NULL::bigint[], k.ctid;
                 v_lent := v_lent + cardinality(v_some);
                 v_left := v_left - cardinality(v_some);
                 v_bytes := v_bytes - v_size;
@@ -370,7 +373,7 @@ BEGIN
             WHERE k.queue = q.name AND k.priority = p.priority::smallint AND k.holder IS NULL AND k.due > v_now
             ORDER BY k.due, k.seq LIMIT 1) r;
     END IF;
-    RETURN QUERY SELECT -1, v_me::bigint, v_number, v_now, v_next, 0, 0, 0, 0, 0, NULL::text, NULL::bytea, v_notes;
+    RETURN QUERY SELECT -1, v_me::bigint, v_number, v_now, v_next, 0, 0, 0, 0, 0, NULL::text, NULL::bytea, v_notes, NULL::tid;
 END
 $$;
 

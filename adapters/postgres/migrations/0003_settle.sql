@@ -34,10 +34,13 @@ END
 $$;
 
 -- settle ends deliveries: 1 ack, 2 retry, 3 snooze, 4 dead-letter, 5 release. p_verdicts and all from there
--- to p_ids are NULL where all are acks; p_results and what follows is NULL where no results are saved.
+-- to p_ids are NULL where all are acks; p_results and what follows is NULL where no results are saved. p_spots are where
+-- their claims have put the rows. p_fresh says that nobody seems to have saved anything under one of these ids: then that is tried
+-- without a look for each.
 --
 -- It answers the places of those that it did not settle, with a code: 1 the lease is lost, 2 a transaction has
--- completed it, 3 a transaction that is open holds the row. Place -1 ends the answer, with code 1 if somebody waits for results.
+-- completed it, 3 a transaction that is open holds the row. Place -1 ends the answer, with 1 in its code if somebody waits for
+-- results, and 2 if they were not fresh.
 --
 -- Rows are waited for 20 ms at most, then the call fails with 55P03, and the caller asks again with care: then what
 -- others hold is left, and the rest is settled.
@@ -45,7 +48,7 @@ CREATE FUNCTION {schema}.settle_1(
     p_offset bigint, p_careful boolean,
     p_holders integer[], p_seqs bigint[], p_numbers bigint[],
     p_verdicts smallint[], p_delays bigint[], p_marks text[], p_reasons text[], p_ids text[],
-    p_results text[], p_terminals boolean[], p_keeps bigint[], p_records bytea[])
+    p_results text[], p_terminals boolean[], p_keeps bigint[], p_records bytea[], p_spots tid[], p_fresh boolean)
 RETURNS TABLE (place integer, code integer)
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off
@@ -60,6 +63,7 @@ DECLARE
     v_more  integer[];
     v_busy  integer[] := '{}';
     v_saved integer;
+    v_stale integer := 0;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true); -- a crash of the server repeats, and loses nothing
     IF p_careful THEN
@@ -76,19 +80,31 @@ BEGIN
         PERFORM set_config('lock_timeout', '20ms', true);
     END IF;
 
+    -- Nearly all lie where their claims have put them.
+    IF p_spots IS NOT NULL AND NOT p_careful THEN
+        WITH gone AS (
+            DELETE FROM {schema}.task k
+            USING unnest(p_holders, p_seqs, p_numbers, p_verdicts, p_spots) WITH ORDINALITY s(holder, seq, number, verdict, spot, n)
+            WHERE (s.verdict IS NULL OR s.verdict = 1) AND k.ctid = s.spot AND k.holder = s.holder AND k.seq = s.seq AND k.number = s.number
+            RETURNING s.n::integer AS n)
+        SELECT coalesce(array_agg(g.n), '{}') INTO v_done FROM gone g;
+    END IF;
+
     -- Each row is looked up by itself. In a plain join the planner walks through all that is held, for each that is settled, if
     -- nothing was held when the statistics were made. The fence is in the outer condition, which is asked again of a row that
     -- has changed meanwhile.
-    WITH gone AS (
-        DELETE FROM {schema}.task k
-        USING (
-            SELECT s.holder, s.seq, s.number, s.n, (SELECT t.ctid FROM {schema}.task t WHERE t.holder = s.holder AND t.holder > 0 AND t.seq = s.seq) AS place
-            FROM unnest(p_holders, p_seqs, p_numbers, p_verdicts) WITH ORDINALITY s(holder, seq, number, verdict, n)
-            WHERE (s.verdict IS NULL OR s.verdict = 1) AND (v_mine IS NULL OR s.n = ANY (v_mine))
-            OFFSET 0) s
-        WHERE k.ctid = s.place AND k.holder = s.holder AND k.seq = s.seq AND k.number = s.number
-        RETURNING s.n::integer AS n)
-    SELECT coalesce(array_agg(g.n), '{}') INTO v_done FROM gone g;
+    IF cardinality(v_done) < v_count THEN
+        WITH gone AS (
+            DELETE FROM {schema}.task k
+            USING (
+                SELECT s.holder, s.seq, s.number, s.n, (SELECT t.ctid FROM {schema}.task t WHERE t.holder = s.holder AND t.holder > 0 AND t.seq = s.seq) AS place
+                FROM unnest(p_holders, p_seqs, p_numbers, p_verdicts) WITH ORDINALITY s(holder, seq, number, verdict, n)
+                WHERE (s.verdict IS NULL OR s.verdict = 1) AND (v_mine IS NULL OR s.n = ANY (v_mine)) AND s.n <> ALL (v_done)
+                OFFSET 0) s
+            WHERE k.ctid = s.place AND k.holder = s.holder AND k.seq = s.seq AND k.number = s.number
+            RETURNING s.n::integer AS n)
+        SELECT v_done || coalesce(array_agg(g.n), '{}') INTO v_done FROM gone g;
+    END IF;
 
     IF p_verdicts IS NOT NULL THEN
         WITH gone AS (
@@ -133,9 +149,20 @@ BEGIN
 
     IF p_results IS NOT NULL THEN
         v_saved := 0;
-        IF NOT p_careful THEN
-            -- Nearly all are the first of their id. Two of one id, here or in another call, are a unique_violation, and the
-            -- caller asks again with care: ON CONFLICT writes a record more for each row.
+        -- Nearly all are the first of their id. Two of one id, here or in another call, are a unique_violation, and the
+        -- caller asks again with care: ON CONFLICT writes a record more for each row.
+        IF p_fresh AND NOT p_careful THEN
+            BEGIN
+                INSERT INTO {schema}.result (id, number, expires, terminal, record)
+                SELECT u.id, u.number, v_now + u.keep * interval '1 microsecond', u.terminal, u.record
+                FROM unnest(p_results, p_numbers, p_keeps, p_terminals, p_records) WITH ORDINALITY u(id, number, keep, terminal, record, n)
+                WHERE u.id IS NOT NULL AND (cardinality(v_done) = v_count OR u.n = ANY (v_done));
+                GET DIAGNOSTICS v_saved = ROW_COUNT;
+            EXCEPTION WHEN unique_violation THEN
+                v_stale := 2;
+            END;
+        END IF;
+        IF NOT p_careful AND (NOT p_fresh OR v_stale > 0) THEN
             INSERT INTO {schema}.result (id, number, expires, terminal, record)
             SELECT u.id, u.number, v_now + u.keep * interval '1 microsecond', u.terminal, u.record
             FROM unnest(p_results, p_numbers, p_keeps, p_terminals, p_records) WITH ORDINALITY u(id, number, keep, terminal, record, n)
@@ -183,7 +210,7 @@ BEGIN
         DELETE FROM {schema}.completion c USING unnest(p_seqs, p_numbers) WITH ORDINALITY s(seq, number, n)
         WHERE c.seq = s.seq AND c.number = s.number AND s.n <> ALL (v_done || v_busy);
     END IF;
-    RETURN QUERY SELECT -1, CASE WHEN EXISTS (SELECT FROM {schema}.waiter w WHERE w.until > v_now) THEN 1 ELSE 0 END;
+    RETURN QUERY SELECT -1, v_stale + CASE WHEN EXISTS (SELECT FROM {schema}.waiter w WHERE w.until > v_now) THEN 1 ELSE 0 END;
 END
 $$;
 

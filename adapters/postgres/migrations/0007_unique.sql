@@ -214,7 +214,7 @@ CREATE FUNCTION {schema}.settle_unique_1(
     p_offset bigint, p_careful boolean, p_holders integer[], p_seqs bigint[], p_numbers bigint[],
     p_verdicts smallint[], p_delays bigint[], p_marks text[], p_reasons text[], p_ids text[],
     p_results text[], p_terminals boolean[], p_keeps bigint[], p_records bytea[],
-    p_queues text[], p_uniques text[], p_tasks text[], p_whats smallint[])
+    p_spots tid[], p_fresh boolean, p_queues text[], p_uniques text[], p_tasks text[], p_whats smallint[])
 RETURNS TABLE (place integer, code integer)
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off
@@ -225,7 +225,7 @@ DECLARE
     v_refused integer[] := '{}';
 BEGIN
     FOR v_one IN SELECT s.place, s.code FROM {schema}.settle_1(p_offset, p_careful, p_holders, p_seqs, p_numbers, p_verdicts, p_delays,
-        p_marks, p_reasons, p_ids, p_results, p_terminals, p_keeps, p_records) s
+        p_marks, p_reasons, p_ids, p_results, p_terminals, p_keeps, p_records, p_spots, p_fresh) s
     LOOP
         v_refused := v_refused || v_one.place + 1;
         RETURN QUERY SELECT v_one.place, v_one.code;
