@@ -22,12 +22,12 @@ func TestATaskTakesNoMoreSpaceThanIsTold(t *testing.T) {
 		opts  []stem.Option
 		then  func(t *testing.T, store *postgres.Store)
 	}{
-		{"ready", 720, nil, nil},
-		{"delayed", 720, []stem.Option{stem.Delay(time.Hour)}, nil},
-		{"on loan", 1000, nil, func(t *testing.T, store *postgres.Store) { lendAll(t, store) }},
-		{"dead-lettered", 1500, nil, buryAll},
-		{"done, with its result", 1450, nil, workAll},
-		{"done, without", 1000, []stem.Option{stem.IgnoreResult()}, workAll},
+		{"ready", 840, nil, nil},
+		{"delayed", 840, []stem.Option{stem.Delay(time.Hour)}, nil},
+		{"on loan", 880, nil, func(t *testing.T, store *postgres.Store) { lendAll(t, store) }},
+		{"dead-lettered", 1400, nil, buryAll},
+		{"done, with its result", 1350, nil, workAll},
+		{"done, without", 880, []stem.Option{stem.IgnoreResult()}, workAll},
 	} {
 		t.Run(tt.state, func(t *testing.T) {
 			url := testpostgres.URL(t)
