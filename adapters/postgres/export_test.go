@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"io/fs"
+
+	"github.com/gostem/gostem/stem"
 )
 
 // MigrateFiles migrates by other files than those of the program, and tells whether a program that has these can
@@ -29,3 +31,12 @@ func (s *Store) Channel() string { return channelName(s.cfg.Schema, workChannel)
 
 // Tidy deletes what has expired.
 func (s *Store) Tidy(ctx context.Context) error { return s.tidy(ctx) }
+
+// Misplace lets deliveries look for their rows where those of others lie: each where the next one is.
+func Misplace(ds []stem.Delivery) {
+	first := ds[0].Receipt.(*receipt).spot
+	for i := range ds[1:] {
+		ds[i].Receipt.(*receipt).spot = ds[i+1].Receipt.(*receipt).spot
+	}
+	ds[len(ds)-1].Receipt.(*receipt).spot = first
+}
