@@ -203,7 +203,10 @@ func hex16(v uint64) string {
 // parseSchema reads what schemaOf wrote.
 func parseSchema(s string) stem.TaskSchema {
 	task, schema, _ := strings.Cut(s, " ")
-	fingerprint, _ := strconv.ParseUint(schema, 16, 64) // "-" is 0
+	if schema == "-" { // an error of strconv would be an allocation for each task
+		return stem.TaskSchema{Task: task}
+	}
+	fingerprint, _ := strconv.ParseUint(schema, 16, 64)
 	return stem.TaskSchema{Task: task, Fingerprint: fingerprint}
 }
 
