@@ -87,8 +87,9 @@ type Completer interface {
 // ResultWatcher waits for results without asking again and again.
 type ResultWatcher interface {
 	// Await blocks until the record of id is terminal and answers it, or
-	// ctx.Err(), or ErrResultExpired as Load does. Many may wait, in
-	// many processes.
+	// ctx.Err(), or ErrResultExpired as Load does. An error that wraps ErrNoResult says that
+	// there will be none. After any other one it is asked again, with back-off: the store may be back
+	// soon. Many may wait, in many processes.
 	Await(ctx context.Context, id string) (Result, error)
 }
 

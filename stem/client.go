@@ -262,7 +262,7 @@ func (c *Client) await(ctx context.Context, id string) (Result, error) {
 	case c.cfg.Backend == nil:
 		return Result{}, ErrNoBackend
 	case c.watcher != nil:
-		record, err = c.watcher.Await(ctx, id)
+		record, err = c.watch(ctx, id)
 	default:
 		record, err = c.poll(ctx, id)
 	}
@@ -293,6 +293,20 @@ const (
 	firstPoll   = 5 * time.Millisecond
 	slowestPoll = time.Second
 )
+
+// watch waits for a push, and goes on after a failure: a store that is restarted while somebody waits has not lost the task.
+func (c *Client) watch(ctx context.Context, id string) (Result, error) {
+	for wait := firstPoll; ; wait = min(2*wait, slowestPoll) {
+		record, err := c.watcher.Await(ctx, id)
+		if err == nil || ctx.Err() != nil || errors.Is(err, ErrResultExpired) || errors.Is(err, ErrClosed) || errors.Is(err, ErrNoResult) {
+			return record, err
+		}
+		c.cfg.Logger.WarnContext(ctx, "stem: cannot wait for a result, trying again", "id", id, "error", err)
+		if !sleep(ctx, jitter(wait)) {
+			return Result{}, ctx.Err()
+		}
+	}
+}
 
 func (c *Client) poll(ctx context.Context, id string) (Result, error) {
 	for wait := firstPoll; ; wait = min(2*wait, slowestPoll) {

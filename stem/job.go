@@ -48,7 +48,7 @@ func (j Job[R]) Replaces() string { return j.replaces }
 // matches ErrCancelled). When ctx ends first the error wraps ErrNoResult and
 // ctx.Err(): the task may be queued, running, or unknown. At ctx's deadline the broker is
 // asked, for a quarter of a second at most, whether something keeps the tasks of the queue
-// waiting, and the error's text tells it. A result that is no longer kept gives ErrResultExpired, an id that is another task's ErrOtherTask.
+// waiting, and the error's text tells it. A store that fails meanwhile does not end the wait: it is asked again, with back-off. A result that is no longer kept gives ErrResultExpired, an id that is another task's ErrOtherTask.
 //
 // Inside a handler, with a context made from the handler's, Wait lends the slot to
 // another task until the wait is over, and then waits for a free one before it returns

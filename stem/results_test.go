@@ -246,3 +246,35 @@ func TestAWaitForAnOldIDSaysThatTheResultMayBeGone(t *testing.T) {
 		}
 	})
 }
+
+// unsteady is a store that fails those who wait for a result, so many times.
+type unsteady struct {
+	*memory.Store
+	fails atomic.Int32
+}
+
+func (u *unsteady) Await(ctx context.Context, id string) (stem.Result, error) {
+	if u.fails.Add(-1) >= 0 {
+		return stem.Result{}, errors.New("the server is restarted")
+	}
+	return u.Store.Await(ctx, id)
+}
+
+func TestAWaitSurvivesAStoreThatIsRestarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &unsteady{Store: new(memory.Store)}
+		store.fails.Store(5)
+		r := newRig(t, func(*memory.Store) stem.Broker { return store }, stem.ClientConfig{Backend: store})
+		job := r.enqueue(r.task("demo.hello", func(_ context.Context, args string) (string, error) { return args, nil }), "Stem")
+		stop := r.work(stem.WorkerConfig{})
+		if got, err := r.wait(job); got != "Stem" || err != nil {
+			t.Errorf("got %q, %v, want Stem", got, err)
+		}
+		if left := store.fails.Load(); left >= 0 {
+			t.Errorf("the store has failed %d times fewer than it was to", left+1)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}

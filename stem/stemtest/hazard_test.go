@@ -232,11 +232,12 @@ func TestLostAnswersOfTheStoreLoseNoTask(t *testing.T) {
 	})
 }
 
-func TestAResultThatCannotBeLoadedIsAnError(t *testing.T) {
+// TestAResultThatCannotBeLoaded is an error for who asks once, and who waits asks again.
+func TestAResultThatCannotBeLoaded(t *testing.T) {
 	stemtest.Run(t, func(t *testing.T, rt *stemtest.Runtime) {
 		job := enqueue(t, rt.Context(), task(t, rt, "a", echo), "x")
-		rt.StoreFails(stemtest.OpLoad, 1, nil)
-		if _, err := job.Wait(rt.Context()); !errors.Is(err, stemtest.ErrStore) {
+		rt.StoreFails(stemtest.OpLoad, 2, nil)
+		if _, err := job.Status(rt.Context()); !errors.Is(err, stemtest.ErrStore) {
 			t.Errorf("got %v, want ErrStore", err)
 		}
 		if got, err := job.Wait(rt.Context()); got != "x" || err != nil {

@@ -87,7 +87,13 @@ func (p *tape) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Publi
 	return answers, err
 }
 
+// never says why there will be no result.
+type never string
+
+func (n never) Error() string        { return string(n) }
+func (n never) Is(target error) bool { return target == stem.ErrNoResult }
+
 // Await answers who would wait for ever.
 func (p *tape) Await(_ context.Context, id string) (stem.Result, error) {
-	return stem.Result{}, fmt.Errorf("stemtest: a Recorder runs nothing, and so not %s: use stemtest.Run to have tasks run", id)
+	return stem.Result{}, never(fmt.Sprintf("stemtest: a Recorder runs nothing, and so not %s: use stemtest.Run to have tasks run", id))
 }

@@ -92,5 +92,5 @@ func (s *stage) end(ss []stem.Settlement, err error) error {
 
 // Await answers a handler that waits for what does not run.
 func (s *stage) Await(_ context.Context, id string) (stem.Result, error) {
-	return stem.Result{}, fmt.Errorf("stemtest: Perform runs one task, and has recorded %s: use stemtest.Run to have both run", id)
+	return stem.Result{}, never(fmt.Sprintf("stemtest: Perform runs one task, and has recorded %s: use stemtest.Run to have both run", id))
 }
