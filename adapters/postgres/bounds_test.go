@@ -51,3 +51,44 @@ func TestALookBackThatHadEnoughIsNoneOfLowerPriorities(t *testing.T) {
 		t.Errorf("got a look of priority 0 at %d where there was no more, want 200", low)
 	}
 }
+
+// However much is taken, a look goes back twice a second, and from the start as soon as looks from there took no more than a fiftieth of
+// the time: 5 seconds after one that took 100 ms. So long may a task have to wait that a transaction has committed late.
+func TestOneLooksBackTwiceASecondAndFromTheStartAsOftenAsThatMayCost(t *testing.T) {
+	const tick = time.Millisecond
+	for cost, want := range map[time.Duration]time.Duration{
+		0:                      stepEvery,
+		time.Millisecond:       stepEvery,
+		20 * time.Millisecond:  time.Second,
+		100 * time.Millisecond: 5 * time.Second,
+	} {
+		t.Run(cost.String(), func(t *testing.T) {
+			var b bounds
+			var lasts [stem.MaxPriority + 1]place
+			var counts [stem.MaxPriority + 1]int
+			begun := time.Now()
+			back, started := begun, begun
+			for now := begun; now.Sub(begun) < 20*time.Second; now = now.Add(tick) {
+				how := b.next(now)
+				b.taken(&lasts, &counts, trail, 0, true, how, 0, cost)
+				if how == near {
+					continue
+				}
+				if since := now.Sub(back); since > stepEvery {
+					t.Errorf("got no look back for %v, want one every %v", since, stepEvery)
+				}
+				back = now
+				if how != fromStart {
+					continue
+				}
+				if since := now.Sub(started); now != begun && since != want {
+					t.Errorf("got a look from the start after %v, want one every %v", since, want)
+				}
+				started = now
+			}
+			if now := begun.Add(20 * time.Second); now.Sub(back) > stepEvery || now.Sub(started) > want {
+				t.Errorf("got the last look back %v and the last from the start %v before the end", now.Sub(back), now.Sub(started))
+			}
+		})
+	}
+}

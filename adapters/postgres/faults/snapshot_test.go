@@ -107,7 +107,7 @@ func (l *line) drain(n int) time.Duration {
 // place in line is far behind, runs soon, as a look back finds it.
 func TestATransactionCommitsLate(t *testing.T) {
 	t.Parallel()
-	const late, open, within = "late", 5 * time.Second, 15 * time.Second // one second is promised, and the machine may be busy
+	const late, open, within = "late", 5 * time.Second, 15 * time.Second // bounds_test.go has how soon one looks back; this is for a busy machine
 	own := database.URL(t)
 	s := newSite(t, own)
 	pool, err := pgxpool.New(t.Context(), own)
