@@ -85,6 +85,9 @@ func (r *receipt) times(o *loan, now int64) (due int64) {
 
 // timeIn reads a time in ms that lies where scripts reckon with it.
 func timeIn(text string, otherwise int64) int64 {
+	if text == "" { // an error of strconv would be an allocation for each task
+		return otherwise
+	}
 	ms, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || ms < 0 || ms >= 1e15 {
 		return otherwise

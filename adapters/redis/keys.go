@@ -203,10 +203,7 @@ func hex16(v uint64) string {
 // parseSchema reads what schemaOf wrote.
 func parseSchema(s string) stem.TaskSchema {
 	task, schema, _ := strings.Cut(s, " ")
-	if schema == "-" { // an error of strconv would be an allocation for each task
-		return stem.TaskSchema{Task: task}
-	}
-	fingerprint, _ := strconv.ParseUint(schema, 16, 64)
+	fingerprint, _ := strconv.ParseUint(schema, 16, 64) // "-" is 0
 	return stem.TaskSchema{Task: task, Fingerprint: fingerprint}
 }
 
