@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -206,6 +207,10 @@ func (w *Worker) enter(ds []Delivery) []loan {
 	return loans
 }
 
+// fewDealt is as many loans as begin before the next are asked for: what comes alone would else wait for its slot until that
+// request has been sent, 0.1 ms where machines are idle. Of more, the request goes first, so that it is on its way while they run.
+const fewDealt = 8
+
 // deal gives loans to slots, and ends those that have to wait.
 func (w *Worker) deal(loans []loan, waits []time.Duration) {
 	suspects := false
@@ -220,6 +225,9 @@ func (w *Worker) deal(loans []loan, waits []time.Duration) {
 		w.isolate(w.dealt)
 	} else {
 		w.hand.put(w.dealt)
+		if len(w.dealt) <= fewDealt {
+			runtime.Gosched()
+		}
 	}
 	if len(w.dealt) < len(loans) {
 		w.turnAway(loans, waits)

@@ -2,8 +2,6 @@ package redis_test
 
 import (
 	"context"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -104,14 +102,5 @@ func awaitWord(t *testing.T, server *testredis.Server, id string) {
 // announcements counts what a server was told to publish.
 func announcements(t *testing.T, server *testredis.Server) int {
 	t.Helper()
-	info, err := server.Do("info", "commandstats")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile(`cmdstat_publish:calls=(\d+)`).FindStringSubmatch(info.(string))
-	if m == nil {
-		return 0
-	}
-	n, _ := strconv.Atoi(m[1])
-	return n
+	return told(t, server, "commandstats", `cmdstat_publish:calls=(\d+)`)
 }

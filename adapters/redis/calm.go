@@ -33,7 +33,7 @@ func (r *receiver) calm(ctx context.Context) time.Duration {
 	for i := range r.places {
 		s := &r.places[i]
 		c := s.keys.calm.Load()
-		if c == nil || c.session != r.req.Session.ID || r.req.Recover || !r.mayReadPlainly(s, portion{most: r.req.Max, mostBytes: r.req.MaxBytes}, now) {
+		if c == nil || c.session != r.req.Session.ID || r.req.Recover || !r.mayReadPlainly(s, r.all(), now) {
 			return 0
 		}
 		s.epoch = c.epoch

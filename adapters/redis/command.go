@@ -119,8 +119,8 @@ func (c *core) listen(ctx context.Context, key, after string, hear func(said []b
 	defer context.AfterFunc(c.closing, cancel)()
 	begun := time.Now()
 	for heard := 0; heard == 0; {
-		streams, err := c.blockingRead(reading, key, listenFor, func(ctx context.Context, conn *redis.Conn, block time.Duration) *redis.XStreamSliceCmd {
-			return conn.XRead(ctx, &redis.XReadArgs{Streams: []string{key, after}, Count: mostHeard, Block: block})
+		streams, err := c.blockingRead(reading, key, listenFor, func(ctx context.Context, conn *redis.Conn, block time.Duration) ([]redis.XStream, error) {
+			return conn.XRead(ctx, &redis.XReadArgs{Streams: []string{key, after}, Count: mostHeard, Block: block}).Result()
 		})
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return "", err

@@ -81,14 +81,19 @@ func waitAndAck(ctx context.Context, store *redis.Store, session string) {
 // callsOf counts the calls of scripts that a server has seen.
 func callsOf(t *testing.T, server *testredis.Server) int {
 	t.Helper()
-	info, err := server.Do("info", "commandstats")
+	return told(t, server, "commandstats", `cmdstat_eval(?:sha)?:calls=(\d+)`)
+}
+
+// told gives the sum of the numbers that a pattern finds in a section of what a server tells of itself.
+func told(t *testing.T, server *testredis.Server, section, pattern string) (sum int) {
+	t.Helper()
+	info, err := server.Do("info", section)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := 0
-	for _, m := range regexp.MustCompile(`cmdstat_eval(?:sha)?:calls=(\d+)`).FindAllStringSubmatch(info.(string), -1) {
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(info.(string), -1) {
 		n, _ := strconv.Atoi(m[1])
-		all += n
+		sum += n
 	}
-	return all
+	return sum
 }

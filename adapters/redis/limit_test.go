@@ -3,8 +3,6 @@ package redis_test
 import (
 	"context"
 	"fmt"
-	"regexp"
-	"strconv"
 	"testing"
 	"time"
 
@@ -112,17 +110,9 @@ func TestWhatLimitsCost(t *testing.T) {
 }
 
 // commandsOf counts the commands that a server has seen, those in scripts included.
-func commandsOf(t *testing.T, server *testredis.Server) (all int) {
+func commandsOf(t *testing.T, server *testredis.Server) int {
 	t.Helper()
-	info, err := server.Do("info", "commandstats")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range regexp.MustCompile(`cmdstat_[^:]+:calls=(\d+)`).FindAllStringSubmatch(info.(string), -1) {
-		n, _ := strconv.Atoi(m[1])
-		all += n
-	}
-	return all
+	return told(t, server, "commandstats", `cmdstat_[^:]+:calls=(\d+)`)
 }
 
 // Who was lent as many of a task as it may have, and a moment later may have one more, gets at once what was set aside meanwhile.

@@ -56,8 +56,9 @@ type receiver struct {
 // seat is a receiver at one of its queues.
 type seat struct {
 	keys   *queueKeys
-	read   []string // what a blocking read has given it and nobody has lent yet, as "<priority or w> <id>"
-	fresh  []loan   // the same, of what need not be looked up: it is of priority 0
+	read   []string   // what a blocking read has given it and nobody has lent yet, as "<priority or w> <id>"
+	fresh  []loan     // the same, of what need not be looked up: it is of priority 0
+	behind *plainRead // what came behind a blocking read in its round trip
 	paused bool
 	ensure bool  // somebody has deleted a group or stream
 	opened bool  // the session was not open here
@@ -122,7 +123,7 @@ func (r *receiver) reads() bool {
 	return false
 }
 
-func (s *seat) reads() bool { return len(s.read)+len(s.fresh) > 0 }
+func (s *seat) reads() bool { return len(s.read)+len(s.fresh) > 0 || s.behind != nil }
 
 // reopen opens the session on the other queues that it has received from, if it had to be opened on one: it has lapsed
 // on all of them, and what nobody has taken there stays its own.
@@ -199,6 +200,9 @@ type portion struct {
 	recover         bool // what the session holds and does not know of, and nothing else
 }
 
+// all is what a receiver may take from its first queue.
+func (r *receiver) all() portion { return portion{most: r.req.Max, mostBytes: r.req.MaxBytes} }
+
 // less gives what is left of the portion behind deliveries.
 func (p portion) less(ds []stem.Delivery) portion {
 	p.most -= len(ds)
@@ -229,8 +233,9 @@ func (r *receiver) take(ctx context.Context, s *seat, want portion) (ds []stem.D
 	if err != nil {
 		return nil, 0, false, err
 	}
-	if r.mayReadPlainly(s, want, now) {
-		ds, err = r.readPlainly(ctx, s, want, now)
+	// Who has waited and been given nothing must ask what is due.
+	if s.behind != nil || (!r.waited || len(s.fresh) > 0) && r.mayReadPlainly(s, want, now) {
+		ds, err = r.readPlainly(ctx, s, want)
 		want = want.less(ds)
 		if err != nil || len(ds) > 0 && len(s.read) == 0 {
 			return ds, 0, false, err

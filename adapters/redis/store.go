@@ -196,11 +196,16 @@ func (c *core) heard(now int64) {
 
 // about tells the time of the store's clock by what was last heard of it.
 func (c *core) about(ctx context.Context) (int64, error) {
-	ahead := c.ahead.Load()
-	if ahead == 0 {
-		return c.now(ctx)
+	if now, heard := c.reckoned(); heard {
+		return now, nil
 	}
-	return ahead + time.Since(c.started).Milliseconds() + c.offset.Load(), nil
+	return c.now(ctx)
+}
+
+// reckoned tells the time of the store's clock without asking, if anything was heard of it.
+func (c *core) reckoned() (now int64, heard bool) {
+	ahead := c.ahead.Load()
+	return ahead + time.Since(c.started).Milliseconds() + c.offset.Load(), ahead != 0
 }
 
 // millis gives a duration in ms, rounded up: nothing is due early.

@@ -60,9 +60,19 @@ func (r *receiver) waitAt(ctx context.Context, most time.Duration, seats []*seat
 	for range len(args.Streams) {
 		args.Streams = append(args.Streams, ">")
 	}
-	streams, err := r.blockingRead(ctx, seats[0].keys.wake, args.Block, func(ctx context.Context, conn *redis.Conn, block time.Duration) *redis.XStreamSliceCmd {
+	streams, err := r.blockingRead(ctx, seats[0].keys.wake, args.Block, func(ctx context.Context, conn *redis.Conn, block time.Duration) ([]redis.XStream, error) {
 		args.Block = block
-		return conn.XReadGroup(ctx, args)
+		if !r.mayReadBehind() {
+			return conn.XReadGroup(ctx, args).Result()
+		}
+		pipe := conn.Pipeline()
+		cmd := pipe.XReadGroup(ctx, args)
+		behind := r.plainly(ctx, pipe, seats[0], min(r.req.Max, mostPlain)-1, true)
+		if _, err := pipe.Exec(ctx); err != nil && !isReply(err) {
+			return nil, err // what has been read is found by a receive that recovers
+		}
+		seats[0].behind = behind
+		return cmd.Result()
 	})
 	switch {
 	case err == nil:
@@ -100,7 +110,7 @@ func (r *receiver) waitAt(ctx context.Context, most time.Duration, seats []*seat
 // blockingRead reads from streams. When ctx ends it has the server end the read: to close the connection could lose
 // what is on its way.
 func (c *core) blockingRead(ctx context.Context, key string, block time.Duration,
-	read func(ctx context.Context, conn *redis.Conn, block time.Duration) *redis.XStreamSliceCmd) ([]redis.XStream, error) {
+	read func(ctx context.Context, conn *redis.Conn, block time.Duration) ([]redis.XStream, error)) ([]redis.XStream, error) {
 	w, err := c.waiters.get(ctx, c, key)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -119,7 +129,9 @@ func (c *core) blockingRead(ctx context.Context, key string, block time.Duration
 		defer close(unblocked)
 		w.unblock()
 	})
-	streams, err := read(context.WithoutCancel(ctx), w.conn, block).Result()
+	reading, over := context.WithTimeout(context.WithoutCancel(ctx), block+2*overdue)
+	defer over()
+	streams, err := read(patient(reading), w.conn, block)
 	w.done.Store(true)
 	if !stop() {
 		<-unblocked

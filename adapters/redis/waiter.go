@@ -56,9 +56,9 @@ func single(client *redis.Client) *redis.Client {
 	o.PoolSize, o.MinIdleConns, o.MaxActiveConns = 1, 0, 0
 	// Of options that have been used 0 says none, where it says the default in new ones.
 	o.MaxRetries = -1
-	if o.ReadTimeout == 0 {
-		o.ReadTimeout = -1
-	}
+	// How long an answer may take is told with each call: a pipeline that begins with a blocking read would have the
+	// time of a short command.
+	o.ReadTimeout, o.ContextTimeoutEnabled = -1, true
 	if o.WriteTimeout == 0 {
 		o.WriteTimeout = -1
 	}
@@ -90,7 +90,11 @@ func (ws *waiters) get(ctx context.Context, c *core, key string) (*waiter, error
 	ws.mu.Unlock()
 	own := single(client)
 	w := &waiter{client: client, own: own, conn: own.Conn(), stubborn: c.stubborn}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), turnTimeout)
+	first := turnTimeout
+	if o := client.Options(); o.ReadTimeout > 0 {
+		first = min(first, o.DialTimeout+o.ReadTimeout)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), first)
 	defer cancel()
 	if w.id, err = w.conn.ClientID(ctx).Result(); err != nil {
 		if !isReply(err) {
