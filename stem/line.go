@@ -27,10 +27,11 @@ func oneTrip(envs []Envelope) int {
 	return len(envs)
 }
 
-// line is the group commit of a client: while one round trip is under way,
+// line is the group commit of a client: while a round trip is under way,
 // what arrives meanwhile becomes the next batch. It has no goroutine of its own
-// and no timer: the caller that finds the line free carries its own parcel at once;
-// when it is back, the first of those waiting carries all of them.
+// and no timer: the caller that finds the line empty carries its own parcel at once;
+// when a trip is over, the first of those waiting carries all of them. A second trip starts beside
+// the first once enough wait for it: the store would else have nothing to do while answers are read and callers woken.
 type line struct {
 	broker  Broker
 	timeout time.Duration
@@ -40,11 +41,17 @@ type line struct {
 	parcels sync.Pool
 
 	mu      sync.Mutex
-	busy    bool
-	waiting []*parcel
+	lanes   [2]lane
+	waiting []*parcel // somebody is on the way who will look after them
+}
 
-	// The carrier's own, handed over with the line.
-	batch  []*parcel
+// worthATrip is how many wait before a second trip starts beside another: of fewer, trips would only become more.
+const worthATrip = 8
+
+// lane is what a trip has, and its carrier's own while it is busy.
+type lane struct {
+	busy   bool      // guarded by the line's mu
+	batch  []*parcel // the carrier's first
 	joined []Envelope
 	call   *lazyContext
 }
@@ -60,15 +67,16 @@ type parcel struct {
 
 	// turn wakes the caller: to lead, or because the parcel is done.
 	turn chan struct{}
-	// stage is guarded by the line's mu.
+	// stage and lane are guarded by the line's mu.
 	stage stage
+	lane  *lane // of a leader
 }
 
 type stage uint8
 
 const (
 	inLine   stage = iota
-	leading        // its caller is to carry the next batch
+	leading        // its caller is to carry a batch
 	carried        // on its way
 	arrived        // answers and err stand
 	deserted       // its caller has gone while it was on its way
@@ -112,16 +120,33 @@ func (l *line) send(ctx context.Context, p *parcel) error {
 		return err
 	}
 	l.mu.Lock()
-	if l.busy {
-		l.waiting = append(l.waiting, p)
+	first, second := &l.lanes[0], &l.lanes[1]
+	if !first.busy && !second.busy {
+		first.busy = true
+		first.batch = append(first.batch[:0], p)
 		l.mu.Unlock()
-		return l.wait(ctx, p)
+		l.carry(ctx, first)
+		return p.err
 	}
-	l.busy = true
+	l.waiting = append(l.waiting, p)
+	switch {
+	case len(l.waiting) < worthATrip:
+	case !first.busy:
+		l.lead(first)
+	case !second.busy:
+		l.lead(second)
+	}
 	l.mu.Unlock()
-	l.batch = append(l.batch[:0], p)
-	l.carry(ctx)
-	return p.err
+	return l.wait(ctx, p)
+}
+
+// lead has the first of those waiting carry a batch. mu is held.
+func (l *line) lead(a *lane) {
+	p := l.waiting[0]
+	l.waiting = slices.Delete(l.waiting, 0, 1)
+	a.busy, a.batch = true, append(a.batch[:0], p)
+	p.stage, p.lane = leading, a
+	p.turn <- struct{}{}
 }
 
 // wait stands in line until the parcel has arrived, and carries a batch if its
@@ -140,9 +165,9 @@ func (l *line) wait(ctx context.Context, p *parcel) error {
 		l.mu.Unlock()
 		return p.err
 	}
-	l.load()
+	l.load(p.lane)
 	l.mu.Unlock()
-	l.carry(ctx)
+	l.carry(ctx, p.lane)
 	return p.err
 }
 
@@ -163,45 +188,49 @@ func (l *line) leave(p *parcel) bool {
 	}
 }
 
-// load moves what is waiting, as much as one trip takes, into the batch. mu is held.
-func (l *line) load() {
-	l.batch = l.batch[:0]
-	size, bytes := 0, 0
+// load adds those waiting, as many as one trip takes, to their carrier's batch. mu is held.
+func (l *line) load(a *lane) {
+	size, bytes := a.batch[0].weight()
+	n := 0
 	for _, p := range l.waiting {
-		size += len(p.envs)
-		for i := range p.envs {
-			bytes += p.envs[i].weight()
-		}
-		if len(l.batch) > 0 && (size > mostPerTrip || bytes > mostBytesPerTrip) {
+		envs, weight := p.weight()
+		if size, bytes = size+envs, bytes+weight; size > mostPerTrip || bytes > mostBytesPerTrip {
 			break
 		}
 		p.stage = carried
-		l.batch = append(l.batch, p)
+		a.batch = append(a.batch, p)
+		n++
 	}
-	rest := copy(l.waiting, l.waiting[len(l.batch):])
-	clear(l.waiting[rest:])
-	l.waiting = l.waiting[:rest]
+	l.waiting = slices.Delete(l.waiting, 0, n)
 }
 
-// carry makes one round trip with the batch and passes the line on.
-func (l *line) carry(ctx context.Context) {
+// weight gives how many envelopes and bytes a parcel has.
+func (p *parcel) weight() (envs, bytes int) {
+	for i := range p.envs {
+		bytes += p.envs[i].weight()
+	}
+	return len(p.envs), bytes
+}
+
+// carry makes one round trip with the batch of a lane and passes that on.
+func (l *line) carry(ctx context.Context, a *lane) {
 	var answers []Published
 	err := errNoAnswer // stands if the broker panics
-	defer func() { l.deliver(answers, err) }()
+	defer func() { l.deliver(a, answers, err) }()
 
-	envs := l.batch[0].envs
-	if len(l.batch) > 1 {
+	envs := a.batch[0].envs
+	if len(a.batch) > 1 {
 		// Work for several callers must not end with the one who carries it.
 		ctx = context.WithoutCancel(ctx)
-		l.joined = l.joined[:0]
-		for _, p := range l.batch {
-			l.joined = append(l.joined, p.envs...)
+		a.joined = a.joined[:0]
+		for _, p := range a.batch {
+			a.joined = append(a.joined, p.envs...)
 		}
-		envs = l.joined
+		envs = a.joined
 	}
-	l.call = l.call.again(ctx, l.timeout)
-	defer l.call.end(nil)
-	answers, err = l.broker.Publish(l.call, envs...)
+	a.call = a.call.again(ctx, l.timeout)
+	defer a.call.end(nil)
+	answers, err = l.broker.Publish(a.call, envs...)
 	err = checkAnswers(answers, len(envs), err)
 }
 
@@ -218,14 +247,14 @@ func checkAnswers(answers []Published, envs int, err error) error {
 	return fmt.Errorf("%w: got %d answers for %d (and the error %v)", errNoAnswer, len(answers), envs, err)
 }
 
-// deliver hands each parcel of the batch its share of the answers, and the line
+// deliver hands each parcel of the batch its share of the answers, and the lane
 // to the next.
-func (l *line) deliver(answers []Published, err error) {
-	clear(l.joined)
+func (l *line) deliver(a *lane, answers []Published, err error) {
+	clear(a.joined)
 	first := 0
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i, p := range l.batch {
+	for i, p := range a.batch {
 		if p.stage != deserted {
 			p.answers, p.err = share(p.answers, answers, err, first, len(p.envs))
 			p.stage = arrived
@@ -235,13 +264,11 @@ func (l *line) deliver(answers []Published, err error) {
 		}
 		first += len(p.envs)
 	}
-	clear(l.batch)
-	if len(l.waiting) == 0 {
-		l.busy = false
-		return
+	clear(a.batch)
+	a.busy = false
+	if len(l.waiting) > 0 {
+		l.lead(a)
 	}
-	l.waiting[0].stage = leading
-	l.waiting[0].turn <- struct{}{}
 }
 
 // share cuts the answers and errors of n envelopes from those of a batch.

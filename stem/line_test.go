@@ -60,23 +60,75 @@ func enqueueID(ctx context.Context, c *stem.Client, id string) error {
 func TestWhatArrivesDuringATripSharesTheNextOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, client := newGate(t, stem.ClientConfig{})
-		var wg sync.WaitGroup
-		for i := range 10 {
-			wg.Go(func() {
-				if err := enqueueID(t.Context(), client, fmt.Sprint(i)); err != nil {
-					t.Error(err)
-				}
-			})
-			synctest.Wait()
-		}
+		callers := oneAfterTheOther(t, client, 8)
 		g.open <- nil
 		synctest.Wait()
 		g.open <- nil
-		wg.Wait()
-		if len(g.trips) != 2 || len(g.trips[0]) != 1 || len(g.trips[1]) != 9 {
-			t.Errorf("got trips %v, want one envelope, then nine", g.trips)
+		callers.Wait()
+		if got, want := fmt.Sprint(g.trips), "[[0] [1 2 3 4 5 6 7]]"; got != want {
+			t.Errorf("got trips %v, want %v", got, want)
 		}
 	})
+}
+
+// The eighth who waits starts a second trip beside the first; there is no third; and whichever is over first takes along who waits then.
+func TestASecondTripStartsWhenEightWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, client := newGate(t, stem.ClientConfig{})
+		callers := oneAfterTheOther(t, client, 20)
+		if got, want := fmt.Sprint(g.trips), "[[0] [1 2 3 4 5 6 7 8]]"; got != want {
+			t.Errorf("got trips %v under way, want %v", got, want)
+		}
+		for range 3 {
+			g.open <- nil
+			synctest.Wait()
+		}
+		callers.Wait()
+		if got, want := fmt.Sprint(g.trips[2:]), "[[9 10 11 12 13 14 15 16 17 18 19]]"; got != want {
+			t.Errorf("got trips %v afterwards, want %v", got, want)
+		}
+		one := oneAfterTheOther(t, client, 1)
+		g.open <- nil
+		one.Wait() // the line is empty again
+	})
+}
+
+// Under two trips at a time every caller gets the answer for its own, whoever gives up meanwhile.
+func TestManyCallersGetTheirOwnAnswers(t *testing.T) {
+	client, err := stem.NewClient(new(memory.Store), stem.ClientConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var callers sync.WaitGroup
+	for i := range 64 {
+		callers.Go(func() {
+			for j := range 200 {
+				ctx, cancel := context.WithCancel(t.Context())
+				if j%7 == 0 {
+					go cancel()
+				}
+				if err := enqueueID(ctx, client, fmt.Sprint(i, "-", j)); err != nil && !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+				cancel()
+			}
+		})
+	}
+	callers.Wait()
+}
+
+// oneAfterTheOther has so many callers enqueue, each when the one before has done so or waits.
+func oneAfterTheOther(t *testing.T, client *stem.Client, n int) *sync.WaitGroup {
+	var callers sync.WaitGroup
+	for i := range n {
+		callers.Go(func() {
+			if err := enqueueID(t.Context(), client, fmt.Sprint(i)); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+	}
+	return &callers
 }
 
 func TestAFailedTripFailsWhoeverWasOnIt(t *testing.T) {
