@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -64,7 +65,7 @@ func TestAReceiverOfACalmQueueMissesNothing(t *testing.T) {
 			b := newTable(t, "")
 			b.publish(plainTask("other"))
 			other := b.receiveAll("other", 1)[0]
-			b.calmDown("calm")
+			b.calmDown("calm", 10)
 			got := make(chan []stem.Delivery, 1)
 			go func() { got <- b.receive("calm", 10, 5*time.Second) }()
 			b.awaitBlocked(1)
@@ -88,11 +89,11 @@ func TestAReceiverOfACalmQueueMissesNothing(t *testing.T) {
 	}
 }
 
-// calmDown lets a session wait until a task comes, and end it.
-func (b *table) calmDown(session string) {
+// calmDown lets a session wait until a task comes, of at most so many, and end it.
+func (b *table) calmDown(session string, most int) {
 	b.t.Helper()
 	got := make(chan []stem.Delivery, 1)
-	go func() { got <- b.receive(session, 10, 5*time.Second) }()
+	go func() { got <- b.receive(session, most, 5*time.Second) }()
 	b.awaitBlocked(1)
 	b.publish(plainTask("first"))
 	ds := <-got
@@ -101,6 +102,30 @@ func (b *table) calmDown(session string) {
 	}
 	if err := b.Settle(b.t.Context(), stem.Settlement{Delivery: ds[0], Verdict: stem.VerdictAck}); err != nil {
 		b.t.Fatal(err)
+	}
+}
+
+// Who is stopped while it waits, and has read nothing, asks for nothing more: what it would take is what it wanted before, and it may
+// have been stopped since it wants less.
+func TestAStopTakesNothingAlong(t *testing.T) {
+	b := newTable(t, "")
+	b.calmDown("s", 1) // the next read has a plain one behind it
+	b.publish(plainTask("later", func(e *stem.Envelope) { e.Delay = time.Hour }))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		ds, err := b.Receive(ctx, stem.ReceiveRequest{Session: sessionOf("s"), Queues: []string{tableQueue}, Max: 1})
+		if len(ds) > 0 {
+			t.Errorf("got %s after the stop, want nothing", ds[0].ID)
+		}
+		ended <- err
+	}()
+	b.awaitBlocked(1)
+	b.clock.Advance(2 * time.Hour)
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
 

@@ -104,3 +104,13 @@ func receiveUntil(ctx context.Context, moved <-chan struct{}, c *core, req stem.
 	})
 	return c.Receive(ctx, req)
 }
+
+// DropWaiters lets the free connections for blocking reads go.
+func DropWaiters(s *Store) {
+	s.waiters.mu.Lock()
+	defer s.waiters.mu.Unlock()
+	for _, w := range s.waiters.free {
+		w.drop()
+	}
+	s.waiters.free = nil
+}

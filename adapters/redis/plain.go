@@ -26,6 +26,13 @@ type plainRead struct {
 	script, read *redis.Cmd
 }
 
+// answered reports whether the server has answered. Where it has not, and the error is one of its own, the driver was refused while
+// it connected.
+func (p *plainRead) answered() bool { return p.script.Err() != nil || p.script.Val() != nil }
+
+// brought reports whether anything was read.
+func (p *plainRead) brought() bool { return p.read.Val() != nil }
+
 // readPlainly has a short script see to it that the session may have what a blocking read has given it and what is in the stream of
 // priority 0, and reads that stream, in one round trip, or in that of the blocking read. What is read and cannot be lent so stays at the
 // seat, for the long script to deal with.
@@ -41,8 +48,7 @@ func (r *receiver) readPlainly(ctx context.Context, s *seat, want portion) ([]st
 		pipe := r.client.Pipeline()
 		p = r.plainly(ctx, pipe, s, most-len(s.fresh), len(s.fresh) > 0)
 		_, err := pipe.Exec(ctx)
-		sent := p.script.Err() != nil || p.script.Val() != nil // else the driver was refused while it connected
-		if err != nil && !errors.Is(err, redis.Nil) && (!isReply(err) || !sent) {
+		if err != nil && !errors.Is(err, redis.Nil) && (!isReply(err) || !p.answered()) {
 			return nil, err
 		}
 	}

@@ -123,7 +123,10 @@ func (r *receiver) reads() bool {
 	return false
 }
 
-func (s *seat) reads() bool { return len(s.read)+len(s.fresh) > 0 || s.behind != nil }
+// reads reports whether anything has been read that must have its turn.
+func (s *seat) reads() bool {
+	return len(s.read)+len(s.fresh) > 0 || s.behind != nil && s.behind.brought()
+}
 
 // reopen opens the session on the other queues that it has received from, if it had to be opened on one: it has lapsed
 // on all of them, and what nobody has taken there stays its own.

@@ -68,7 +68,7 @@ func (r *receiver) waitAt(ctx context.Context, most time.Duration, seats []*seat
 		pipe := conn.Pipeline()
 		cmd := pipe.XReadGroup(ctx, args)
 		behind := r.plainly(ctx, pipe, seats[0], min(r.req.Max, mostPlain)-1, true)
-		if _, err := pipe.Exec(ctx); err != nil && !isReply(err) {
+		if _, err := pipe.Exec(ctx); err != nil && (!isReply(err) || !behind.answered()) {
 			return nil, err // what has been read is found by a receive that recovers
 		}
 		seats[0].behind = behind
@@ -78,7 +78,7 @@ func (r *receiver) waitAt(ctx context.Context, most time.Duration, seats []*seat
 	case err == nil:
 	case errors.Is(err, redis.Nil):
 		return nil
-	case redis.HasErrorPrefix(err, "NOGROUP"), redis.HasErrorPrefix(err, "UNBLOCKED"):
+	case isEnd(err):
 		for _, s := range seats {
 			s.ensure = true
 		}
@@ -136,16 +136,21 @@ func (c *core) blockingRead(ctx context.Context, key string, block time.Duration
 	if !stop() {
 		<-unblocked
 	}
-	if err != nil && !errors.Is(err, redis.Nil) && !isReply(err) {
-		w.drop()
-	} else {
+	if err == nil || errors.Is(err, redis.Nil) || isEnd(err) {
 		c.waiters.put(w)
+	} else {
+		w.drop() // also for a refusal: the driver may have let the connection go, and would refuse each read from then on
 	}
 	return streams, err
 }
 
 // overdue is how long the end of a blocking read may take, be it by itself or because the server was told.
 const overdue = 2 * time.Second
+
+// isEnd tells whether a blocking read has ended since its stream or group is gone.
+func isEnd(err error) bool {
+	return redis.HasErrorPrefix(err, "NOGROUP") || redis.HasErrorPrefix(err, "UNBLOCKED")
+}
 
 // isReply tells an error that the server gave from one of the connection.
 func isReply(err error) bool {
