@@ -78,19 +78,25 @@ func waitAndAck(ctx context.Context, store *redis.Store, session string) {
 	}
 }
 
+const scriptCalls = `cmdstat_eval(?:sha)?:calls=(\d+)`
+
 // callsOf counts the calls of scripts that a server has seen.
 func callsOf(t *testing.T, server *testredis.Server) int {
 	t.Helper()
-	return told(t, server, "commandstats", `cmdstat_eval(?:sha)?:calls=(\d+)`)
+	return told(t, server, "commandstats", scriptCalls)
 }
 
 // told gives the sum of the numbers that a pattern finds in a section of what a server tells of itself.
-func told(t *testing.T, server *testredis.Server, section, pattern string) (sum int) {
+func told(t *testing.T, server *testredis.Server, section, pattern string) int {
 	t.Helper()
 	info, err := server.Do("info", section)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return sumIn(info, pattern)
+}
+
+func sumIn(info any, pattern string) (sum int) {
 	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(info.(string), -1) {
 		n, _ := strconv.Atoi(m[1])
 		sum += n

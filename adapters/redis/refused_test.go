@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"testing"
 	"time"
 
@@ -40,13 +38,7 @@ func TestAWaitThatIsRefused(t *testing.T) {
 				}
 				return said
 			}
-			scripts := func() (n int) {
-				for _, m := range regexp.MustCompile(`cmdstat_eval(?:sha)?:calls=(\d+)`).FindAllStringSubmatch(fmt.Sprint(do("info", "commandstats")), -1) {
-					calls, _ := strconv.Atoi(m[1])
-					n += calls
-				}
-				return n
-			}
+			scripts := func() int { return sumIn(do("info", "commandstats"), scriptCalls) }
 			do("config", "set", "requirepass", "a")
 			store, err := redis.Open(t.Context(), "redis://:a@"+server.Addr(), redis.Config{})
 			if err != nil {
