@@ -57,7 +57,7 @@ func TestSomebodyHoldsALock(t *testing.T) {
 				own := database.URL(t)
 				underBooked(t, own, ledger.Expected{}, func(s *faultsite.Site) {
 					query(t, own, fmt.Sprintf("ALTER DATABASE %s SET statement_timeout = '%s'", name(t, own), timeout))
-					query(t, own, terminate) // what connects anew has it
+					query(t, own, "SET statement_timeout = 0; "+terminate) // what connects anew has it, but for us
 					for range 3 {
 						s.Progress(1 + s.Random.IntN(20))
 						query(t, own, "SET statement_timeout = 0; BEGIN; "+lock+"; SELECT pg_sleep(1); COMMIT")
