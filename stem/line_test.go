@@ -93,28 +93,55 @@ func TestASecondTripStartsWhenEightWait(t *testing.T) {
 	})
 }
 
+// far is a store that takes a millisecond for each trip, and counts those under way.
+type far struct {
+	stem.Broker
+	mu         sync.Mutex
+	trips, top int
+}
+
+func (f *far) Publish(ctx context.Context, envs ...stem.Envelope) ([]stem.Published, error) {
+	f.mu.Lock()
+	f.trips++
+	f.top = max(f.top, f.trips)
+	f.mu.Unlock()
+	time.Sleep(time.Millisecond)
+	defer func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.trips--
+	}()
+	return f.Broker.Publish(ctx, envs...)
+}
+
 // Under two trips at a time every caller gets the answer for its own, whoever gives up meanwhile.
 func TestManyCallersGetTheirOwnAnswers(t *testing.T) {
-	client, err := stem.NewClient(new(memory.Store), stem.ClientConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var callers sync.WaitGroup
-	for i := range 64 {
-		callers.Go(func() {
-			for j := range 200 {
-				ctx, cancel := context.WithCancel(t.Context())
-				if j%7 == 0 {
-					go cancel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &far{Broker: new(memory.Store)}
+		client, err := stem.NewClient(store, stem.ClientConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var callers sync.WaitGroup
+		for i := range 64 {
+			callers.Go(func() {
+				for j := range 50 {
+					ctx, cancel := context.WithCancel(t.Context())
+					if (i+j)%7 == 0 {
+						time.AfterFunc(time.Duration(i)*50*time.Microsecond, cancel)
+					}
+					if err := enqueueID(ctx, client, fmt.Sprint(i, "-", j)); err != nil && !errors.Is(err, context.Canceled) {
+						t.Error(err)
+					}
+					cancel()
 				}
-				if err := enqueueID(ctx, client, fmt.Sprint(i, "-", j)); err != nil && !errors.Is(err, context.Canceled) {
-					t.Error(err)
-				}
-				cancel()
-			}
-		})
-	}
-	callers.Wait()
+			})
+		}
+		callers.Wait()
+		if store.top != 2 {
+			t.Errorf("got %d trips at once, want two", store.top)
+		}
+	})
 }
 
 // oneAfterTheOther has so many callers enqueue, each when the one before has done so or waits.

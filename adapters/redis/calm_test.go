@@ -195,7 +195,8 @@ func readsOf(t *testing.T, server *testredis.Server) int {
 func TestABlockingReadHasItsOwnTime(t *testing.T) {
 	t.Parallel()
 	server := testredis.Start(t, testredis.Config{})
-	client := goredis.NewClient(&goredis.Options{Addr: server.Addr(), MaxRetries: -1, ReadTimeout: 50 * time.Millisecond})
+	const impatience = 50 * time.Millisecond
+	client := goredis.NewClient(&goredis.Options{Addr: server.Addr(), MaxRetries: -1, ReadTimeout: impatience})
 	defer client.Close()
 	store, err := redis.New(t.Context(), client, redis.Config{})
 	if err != nil {
@@ -212,7 +213,7 @@ func TestABlockingReadHasItsOwnTime(t *testing.T) {
 	for i := range 3 { // the second and third wait with a read behind
 		got := make(chan []stem.Delivery, 1)
 		go func() { got <- receive() }()
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(4 * impatience) // the driver reads that clock
 		if _, err := store.Publish(t.Context(), stem.Envelope{ID: fmt.Sprint(i), Task: "t", Queue: "q"}); err != nil {
 			t.Fatal(err)
 		}

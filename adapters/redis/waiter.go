@@ -90,11 +90,11 @@ func (ws *waiters) get(ctx context.Context, c *core, key string) (*waiter, error
 	ws.mu.Unlock()
 	own := single(client)
 	w := &waiter{client: client, own: own, conn: own.Conn(), stubborn: c.stubborn}
-	first := turnTimeout
-	if o := client.Options(); o.ReadTimeout > 0 {
-		first = min(first, o.DialTimeout+o.ReadTimeout)
+	patience := turnTimeout
+	if o := client.Options(); o.ReadTimeout > 0 { // to connect and be answered takes no longer than the user lets it
+		patience = min(patience, o.DialTimeout+o.ReadTimeout)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), first)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	if w.id, err = w.conn.ClientID(ctx).Result(); err != nil {
 		if !isReply(err) {
